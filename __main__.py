@@ -1,0 +1,5 @@
+"""`python -m elbogap` is the command line."""
+
+from elbogap.cli import main
+
+main()

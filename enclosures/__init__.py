@@ -1,0 +1,1 @@
+"""Ball-arithmetic enclosures: intervals that contain the true value (needs python-flint)."""
