@@ -1,0 +1,47 @@
+"""Where compiled programs and derivation verdicts lie between runs, and the command that shows and clears them.
+
+The folder is `$ELBOGAP_CACHE_DIR`, else `$XDG_CACHE_HOME/elbogap`, else `~/.cache/elbogap`. Nothing in it is needed:
+a cleared cache costs time, never a result. Only the command line switches JAX's persistent cache on; the library
+leaves the settings of the program that imports it alone.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+
+def cache_directory() -> Path:
+    """The cache folder, which need not exist."""
+    if explicit := os.environ.get("ELBOGAP_CACHE_DIR"):
+        return Path(explicit)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "elbogap"
+
+
+def prepare_jax() -> None:
+    """Switch on float64 and keep every compiled program (JAX's default drops those that compile within a second)."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cache_command(*, clear: bool = False) -> int:
+    """Show where compiled programs and verdicts are kept and how much they take.
+
+    Parameters
+    ----------
+    clear
+        Delete them. The next run compiles and derives again.
+    """
+    folder = cache_directory()
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    size = sum(path.stat().st_size for path in files) / 2**20
+    if clear:
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"cleared {len(files)} files ({size:.1f} MiB) in {folder}")
+    else:
+        print(f"{len(files)} files ({size:.1f} MiB) in {folder}")
+    return 0

@@ -1,0 +1,63 @@
+"""The front door: `elbogap COMMAND`. Each command is loaded only when it is asked for.
+
+Exit status: 0 everything asked for holds, 1 something does not, 2 the request itself is wrong (one line on standard
+error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from . import __version__
+from .errors import RequestError
+
+app = App(
+    name="elbogap",
+    help="Verify by machine what happens to a VAE whose decoder becomes nearly deterministic "
+    "(arXiv 2206.02416): the gap between log-likelihood and ELBO converges to the IMA contrast.",
+    version=__version__,
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+)
+for name, target, summary in (
+    ("verify", "proofs_checks.commands:verify_command", "Check the claims: derive, measure, reject the controls."),
+    ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
+    ("check-certificate", "enclosures.commands:check_certificate_command", "Re-verify an enclosure certificate."),
+    ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
+):
+    app.command(f"elbogap.{target}", name=name, help=summary)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status."""
+    tokens = [token for token in arguments if token != "--debug"]
+    try:
+        status = app(tokens)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("elbogap: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if len(tokens) < len(arguments):
+            raise
+        print(f"elbogap: {_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, CycloptsError | RequestError) else 1
+    return status if isinstance(status, int) else 0
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, RequestError):
+        return text
+    if isinstance(error, CycloptsError):
+        return f"{text} (try elbogap --help)"
+    return f"unexpected {type(error).__name__}: {text[:400]} (--debug shows where)"
+
+
+def main() -> None:
+    """Entry point of the `elbogap` script."""
+    sys.exit(run(sys.argv[1:]))

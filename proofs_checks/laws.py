@@ -1,0 +1,276 @@
+"""Laws: statements about numbers that can be judged, and the machinery that judges them.
+
+Three kinds, each over a batch of instances (rows):
+`ConvergenceLaw`  measured - limit = C eps^p + O(eps^(p + spacing)), with the order p and the constant C predicted;
+`IdentityLaw`     left = right within a tolerance made of computed error bounds;
+`BoundLaw`        value >= 0 within such a tolerance.
+
+An instance `holds`, `fails` or is `inconclusive`; a law fails if any instance fails, and holds if at least half of
+its instances are conclusive. The same function judges a claim and its controls: a control is rejected
+exactly if its law fails. A convergence law is judged in the order in which errors hide: order, constant, remainder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .claim import Verdict
+from .order import Estimate, estimate_constant, estimate_order
+
+ORDER_TOLERANCE = 0.02
+"""Added to the interval of an order: higher terms bias local orders by about this much at eps = 1e-2."""
+
+CONSTANT_TOLERANCE = 1e-4
+"""Added, relative, to the interval of a constant: the truncation bound is asymptotic, not rigorous."""
+
+CONSTANT_RESOLUTION = 1e-2
+"""A constant known worse than to 1 % is inconclusive: it would not tell 1/2 from 0.51."""
+
+REMAINDER_TOLERANCE = 0.25
+"""The remainder's order comes from a difference of close numbers; it must only tell p + spacing from p."""
+
+CONCLUSIVE_SHARE = 0.5
+"""The share of instances that must be conclusive before a law is said to hold."""
+
+NEGLIGIBLE = 1e-12
+"""A predicted constant below this is zero: then the statement is that the order is at least p + spacing."""
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What the rows of a law are: family, sizes, prior, for the report."""
+
+    family: tuple[str, ...]
+    latent_dim: tuple[int, ...]
+    data_dim: tuple[int, ...]
+    prior: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.family)
+
+    def row(self, i: int) -> dict[str, object]:
+        """The description of instance i."""
+        return {
+            "family": self.family[i],
+            "d": self.latent_dim[i],
+            "D": self.data_dim[i],
+            "prior": self.prior[i],
+        }
+
+    @staticmethod
+    def join(parts: list[Instances]) -> Instances:
+        """One list of rows from several."""
+        fields = ("family", "latent_dim", "data_dim", "prior")
+        return Instances(*(tuple(value for part in parts for value in getattr(part, name)) for name in fields))
+
+
+@dataclass(frozen=True)
+class InstanceResult:
+    """The verdict on one row, with the figures that led to it."""
+
+    verdict: Verdict
+    reason: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LawResult:
+    """The verdict on a law and on each of its rows."""
+
+    name: str
+    verdict: Verdict
+    summary: str
+    law: Law
+    rows: tuple[InstanceResult, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows hold, fail and are inconclusive."""
+        return {name: sum(row.verdict == name for row in self.rows) for name in ("holds", "fails", "inconclusive")}
+
+    @property
+    def reason(self) -> str:
+        """Why the law does not hold: the first failing row's reason, else the first inconclusive one's."""
+        for verdict in ("fails", "inconclusive"):
+            for row in self.rows:
+                if row.verdict == verdict:
+                    return row.reason
+        return ""
+
+    def spread(self, figure: str) -> tuple[float, float, float] | None:
+        """Smallest, median and largest value of a figure over the conclusive rows."""
+        values = [row.figures[figure] for row in self.rows if figure in row.figures and row.verdict != "inconclusive"]
+        return (min(values), float(np.median(values)), max(values)) if values else None
+
+
+@dataclass(frozen=True)
+class Law:
+    """A named statement over rows of instances."""
+
+    name: str
+    instances: Instances
+
+    def judge_rows(self) -> list[InstanceResult]:
+        """The verdict on each row."""
+        raise NotImplementedError
+
+    def summarise(self, result: LawResult) -> str:
+        """One line of figures for the table."""
+        raise NotImplementedError
+
+    def judge(self) -> LawResult:
+        """The verdict on the law (rule in this module's docstring)."""
+        rows = tuple(self.judge_rows())
+        conclusive = sum(row.verdict == "holds" for row in rows)
+        verdict: Verdict = "inconclusive"
+        if any(row.verdict == "fails" for row in rows):
+            verdict = "fails"
+        elif rows and conclusive >= CONCLUSIVE_SHARE * len(rows):
+            verdict = "holds"
+        result = LawResult(self.name, verdict, "", self, rows)
+        return replace(result, summary=self.summarise(result))
+
+
+@dataclass(frozen=True)
+class ConvergenceLaw(Law):
+    """measured(eps) - limit = constant * eps^order + O(eps^(order + spacing)); `floor` bounds the measuring error."""
+
+    eps: Float[np.ndarray, " e"]
+    measured: Float[np.ndarray, "n e"]
+    limit: Float[np.ndarray, " n"]
+    order: float
+    constant: Float[np.ndarray, " n"]
+    floor: Float[np.ndarray, "n e"]
+    spacing: float = 1.0
+
+    @property
+    def difference(self) -> Float[np.ndarray, "n e"]:
+        """measured - limit, whose order and constant are claimed."""
+        return self.measured - self.limit[:, None]
+
+    def judge_rows(self) -> list[InstanceResult]:
+        """Order, then constant, then remainder of each row."""
+        rows = zip(self.difference, self.floor, self.constant, strict=True)
+        return [self._judge(y, floor, float(constant)) for y, floor, constant in rows]
+
+    def _judge(self, y: Float[np.ndarray, " e"], floor: Float[np.ndarray, " e"], predicted: float) -> InstanceResult:
+        if not np.isfinite(predicted):
+            return InstanceResult("fails", f"the predicted constant is {predicted}")
+        estimate = estimate_order(self.eps, y, floor, self.spacing)
+        figures = {"predicted_constant": predicted, "eps_max": estimate.eps_max, "eps_min": estimate.eps_min}
+        if estimate.order is not None:
+            figures |= {"order": estimate.order.value, "order_half_width": estimate.order.half_width}
+        vanishing = abs(predicted) < NEGLIGIBLE
+        if estimate.status == "below floor" and vanishing:
+            return InstanceResult("holds", "equal up to round-off at every noise variance", figures)
+        if estimate.status == "conclusive" and estimate.order is not None:
+            slower = estimate.order.interval[1] + ORDER_TOLERANCE < self.order + self.spacing
+            wrong = slower if vanishing else estimate.order.excludes(self.order, ORDER_TOLERANCE)
+            if wrong:
+                expected = f">= {self.order + self.spacing:g}" if vanishing else f"{self.order:g}"
+                return InstanceResult("fails", f"order {estimate.order.value:.3f}, expected {expected}", figures)
+            if vanishing:
+                return InstanceResult("holds", "", figures)
+        constant = estimate_constant(self.eps, y, floor, self.order, self.spacing)
+        if constant is not None:
+            figures |= {"constant": constant.value, "constant_half_width": constant.half_width}
+        if estimate.status == "inconclusive" or constant is None:
+            return InstanceResult("inconclusive", estimate.reason, figures)
+        return self._judge_constant(y, floor, predicted, constant, figures)
+
+    def _judge_constant(
+        self,
+        y: Float[np.ndarray, " e"],
+        floor: Float[np.ndarray, " e"],
+        predicted: float,
+        constant: Estimate,
+        figures: dict[str, float],
+    ) -> InstanceResult:
+        if constant.excludes(predicted, CONSTANT_TOLERANCE * abs(predicted)):
+            reason = f"constant {constant.value:.5g} +- {constant.half_width:.1g}, expected {predicted:.5g}"
+            return InstanceResult("fails", reason, figures)
+        if constant.half_width > CONSTANT_RESOLUTION * abs(predicted):
+            reason = f"constant {constant.value:.3g} known to +-{constant.half_width:.1g} only"
+            return InstanceResult("inconclusive", reason, figures)
+        figures["constant_error"] = abs(constant.value - predicted) / abs(predicted)
+        remainder = estimate_order(self.eps, y - predicted * self.eps**self.order, floor, self.spacing)
+        if remainder.status == "conclusive" and remainder.order is not None:
+            figures["remainder_order"] = remainder.order.value
+            if remainder.order.interval[1] + REMAINDER_TOLERANCE < self.order + self.spacing:
+                reason = f"remainder of order {remainder.order.value:.2f}, expected {self.order + self.spacing:g}"
+                return InstanceResult("fails", reason, figures)
+        return InstanceResult("holds", "", figures)
+
+    def summarise(self, result: LawResult) -> str:
+        """Observed order, worst relative error of the constant, order of the remainder."""
+        parts = []
+        if order := result.spread("order"):
+            parts.append(f"order {order[1]:.3f} [{order[0]:.3f}, {order[2]:.3f}]")
+        if error := result.spread("constant_error"):
+            parts.append(f"constant to {error[2]:.1e}")
+        if remainder := result.spread("remainder_order"):
+            parts.append(f"remainder order {remainder[1]:.2f}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class IdentityLaw(Law):
+    """left = right, within a tolerance computed from error bounds. Columns are repetitions within an instance."""
+
+    left: Float[np.ndarray, "n e"]
+    right: Float[np.ndarray, "n e"]
+    tolerance: Float[np.ndarray, "n e"]
+
+    def judge_rows(self) -> list[InstanceResult]:
+        """The largest difference of each row against its tolerance."""
+        return [_within(*row) for row in zip(np.abs(self.left - self.right), self.tolerance, strict=True)]
+
+    def summarise(self, result: LawResult) -> str:
+        """The largest difference."""
+        worst = result.spread("difference")
+        return f"equal to {worst[2]:.1e}" if worst else ""
+
+
+@dataclass(frozen=True)
+class BoundLaw(Law):
+    """value >= 0, within a tolerance computed from error bounds. Columns are repetitions within an instance."""
+
+    value: Float[np.ndarray, "n e"]
+    tolerance: Float[np.ndarray, "n e"]
+
+    def judge_rows(self) -> list[InstanceResult]:
+        """The most negative value of each row against its tolerance."""
+        return [_within(*row) for row in zip(np.maximum(-self.value, 0.0), self.tolerance, strict=True)]
+
+    def summarise(self, result: LawResult) -> str:
+        """The smallest value."""
+        return f"smallest {np.nanmin(self.value):.1e}"
+
+
+@dataclass(frozen=True)
+class FactLaw(Law):
+    """A yes-or-no fact about each instance, computed elsewhere, with its reason."""
+
+    true: Bool[np.ndarray, " n"]
+    reason: str
+
+    def judge_rows(self) -> list[InstanceResult]:
+        """Each row's fact."""
+        return [InstanceResult("holds") if true else InstanceResult("fails", self.reason) for true in self.true]
+
+    def summarise(self, result: LawResult) -> str:
+        """How many rows are true."""
+        return f"true for {int(np.sum(self.true))} of {self.true.size}"
+
+
+def _within(difference: Float[np.ndarray, " e"], tolerance: Float[np.ndarray, " e"]) -> InstanceResult:
+    if not np.all(np.isfinite(tolerance)) or np.any(np.isnan(difference)):
+        return InstanceResult("inconclusive", "not measured: a value or its error bound is not finite")
+    worst = int(np.argmax(difference / tolerance))
+    figures = {"difference": float(np.max(difference)), "tolerance": float(tolerance[worst])}
+    if difference[worst] > tolerance[worst]:
+        return InstanceResult("fails", f"off by {difference[worst]:.3g}, allowed {tolerance[worst]:.1g}", figures)
+    return InstanceResult("holds", "", figures)

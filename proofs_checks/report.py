@@ -1,0 +1,192 @@
+"""The outcome of a run as data: the JSON document, the numbers as CSV, and how they reach the disk.
+
+The JSON document has `version` 1 and the keys of the design: seed, effort, claims (id, statement, verdict, evidence by
+kind, controls) and the totals of the controls. Files are written beside their target and renamed into place, so
+that an interrupted run leaves no half-written file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .claim import KINDS, ClaimResult
+from .laws import ConvergenceLaw, LawResult
+from .measurements import Batch
+
+DOCUMENT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run found."""
+
+    seed: int
+    effort: str
+    results: tuple[ClaimResult, ...]
+    laws: dict[str, tuple[LawResult, ...]]
+    batches: tuple[Batch, ...]
+
+    @property
+    def planted(self) -> int:
+        """How many controls were planted."""
+        return sum(len(result.controls) for result in self.results)
+
+    @property
+    def rejected(self) -> int:
+        """How many controls were rejected."""
+        return sum(control.rejected for result in self.results for control in result.controls)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim asked for holds."""
+        return all(result.verdict == "holds" for result in self.results)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document."""
+        return {
+            "version": DOCUMENT_VERSION,
+            "seed": self.seed,
+            "effort": self.effort,
+            "versions": {name: version(name) for name in ("elbogap", "jax", "sympy", "numpy", "scipy")},
+            "claims": [_claim_document(result) for result in self.results],
+            "controls": {"planted": self.planted, "rejected": self.rejected},
+        }
+
+    def to_json(self) -> str:
+        """The JSON document as text; numbers that JSON has no name for become null."""
+        return json.dumps(_finite(self.document()), indent=1, ensure_ascii=False)
+
+    def laws_csv(self) -> str:
+        """One line for each claim, law and instance."""
+        header = ["claim", "law", "family", "d", "D", "prior", "verdict", "reason", *FIGURES]
+        rows = (
+            [claim, law.name, *row.values(), instance.verdict, instance.reason]
+            + [_number(instance.figures.get(figure)) for figure in FIGURES]
+            for claim, laws in self.laws.items()
+            for law in laws
+            for i, instance in enumerate(law.rows)
+            for row in [law.law.instances.row(i)]
+        )
+        return _csv(header, rows)
+
+    def gaps_csv(self) -> str:
+        """One line for each instance and noise variance of the shared table of gaps."""
+        header = ["family", "d", "D", "prior", "instance", "eps", "log_likelihood", "log_likelihood_error"]
+        header += ["elbo", "elbo_error", "gap", "contrast", "converged"]
+        return _csv(header, (row for batch in self.batches for row in batch.csv_rows()))
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write report.json, laws.csv and gaps.csv into `folder`, each by rename; the paths written."""
+        texts = {"report.json": self.to_json(), "laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
+        return [write_by_rename(folder / name, text) for name, text in texts.items()]
+
+
+FIGURES = (
+    "predicted_constant",
+    "order",
+    "order_half_width",
+    "constant",
+    "constant_half_width",
+    "constant_error",
+    "remainder_order",
+    "difference",
+    "tolerance",
+    "eps_min",
+    "eps_max",
+)
+
+
+def write_by_rename(path: Path, text: str) -> Path:
+    """Write `text` to a temporary file beside `path`, then rename it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _claim_document(result: ClaimResult) -> dict[str, Any]:
+    evidence = {}
+    for kind in KINDS:
+        found = result.evidence[kind]
+        evidence[kind] = {"verdict": found.verdict, "summary": found.summary, **found.details}
+    return {
+        "id": result.claim.id,
+        "title": result.claim.title,
+        "statement": result.claim.statement,
+        "latex": result.claim.latex,
+        "source": result.claim.source,
+        "assumptions": list(result.claim.assumptions),
+        "verdict": result.verdict,
+        "evidence": evidence,
+        "controls": [vars(control) for control in result.controls],
+    }
+
+
+def law_document(result: LawResult) -> dict[str, Any]:
+    """One law of the measured evidence: predicted and observed order and constant, and its instances."""
+    law = result.law
+    document: dict[str, Any] = {"name": result.name, "verdict": result.verdict, "summary": result.summary}
+    if isinstance(law, ConvergenceLaw):
+        order = result.spread("order")
+        document |= {
+            "predicted_order": law.order,
+            "order": order[1] if order else None,
+            "interval": [order[0], order[2]] if order else None,
+            "predicted_constant": _middle(result, "predicted_constant"),
+            "constant": _middle(result, "constant"),
+            "constant_error": (result.spread("constant_error") or (None,))[-1],
+            "remainder_order": _middle(result, "remainder_order"),
+        }
+    document["instances"] = [
+        {**law.instances.row(i), "verdict": row.verdict, "reason": row.reason, **row.figures}
+        for i, row in enumerate(result.rows)
+    ]
+    return document
+
+
+def _middle(result: LawResult, figure: str) -> float | None:
+    spread = result.spread(figure)
+    return spread[1] if spread else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, np.bool_ | bool):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
+def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
