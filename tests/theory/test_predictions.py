@@ -1,0 +1,223 @@
+"""The exported predictions against the numbers of theory.md and against each other."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+from elbogap.theory.predictions import RECIPES, Prediction, block_partitions, prediction
+
+# Values in theory.md are printed with 8 to 12 digits; half a unit of the last one printed.
+PRINTED = 6e-9
+# Sums of about a thousand float64 products of numbers of size ten.
+ROUND_OFF = 1e-10
+
+Z = sp.symbols("z1:4")
+HALF = sp.Rational(1, 2)
+
+
+def _mixed(matrix: sp.Matrix, y: sp.Matrix) -> sp.Matrix:
+    return matrix * y.applyfunc(lambda e: sp.tanh(e / 2)) + sp.Rational(4, 5) * y
+
+
+def _decoder(name: str) -> tuple[sp.Matrix, list[sp.Rational]]:
+    z1, z2, z3 = Z
+    r = sp.Rational
+    if name == "f2":
+        y = sp.Matrix([z1 + HALF * sp.tanh(z2), r(13, 10) * z2 + r(2, 5) * sp.sin(z1)])
+        return _mixed(sp.Matrix([[1, r(3, 5)], [-r(1, 5), r(11, 10)]]), y), [r(7, 10), -r(2, 5)]
+    if name == "f3":
+        y = sp.Matrix(
+            [
+                z1 + HALF * sp.tanh(z2) + z3 / 5,
+                r(13, 10) * z2 + r(2, 5) * sp.sin(z1),
+                z3 + r(3, 10) * z2 * sp.cos(z1),
+            ]
+        )
+        matrix = sp.Matrix([[10, 6, -3], [-2, 11, 4], [5, -3, 9]]) / 10
+        return _mixed(matrix, y), [r(7, 10), -r(2, 5), r(3, 10)]
+    if name == "f23":
+        rows = [
+            z1 + r(3, 10) * z2 + sp.sin(z2) / 5,
+            z2 - z1 / 4 + r(3, 20) * z1**2,
+            sp.sin(z1) / 2 + r(2, 5) * sp.cos(z2) + z1 * z2 / 5,
+        ]
+        return sp.Matrix(rows), [r(7, 10), -r(2, 5)]
+    t = z2**2 / 2 + z2**3 / 5
+    return sp.Matrix([[1, HALF], [-r(1, 5), r(6, 5)]]) * sp.Matrix([z1 + t, z2]), [r(7, 10), -r(2, 5)]
+
+
+def _numbers(name: str) -> dict[str, np.ndarray]:
+    """Derivatives of the decoder and of a standard normal log-prior at the named point."""
+    f, g = _decoder(name)
+    d, D = len(g), f.shape[0]
+    z, at = Z[:d], dict(zip(Z, g, strict=False))
+    arrays = {}
+    for key, order in (("J", 1), ("H", 2), ("T", 3)):
+        out = np.empty((D,) + (d,) * order)
+        for i in range(D):
+            for index in itertools.combinations_with_replacement(range(d), order):
+                value = float(sp.diff(f[i], *[z[k] for k in index]).subs(at))
+                for permuted in itertools.permutations(index):
+                    out[(i, *permuted)] = value
+        arrays[key] = out
+    arrays["l1"] = -np.array(g, dtype=float)
+    arrays["l2"] = -np.eye(d)
+    arrays["l0"] = np.array(-0.5 * sum(float(v) ** 2 for v in g) - d / 2 * np.log(2 * np.pi))
+    return arrays
+
+
+def _potential(numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    J, H, T = numbers["J"], numbers["H"], numbers["T"]
+    jh = np.einsum("ia,ibc->abc", J, H)
+    hh, jt = np.einsum("iab,icd->abcd", H, H), np.einsum("ia,ibcd->abcd", J, T)
+    return {
+        "M": J.T @ J,
+        "V3": jh + jh.transpose(1, 0, 2) + jh.transpose(2, 1, 0),
+        "V4": hh
+        + hh.transpose(0, 2, 1, 3)
+        + hh.transpose(0, 3, 2, 1)
+        + jt
+        + jt.transpose(1, 0, 2, 3)
+        + jt.transpose(2, 1, 0, 3)
+        + jt.transpose(3, 1, 2, 0),
+        "l1": numbers["l1"],
+        "l2": numbers["l2"],
+    }
+
+
+def _evaluate(what: Prediction, numbers: dict[str, np.ndarray]) -> np.ndarray:
+    expression = what.expression
+    nested = expression.tolist() if isinstance(expression, sp.NDimArray) else expression
+    names = [symbols.ravel().tolist() for symbols in what.arguments.values()]
+    values = [np.asarray(numbers[name]).ravel() for name in what.arguments]
+    return np.array(sp.lambdify(names, nested, cse=True)(*values), dtype=float)
+
+
+def _value(name: str, decoder: str, blocks: tuple | None = None) -> np.ndarray:
+    numbers = _numbers(decoder)
+    D, d = numbers["J"].shape
+    if name.startswith("general"):
+        return _evaluate(prediction(name, d, d, blocks), _potential(numbers))
+    return _evaluate(prediction(name, d, D, blocks), numbers)
+
+
+@pytest.mark.parametrize(
+    ("name", "decoder", "blocks", "expected"),
+    [
+        ("mean_shift", "f2", None, [-0.64065072, 0.40477656]),
+        ("variance_correction", "f2", None, [-0.2143911, -0.01089504]),
+        ("likelihood_slope", "f2", None, -0.07776596),
+        ("heat_slope", "f2", None, -0.07776596),
+        ("contrast", "f2", None, 0.2913816362),
+        ("gap_slope", "f2", None, -0.0734195873),
+        ("gap_slope", "shear", None, 0.00845284067),
+        ("contrast", "f23", None, 0.109758348759),
+        ("gap_slope", "f23", None, -0.468566503),
+        ("contrast", "f3", None, 0.335472363278),
+        ("gap_slope", "f3", None, -0.1595704446),
+        ("general_gap_slope", "f2", ((0, 1),), 0.0772264209),
+        ("general_gap_slope", "f23", ((0, 1),), 0.0734403118),
+        ("general_gap_slope", "f3", ((0, 1, 2),), 0.0892453787),
+        ("general_gap_slope", "f3", ((0, 1), (2,)), 0.0183885411),
+        ("general_gap_slope", "f3", ((0, 2), (1,)), -0.0746130073),
+        ("general_contrast", "f3", ((0, 1), (2,)), 0.051712161310),
+        ("contrast", "f3", ((0, 2), (1,)), 0.286506029225),
+    ],
+)
+def test_predictions_reproduce_the_recorded_numbers(name, decoder, blocks, expected):
+    """Each prediction equals the value recorded for the test decoder, to all printed digits."""
+    np.testing.assert_allclose(_value(name, decoder, blocks), expected, rtol=PRINTED / 0.01, atol=PRINTED)
+
+
+@pytest.mark.parametrize("decoder", ["f2", "f23", "f3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "contrast",
+        "mean_shift",
+        "likelihood_slope",
+        "elbo_slope",
+        "gap_slope",
+        "variance",
+        "variance_correction",
+    ],
+)
+def test_decoder_level_and_general_predictions_agree(name, decoder):
+    """The formula in J, H, T equals the general one in V3, V4, M for Gaussian noise on the manifold."""
+    general = _value(f"general_{name}", decoder)
+    if name in ("variance", "variance_correction"):
+        general = np.diagonal(general)
+    np.testing.assert_allclose(_value(name, decoder), general, rtol=ROUND_OFF, atol=ROUND_OFF)
+
+
+def test_likelihood_limit_and_linear_gap_against_numpy():
+    """The closed forms equal their textbook evaluation by slogdet."""
+    numbers = _numbers("f23") | {"eps": np.array(0.01)}
+    metric = numbers["J"].T @ numbers["J"]
+    expected = numbers["l0"] - np.linalg.slogdet(metric)[1] / 2 - 0.5 * np.log(2 * np.pi * 0.01)
+    np.testing.assert_allclose(_evaluate(prediction("likelihood_limit", 2, 3), numbers), expected, rtol=1e-14)
+    scaled = np.eye(2) + metric / 0.01
+    gap = (np.log(np.diagonal(scaled)).sum() - np.linalg.slogdet(scaled)[1]) / 2
+    linear = _evaluate(prediction("linear_gap", 2, 3), {"W": numbers["J"], "eps": np.array(0.01)})
+    np.testing.assert_allclose(linear, gap, rtol=1e-12)
+
+
+def test_a_term_can_be_dropped_flipped_and_scaled_by_name():
+    """False variants are made by name, and differ from the truth; an unknown name is refused."""
+    slope = prediction("gap_slope", 2)
+    numbers = _numbers("f2")
+    truth = _evaluate(slope, numbers)
+    for name in slope.terms:
+        assert abs(_evaluate(slope.with_terms(**{name: 0}), numbers) - truth) > 1e-3
+    halves = _evaluate(slope.with_terms(**{name: sp.Rational(1, 2) for name in slope.terms}), numbers)
+    np.testing.assert_allclose(halves, truth / 2, rtol=ROUND_OFF)
+    with pytest.raises(KeyError, match="no term 'prior'"):
+        slope.with_terms(prior=0)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_every_prediction_is_exported_for_every_dimension(name, d):
+    """Every name gives terms in exactly the symbols of its arguments, for d = 1, 2, 3."""
+    what = prediction(name, d)
+    allowed = {symbol for symbols in what.arguments.values() for symbol in symbols.ravel()}
+    used = set().union(*(term.free_symbols for term in what.terms.values()))
+    assert used <= allowed
+    assert what.claim in {"contrast", "encoder-mean", "encoder-variance", "likelihood-limit"} | {
+        "elbo-limit",
+        "linear-vae",
+        "general-limit",
+    }
+
+
+def test_wrong_requests_are_refused_in_one_line():
+    """Unknown names, D < d, non-square heat equation and meaningless blocks raise ValueError."""
+    for arguments in [
+        ("nothing", 2),
+        ("contrast", 3, 2),
+        ("heat_slope", 2, 3),
+        ("gap_slope", 2, 2, ((0, 1),)),
+    ]:
+        with pytest.raises(ValueError, match="expected"):
+            prediction(*arguments)
+    with pytest.raises(ValueError, match="no partition"):
+        prediction("general_contrast", 3, None, ((0, 1),))
+
+
+def test_block_partitions_are_partitions():
+    """Mean field, full and mixed partitions cover every coordinate once."""
+    assert [len(block_partitions(d)) for d in (1, 2, 3)] == [1, 2, 5]
+    for partition in block_partitions(3):
+        assert sorted(k for block in partition for k in block) == [0, 1, 2]
+
+
+def test_exact_arithmetic_goes_through_the_same_formulas():
+    """With rational arguments the predictions are exact rationals: no floating point hides in them."""
+    what = prediction("gap_slope", 1)
+    values = {"J": 2, "H": Fraction(1, 3), "T": Fraction(-1, 5), "l1": Fraction(1, 7), "l2": -1}
+    point = {what.arguments[k][(0,) * what.arguments[k].ndim]: sp.Rational(v) for k, v in values.items()}
+    result = what.expression.subs(point)
+    assert result.is_Rational
+    assert result == sp.Rational(3, 4) * sp.Rational(1, 9) / 16  # d = 1: a1 = (3/4) H^2 / J^4 (T8)

@@ -1,0 +1,77 @@
+"""The one table of symbols: the paper's symbol, ours, its name in code and what it means.
+
+Source: Reizinger et al., arXiv 2206.02416 (column `paper`); an empty entry means that the paper has no
+symbol for it. A symbol with indices (`J_i_a`, `V3_012`) is looked up by its base name. Letters that serve
+twice in the literature have their own code name here: `t` is the variance correction, `Tf` would be a clash
+and third derivatives are `T`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One row: `code` (name in expressions and formulas), `latex` (ours), `paper` (theirs), `meaning`."""
+
+    code: str
+    latex: str
+    paper: str
+    meaning: str
+
+
+TABLE: tuple[Symbol, ...] = (
+    Symbol("f", "f", r"f_\theta", "decoder R^d -> R^D; x given z is N(f(z), eps I)"),
+    Symbol("x", "x", "x", "observation in R^D"),
+    Symbol("z", "z", "z", "latent variable in R^d"),
+    Symbol("d", "d", "d", "number of latent variables"),
+    Symbol("D", "D", "d", "number of observed variables (the paper takes D = d)"),
+    Symbol("eps", r"\varepsilon", r"\gamma^{-2}", "decoder variance, the small parameter"),
+    Symbol("h", "h", r"\gamma^{-1}", "square root of eps, the parameter of the expansion"),
+    Symbol("g", "g", r"g(x)", "the preimage of x; in general the minimiser of V"),
+    Symbol("u", "u", "", "rescaled latent variable, z = g + h u"),
+    Symbol("l0", r"\ell", r"\log p_0", "log-density of the prior at g"),
+    Symbol("l1", r"\ell'", "", "gradient of the log-prior at g"),
+    Symbol("l2", r"\ell''", r"\partial^2 \log p_0", "Hessian of the log-prior at g"),
+    Symbol("J", "J", r"J_f", "Jacobian of f at g, J_ia = d f_i / d z_a; column a is J_a"),
+    Symbol("K", "K", r"J_g", "inverse of the Jacobian (D = d), K_ai = d g_a / d x_i"),
+    Symbol("H", "H", "", "second derivatives of f at g, H_iab"),
+    Symbol("T", "T", "", "third derivatives of f at g, T_iabc"),
+    Symbol("A", "A", r"J_f^\top J_f", "metric J'J of the decoder"),
+    Symbol("B", "A^{-1}", "", "inverse of the metric"),
+    Symbol("V", "V", "", "potential: log p(x, z) = log C - V(z)/eps + log-prior"),
+    Symbol("V3", "V^{(3)}", "", "third derivatives of V at g"),
+    Symbol("V4", "V^{(4)}", "", "fourth derivatives of V at g"),
+    Symbol("M", "M", "", "Hessian of V at g; J'J on the manifold"),
+    Symbol("N", "M^{-1}", "", "inverse of M: posterior covariance in units of eps"),
+    Symbol("S", "S", "", "block diagonal of the inverses of M's blocks: encoder covariance in units of eps"),
+    Symbol("Q", "Q", "", "a covariance in units of eps at which a formula is evaluated"),
+    Symbol("P", "P", "", "1 where two coordinates share a block, 0 elsewhere"),
+    Symbol("s", "s", r"\sigma^2\gamma^2", "mean-field encoder variance in units of eps, s_k = 1/M_kk"),
+    Symbol("b", "b", "", "force on the encoder's mean"),
+    Symbol("m", "m", "", "mean shift of the optimal encoder, mu* = g + eps m"),
+    Symbol("t", "t", "", "variance correction, sigma_k^2 = eps s_k + eps^2 t_k"),
+    Symbol("X", "X", "", "curvature correction V3.m + V4:S/2 - l''"),
+    Symbol("L1", "L_1", "", "slope of log p_eps(x) in eps"),
+    Symbol("E1", "E_1", "", "slope of ELBO* in eps"),
+    Symbol("a1", "a_1", "", "slope of the gap in eps, a1 = L1 - E1"),
+    Symbol("c", "c", r"c_{\mathrm{IMA}}", "IMA contrast: sum_k log |J_k| - (1/2) log det A"),
+    Symbol("W", "W", "W", "matrix of a linear decoder"),
+    Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
+)
+
+_BY_CODE = {row.code: row for row in TABLE}
+
+
+def lookup(name: str) -> Symbol:
+    """The row of a symbol, indices stripped (`J_01` -> `J`); KeyError in one line if it is not in the
+    table.
+    """
+    base = name.split("_")[0]
+    if base not in _BY_CODE:
+        raise KeyError(f"symbol {name!r} is not in the notation table, expected one of {sorted(_BY_CODE)}")
+    return _BY_CODE[base]
+
+
+def latex_name(name: str) -> str:
+    """Our LaTeX for a code name; KeyError if the notation table lacks it."""
+    return lookup(name).latex

@@ -1,0 +1,231 @@
+"""Every predicted quantity, exported once as a SymPy expression with named terms and its claim's id.
+
+`prediction(name, d, D, blocks)` gives a `Prediction`: arrays of argument symbols and a dictionary of terms
+whose sum is the quantity. Nothing is expanded: inverses are adjugates over determinants and shared
+subexpressions stay shared, so that ``sympy.lambdify(..., cse=True)`` takes well under a second up to d = 3.
+False variants drop, flip or scale a term by name.
+
+Arguments of decoder-level predictions: J (D, d), H (D, d, d), T (D, d, d, d), l1 (d,), l2 (d, d), l0 and
+eps scalars (Gaussian noise, x on the manifold). Predictions called ``general_...`` take the derivatives of
+a potential instead: M (d, d), V3, V4, l1, l2 (any noise, any block-diagonal encoder). Source: the claims
+named in `claim`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from . import gaussian_noise, general_limit
+from .tensors import block_inverse, independent, inverse
+
+Arguments = dict[str, np.ndarray]
+Value = sp.Expr | sp.ImmutableDenseNDimArray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A quantity of claim `claim`: `terms` (name -> scalar or array) in the symbols of `arguments` (name ->
+    array).
+    """
+
+    id: str
+    claim: str
+    arguments: Arguments
+    terms: dict[str, Value]
+
+    @property
+    def expression(self) -> Value:
+        """The sum of the named terms: a scalar expression or an array of the quantity's shape."""
+        values = list(self.terms.values())
+        total = values[0]
+        for value in values[1:]:
+            total = total + value
+        return total
+
+    def with_terms(self, **factors: Any) -> "Prediction":
+        """A variant in which each named term is multiplied by the given factor (0 drops it, -1 flips it).
+
+        Raises KeyError if a name is not a term.
+        """
+        for name in factors:
+            if name not in self.terms:
+                raise KeyError(f"{self.id} has no term {name!r}, expected one of {sorted(self.terms)}")
+        scaled = {name: value * sp.sympify(factors.get(name, 1)) for name, value in self.terms.items()}
+        return replace(self, terms=scaled)
+
+
+def _decoder(d: int, D: int, *names: str) -> Arguments:
+    shapes = {
+        "J": (D, d),
+        "H": (D, d, d),
+        "T": (D, d, d, d),
+        "l0": (),
+        "l1": (d,),
+        "l2": (d, d),
+        "eps": (),
+        "W": (D, d),
+        "M": (d, d),
+        "V3": (d, d, d),
+        "V4": (d, d, d, d),
+    }
+    return {name: independent(name, shapes[name]) for name in names}
+
+
+def _contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
+    metric = a["J"].T @ a["J"]
+    return (
+        gaussian_noise.contrast_terms(metric)
+        if blocks is None
+        else general_limit.contrast_terms(metric, blocks)
+    )
+
+
+def _mean_shift(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.MEAN_SHIFT.evaluate(gaussian_noise.with_metric(a))
+
+
+def _variance(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return {"curvature": gaussian_noise.with_metric(a)["s"]}
+
+
+def _variance_correction(a: Arguments, blocks: Any) -> dict[str, Any]:
+    known = gaussian_noise.with_mean_shift(gaussian_noise.with_metric(a))
+    return gaussian_noise.VARIANCE_CORRECTION.evaluate(known)
+
+
+def _likelihood_limit(a: Arguments, blocks: Any) -> dict[str, Any]:
+    metric = a["J"].T @ a["J"]
+    return gaussian_noise.likelihood_limit_terms(metric, a["J"].shape[0], a["l0"][()], a["eps"][()])
+
+
+def _likelihood_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.likelihood_slope_terms(gaussian_noise.with_metric(a))
+
+
+def _elbo_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.elbo_slope_terms(gaussian_noise.with_metric(a))
+
+
+def _gap_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    known = gaussian_noise.with_metric(a)
+    likelihood = gaussian_noise.likelihood_slope_terms(known)
+    return general_limit.gap_terms(likelihood, gaussian_noise.elbo_slope_terms(known))
+
+
+def _heat_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.heat_slope_terms(a | {"K": inverse(a["J"])})
+
+
+def _paper_variance(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.paper_variance_terms(a["J"].T @ a["J"], a["l2"], a["eps"][()])
+
+
+def _linear_gap(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return gaussian_noise.linear_gap_terms(a["W"].T @ a["W"], a["eps"][()])
+
+
+def _general_contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return general_limit.contrast_terms(a["M"], blocks)
+
+
+def _general_mean_shift(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return general_limit.MEAN_SHIFT.evaluate(general_limit.with_inverses(a, blocks))
+
+
+def _general_variance(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return {"curvature": block_inverse(a["M"], blocks)}
+
+
+def _general_variance_correction(a: Arguments, blocks: Any) -> dict[str, Any]:
+    known = general_limit.with_mean_shift(general_limit.with_inverses(a, blocks))
+    return general_limit.COVARIANCE_CORRECTION.evaluate(known)
+
+
+def _general_likelihood_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return general_limit.likelihood_slope_terms(general_limit.with_inverses(a, blocks))
+
+
+def _general_elbo_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return general_limit.elbo_slope_terms(general_limit.with_inverses(a, blocks))
+
+
+def _general_gap_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
+    known = general_limit.with_inverses(a, blocks)
+    likelihood = general_limit.likelihood_slope_terms(known)
+    return general_limit.gap_terms(likelihood, general_limit.elbo_slope_terms(known))
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    claim: str
+    arguments: tuple[str, ...]
+    build: Callable[[Arguments, Any], dict[str, Any]]
+    takes_blocks: bool = False
+    square: bool = False
+
+
+_POTENTIAL = ("M", "V3", "V4", "l1", "l2")
+RECIPES: dict[str, _Recipe] = {
+    "contrast": _Recipe("contrast", ("J",), _contrast, takes_blocks=True),
+    "mean_shift": _Recipe("encoder-mean", ("J", "H", "l1"), _mean_shift),
+    "variance": _Recipe("encoder-variance", ("J",), _variance),
+    "variance_correction": _Recipe("encoder-variance", ("J", "H", "T", "l1", "l2"), _variance_correction),
+    "paper_variance": _Recipe("encoder-variance", ("J", "l2", "eps"), _paper_variance),
+    "likelihood_limit": _Recipe("likelihood-limit", ("J", "l0", "eps"), _likelihood_limit),
+    "likelihood_slope": _Recipe("likelihood-limit", ("J", "H", "T", "l1", "l2"), _likelihood_slope),
+    "heat_slope": _Recipe("likelihood-limit", ("J", "H", "T", "l1", "l2"), _heat_slope, square=True),
+    "elbo_slope": _Recipe("elbo-limit", ("J", "H", "T", "l1", "l2"), _elbo_slope),
+    "gap_slope": _Recipe("elbo-limit", ("J", "H", "T", "l1", "l2"), _gap_slope),
+    "linear_gap": _Recipe("linear-vae", ("W", "eps"), _linear_gap),
+    "general_contrast": _Recipe("general-limit", ("M",), _general_contrast, True),
+    "general_mean_shift": _Recipe("general-limit", ("M", "V3", "l1"), _general_mean_shift, True),
+    "general_variance": _Recipe("general-limit", ("M",), _general_variance, True),
+    "general_variance_correction": _Recipe("general-limit", _POTENTIAL, _general_variance_correction, True),
+    "general_likelihood_slope": _Recipe("general-limit", _POTENTIAL, _general_likelihood_slope),
+    "general_elbo_slope": _Recipe("general-limit", _POTENTIAL, _general_elbo_slope, True),
+    "general_gap_slope": _Recipe("general-limit", _POTENTIAL, _general_gap_slope, True),
+}
+
+
+@cache
+def prediction(
+    name: str, d: int, D: int | None = None, blocks: tuple[tuple[int, ...], ...] | None = None
+) -> Prediction:
+    """The named prediction for d latent and D >= d observed variables (default D = d), built once.
+
+    `blocks` (general predictions and the contrast) is the encoder's partition; None means mean field.
+    Raises ValueError for an unknown name, for D < d, for a square-only prediction with D > d, and for
+    blocks where they mean nothing.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
+    recipe, data_dim = RECIPES[name], d if D is None else D
+    if data_dim < d or (recipe.square and data_dim != d):
+        raise ValueError(
+            f"{name} was asked for d = {d}, D = {data_dim}, expected D {'=' if recipe.square else '>='} d"
+        )
+    if blocks is not None and not recipe.takes_blocks:
+        raise ValueError(f"{name} is a mean-field quantity, expected blocks=None, got {blocks}")
+    arguments = _decoder(d, data_dim, *recipe.arguments)
+    terms = recipe.build(arguments, blocks)
+    return Prediction(name, recipe.claim, arguments, {key: _as_sympy(value) for key, value in terms.items()})
+
+
+def _as_sympy(value: Any) -> Value:
+    if isinstance(value, np.ndarray):
+        return sp.ImmutableDenseNDimArray(value.ravel().tolist(), value.shape)
+    return sp.sympify(value)
+
+
+def block_partitions(d: int) -> Sequence[tuple[tuple[int, ...], ...]]:
+    """Mean field, full, and for d = 3 the three two-block partitions: the encoder families that are
+    checked.
+    """
+    singles = tuple((k,) for k in range(d))
+    full = (tuple(range(d)),)
+    mixed = [((0, 1), (2,)), ((0, 2), (1,)), ((1, 2), (0,))] if d == 3 else []
+    return [singles, *mixed, *([full] if d > 1 else [])]
