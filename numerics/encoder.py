@@ -1,0 +1,220 @@
+"""The ELBO of a Gaussian encoder and its maximiser.
+
+ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = N(mean, L L'). The
+expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
+partition of the coordinates: singletons are mean field, one block is full covariance (T8).
+
+Optimisation: with g a mode, M the Hessian there and C = blockdiag(chol((M_BB)^-1)), write z = g + h C (u +
+R xi), R lower triangular in each block. z is linear in the parameters p = (u, R), so that with phi = (1,
+xi) the derivatives of the sum are exact contractions of the gradient and Hessian of the exponent at the
+nodes, and -log det R is convex. The optimum has u = O(h), R = I + O(h^2).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float
+
+from .likelihood import constant_rounding, find_modes, highest
+from .model import LatentModel
+from .modes import Mode, relative_rounding
+from .newton import minimise, second_derivatives
+from .precision import EPS64, require_float64
+from .quadrature import Rule, gauss_hermite
+from .starts import starts_or_search
+
+Vector = Float[Array | np.ndarray, " D"]
+Family = str | tuple[tuple[int, ...], ...]
+
+# Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
+_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
+
+_TOLERANCE = 1e-11
+
+
+class Encoding(NamedTuple):
+    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it
+    converged.
+
+    candidates (S,): the ELBO reached from each start, nan where the search did not converge; agreed says
+    that those which converged are equal within their errors (a non-injective decoder has several optima,
+    T13).
+    """
+
+    mean: Float[Array, " d"]
+    covariance: Float[Array, "d d"]
+    std: Float[Array, " d"]
+    elbo: Float[Array, ""]
+    error: Float[Array, ""]
+    converged: Bool[Array, ""]
+    candidates: Float[Array, " S"]
+    agreed: Bool[Array, ""]
+
+
+class Optimum(NamedTuple):
+    """The mode started from, mean, covariance factor L, and the ELBO without log C, relative to a reference
+    exponent.
+    """
+
+    mode: Float[Array, " d"]
+    mean: Float[Array, " d"]
+    factor: Float[Array, "d d"]
+    value: Float[Array, ""]
+    error: Float[Array, ""]
+    converged: Bool[Array, ""]
+
+
+def blocks_of(family: Family, d: int) -> tuple[tuple[int, ...], ...]:
+    """Return the partition of range(d): "mean-field" (singletons), "full" (one block), or the blocks
+    themselves.
+    """
+    if family == "mean-field":
+        return tuple((k,) for k in range(d))
+    if family == "full":
+        return (tuple(range(d)),)
+    if isinstance(family, str) or sorted(k for block in family for k in block) != list(range(d)):
+        raise ValueError(
+            f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}'
+        )
+    return tuple(tuple(sorted(block)) for block in family)
+
+
+def _pairs(blocks: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parameters as (row, feature): feature 0 is the mean, feature 1 + l the column l of R."""
+    d = sum(len(block) for block in blocks)
+    pairs = [(k, 0) for k in range(d)]
+    pairs += [(k, 1 + j) for block in blocks for k in block for j in block if j <= k]
+    rows, features = zip(*pairs, strict=True)
+    return np.array(rows), np.array(features)
+
+
+def block_factor(hessian: Float[Array, "d d"], blocks: tuple[tuple[int, ...], ...]) -> Float[Array, "d d"]:
+    """Return C with C C' = blockdiag((M_BB)^-1), lower triangular within each block."""
+    factor = jnp.zeros_like(hessian)
+    for block in blocks:
+        index = np.ix_(block, block)
+        factor = factor.at[index].set(jnp.linalg.cholesky(jnp.linalg.inv(hessian[index])))
+    return factor
+
+
+def expected_exponent(
+    model: LatentModel, x: Vector, mean: Array, factor: Array, rule: Rule, reference: Array
+) -> tuple[Array, Array]:
+    """Return E_q[exponent - reference] for q = N(mean, factor factor'), and its round-off."""
+
+    def at(xi: Array) -> tuple[Array, Array]:
+        z = mean + factor @ xi
+        return model.exponent(z, x) - reference, model.rounding(z, x)
+
+    values, rounding = jax.vmap(at)(jnp.asarray(rule.nodes))
+    # Centred at the value at the mean, so that the weights' own round-off multiplies differences only.
+    centre = model.exponent(mean, x) - reference
+    weights = jnp.asarray(rule.weights)
+    return centre + weights @ (values - centre), weights @ rounding
+
+
+def maximise(
+    model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]
+) -> Optimum:
+    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 3."""
+    d = model.latent_dim
+    blocks = blocks_of(family, d)
+    rows, features = _pairs(blocks)
+    coarse, fine = (gauss_hermite(d, n) for n in _NODES[d])
+    h = jnp.sqrt(model.eps)
+    scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
+    diagonal = np.flatnonzero(rows == features - 1)
+    weights = jnp.asarray(coarse.weights)
+    phi = jnp.asarray(np.insert(coarse.nodes, 0, 1.0, axis=1))
+    moments = weights[:, None] * phi
+    squares = moments[:, features][:, :, None] * phi[:, features][:, None, :]
+
+    def matrix(p: Array) -> Array:
+        """Parameters as the (d, 1 + d) matrix [u, R]."""
+        return jnp.zeros((d, 1 + d), p.dtype).at[rows, features].set(p)
+
+    def derivatives(p: Array) -> tuple[Array, Array, Array]:
+        offsets = phi @ matrix(p).T
+        local = second_derivatives(lambda v: reference - model.exponent(mode.point + scale @ v, x))
+        values, gradients, hessians = jax.vmap(local)(offsets)
+        value = weights @ values - jnp.sum(jnp.log(p[diagonal]))
+        gradient = jnp.einsum("na,nf->af", gradients, moments)[rows, features]
+        gradient = gradient.at[diagonal].add(-1 / p[diagonal])
+        hessian = jnp.einsum("npq,npq->pq", hessians[:, rows][:, :, rows], squares)
+        return value, gradient, hessian.at[diagonal, diagonal].add(1 / p[diagonal] ** 2)
+
+    start = jnp.asarray((rows == features - 1).astype(float))
+    slack = model.rounding(mode.point, x) + relative_rounding(model, x)
+    found = minimise(derivatives, start, tolerance=_TOLERANCE + relative_rounding(model, x), slack=slack)
+    shift, root = jnp.split(matrix(found.point), [1], axis=1)
+    mean, factor = mode.point + scale @ shift[:, 0], scale @ root
+    expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)
+    entropy = jnp.sum(jnp.log(jnp.diagonal(factor))) + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    value = expected + entropy
+    log_scale = jnp.sum(jnp.log(jnp.diagonal(scale))) + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    truncation = jnp.abs(value - (log_scale - found.value)) + found.decrement**2
+    error = truncation + rounding + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy))
+    return Optimum(mode.point, mean, factor, value, error, found.converged & mode.converged)
+
+
+def best_optimum(
+    model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""]
+) -> tuple[Optimum, Optimum]:
+    """Return the optimum reached from every mode (stacked), and the best of those that converged."""
+    optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
+    best = jnp.argmax(jnp.where(optima.converged, optima.value, -jnp.inf))
+    return optima, jax.tree.map(lambda leaf: leaf[best], optima)
+
+
+def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
+    """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
+
+    x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite, d <= 3 (T1:
+    never above log p). Raises `ValueError` for other shapes. Also in float32.
+    """
+    d = model.latent_dim
+    data, centre = model.check_data(x), model.check_latent(mean, "mean")
+    factor = jnp.asarray(std, dtype=float)
+    if factor.shape == (d,):
+        log_det = jnp.sum(jnp.log(factor))
+        factor = jnp.diag(factor)
+    elif factor.shape == (d, d):
+        log_det = jnp.linalg.slogdet(factor)[1]
+    else:
+        raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
+    rule = gauss_hermite(d, _NODES[d][1])
+    expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
+    return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+
+
+def optimal_encoder(
+    model: LatentModel, x: ArrayLike, *, family: Family = "mean-field", start: ArrayLike | None = None
+) -> Encoding:
+    """Return the Gaussian encoder with the largest ELBO at x (D,), d <= 3.
+
+    family: "mean-field", "full", or blocks such as ((0, 1), (2,)); start: (d,), (S, d), or None to search.
+    The best optimum over the starts wins; `candidates` keeps the others. `converged` reports, nothing is
+    assumed. Raises `ValueError` for wrong shapes or blocks that are no partition.
+    """
+    require_float64("optimal_encoder")
+    data = model.check_data(x)
+    modes = find_modes(model, data, starts_or_search(model, data, start))
+    reference = highest(modes)
+    optima, best = best_optimum(model, data, modes, family, reference)
+    covariance = best.factor @ best.factor.T
+    constant = model.log_constant(data) + reference
+    candidates = jnp.where(optima.converged, optima.value, jnp.nan)
+    spread = jnp.nanmax(candidates) - jnp.nanmin(candidates)
+    return Encoding(
+        mean=best.mean,
+        covariance=covariance,
+        std=jnp.sqrt(jnp.diagonal(covariance)),
+        elbo=constant + best.value,
+        error=best.error + constant_rounding(model, data, modes),
+        converged=best.converged,
+        candidates=constant + candidates,
+        agreed=best.converged & (spread <= 2 * jnp.max(jnp.where(optima.converged, optima.error, 0.0))),
+    )

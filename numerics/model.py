@@ -1,0 +1,154 @@
+"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural
+parameter f(z).
+
+Every model is written as in T0:  log p(x, z) = log C(x) - V(z, x) / eps + ell(z),  with
+- V the potential: 1/2 |S(z)^-1/2 (f(z) - x)|^2 for Gaussian noise, -(t.f - sum Psi(f)) for observations
+  (T12);
+- ell the effective log-prior: log p0, minus 1/2 log det S(z) when the noise depends on z (T11);
+- log C(x) = -(D/2) log(2 pi eps) - 1/2 log det S for constant S; the log base measure for observations.
+All leaves (decoder parameters, prior parameters, noise scale) can be traced and mapped over.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from .noise import Noise, as_noise
+from .observations import Observation
+from .precision import EPS64
+from .priors import Normal, Prior
+
+Vector = Float[Array | np.ndarray, " D"]
+Point = Float[Array | np.ndarray, " d"]
+
+# A decoder's own evaluation loses a few units in the last place; the estimates of round-off allow this many.
+_ULPS = 4.0
+
+
+class LatentModel(eqx.Module):
+    """A decoder with its prior and its observation model.
+
+    decoder: JAX-traceable, (d,) -> (D,) floating; noise_var: scalar, (D,), (D, D), a callable of z or a
+    `Noise`; observation: None for Gaussian noise, else an `Observation` (noise_var is then unused). Raises
+    `ValueError` when the decoder does not map (latent_dim,) to a floating vector, or for invalid noise.
+    """
+
+    decoder: Callable
+    prior: Prior
+    noise: Noise
+    observation: Observation | None
+    latent_dim: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        decoder: Callable,
+        latent_dim: int,
+        *,
+        prior: Prior | None = None,
+        noise_var: ArrayLike | Noise | Callable = 1e-3,
+        observation: Observation | None = None,
+    ):
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim: expected >= 1, got {latent_dim}")
+        self.decoder = decoder
+        self.latent_dim = int(latent_dim)
+        self.prior = Normal() if prior is None else prior
+        self.noise = as_noise(noise_var)
+        self.observation = observation
+        out = jax.eval_shape(decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float)))
+        if not hasattr(out, "shape") or len(out.shape) != 1:
+            received = getattr(out, "shape", type(out).__name__)
+            raise ValueError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
+        if not jnp.issubdtype(out.dtype, jnp.floating):
+            raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
+        size = getattr(self.noise, "shape", None)
+        if size is not None and observation is None and size.shape[0] != out.shape[0]:
+            raise ValueError(
+                f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}"
+            )
+
+    @property
+    def eps(self) -> Float[Array, ""]:
+        """The small parameter: the noise scale, or 1/n."""
+        return self.noise.scale if self.observation is None else self.observation.eps
+
+    def with_noise(self, noise_var: ArrayLike | Noise | Callable) -> "LatentModel":
+        """Return a copy with other noise."""
+        return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
+
+    def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
+        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not
+        finite.
+        """
+        array = jnp.asarray(x, dtype=float)
+        size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
+        if array.shape != size:
+            raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
+        return check_finite("x", array)
+
+    def check_latent(self, z: ArrayLike, name: str = "z") -> Float[Array, " d"]:
+        """Return z as an array (d,); the same errors as `check_data`."""
+        array = jnp.asarray(z, dtype=float)
+        if array.shape != (self.latent_dim,):
+            raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
+        return check_finite(name, array)
+
+    def potential(self, z: Point, x: Vector) -> Float[Array, ""]:
+        """Return V(z, x) >= V(g, x), without the factor 1/eps."""
+        f = self.decoder(z)
+        if self.observation is not None:
+            return self.observation.potential(f, x)
+        r = self.noise.whiten(f - x, z)
+        return 0.5 * jnp.sum(r * r)
+
+    def log_prior(self, z: Point) -> Float[Array, ""]:
+        """Return the effective log-prior ell(z)."""
+        ell = self.prior.log_prob(z)
+        if self.observation is None and self.noise.depends_on_state:
+            size = jax.eval_shape(self.decoder, z).shape[0]
+            ell = ell - 0.5 * self.noise.log_det(z, size)
+        return ell
+
+    def log_constant(self, x: Vector) -> Float[Array, ""]:
+        """Return log C(x)."""
+        if self.observation is not None:
+            return self.observation.log_base(x)
+        constant = -0.5 * x.shape[0] * jnp.log(2 * jnp.pi * self.eps)
+        if not self.noise.depends_on_state:
+            constant = constant - 0.5 * self.noise.log_det(jnp.zeros(self.latent_dim), x.shape[0])
+        return constant
+
+    def exponent(self, z: Point, x: Vector) -> Float[Array, ""]:
+        """Return -V(z, x)/eps + ell(z): the log-joint without its constant."""
+        return -self.potential(z, x) / self.eps + self.log_prior(z)
+
+    def log_joint(self, z: Point, x: Vector) -> Float[Array, ""]:
+        """Return log p(x, z)."""
+        return self.log_constant(x) + self.exponent(z, x)
+
+    def rounding(self, z: Point, x: Vector) -> Float[Array, ""]:
+        """Estimate the absolute round-off in `exponent(z, x)`: eps64 times the size of the terms it sums."""
+        f = self.decoder(z)
+        if self.observation is not None:
+            size = jnp.sum(jnp.abs(self.observation.log_partition(f)) + jnp.abs(x / self.observation.n * f))
+        else:
+            r = self.noise.whiten(f - x, z)
+            scale = jnp.max(jnp.abs(self.noise.whiten(jnp.abs(f) + jnp.abs(x), z)))
+            size = jnp.sqrt(jnp.sum(r * r)) * scale + 0.5 * jnp.sum(r * r)
+        return _ULPS * EPS64 * (size / self.eps + jnp.abs(self.log_prior(z)))
+
+
+def check_finite(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the array; `ValueError` (or `eqx.error_if` inside jit) when an entry is not finite."""
+    bad = ~jnp.all(jnp.isfinite(array))
+    message = f"{name}: expected finite values, got nan or infinity"
+    if isinstance(bad, jax.core.Tracer):
+        return eqx.error_if(array, bad, message)
+    if bool(bad):
+        raise ValueError(message)
+    return array

@@ -1,0 +1,183 @@
+"""Gaussian observation noise: the covariance of x given z is scale * shape(z).
+
+`scale` is the eps of the theory (1/gamma^2 in the paper), a scalar leaf that can be traced and swept; the
+shape S stays fixed while eps -> 0 (T11). `whiten(residual, z)` returns S(z)^(-1/2) residual (a left inverse
+square root: any R with R'R = S^-1 serves, since only its norm is used) and `log_det(z, size)` log det S(z).
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+Vector = Float[Array | np.ndarray, " D"]
+Point = Float[Array | np.ndarray, " d"]
+
+
+def _scale(value: ArrayLike) -> Float[Array, ""]:
+    """Return `value` as a positive scalar leaf, or say what is wrong with it."""
+    array = jnp.asarray(value, dtype=float)
+    if array.shape != ():
+        raise ValueError(f"noise scale: expected a scalar, got shape {array.shape}")
+    return _checked(array, ~(array > 0) | jnp.isinf(array), "noise scale: expected a finite value > 0")
+
+
+def _checked(array: Array, bad: Array, message: str) -> Array:
+    """Raise `ValueError` at once for concrete values, by `eqx.error_if` inside jit."""
+    if isinstance(bad, jax.core.Tracer):
+        return eqx.error_if(array, bad, message)
+    if bool(bad):
+        raise ValueError(f"{message}, got {np.asarray(array).tolist()}")
+    return array
+
+
+class Noise(eqx.Module):
+    """Covariance scale * shape(z)."""
+
+    scale: eqx.AbstractVar[Float[Array, ""]]
+
+    @abstractmethod
+    def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
+        """Return R residual with R'R = shape(z)^-1."""
+
+    @abstractmethod
+    def log_det(self, z: Point, size: int) -> Float[Array, ""]:
+        """Return log det shape(z) for D = size."""
+
+    @property
+    def depends_on_state(self) -> bool:
+        """Whether shape(z) varies with z; its log-determinant is then part of the effective prior (T11)."""
+        return False
+
+
+class ScalarNoise(Noise):
+    """Covariance scale * I."""
+
+    scale: Float[Array, ""]
+
+    def __init__(self, scale: ArrayLike):
+        self.scale = _scale(scale)
+
+    def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
+        """Return the residual itself."""
+        return jnp.asarray(residual)
+
+    def log_det(self, z: Point, size: int) -> Float[Array, ""]:
+        """Return 0."""
+        return jnp.zeros(())
+
+
+class DiagonalNoise(Noise):
+    """Covariance scale * diag(shape), shape (D,) positive."""
+
+    scale: Float[Array, ""]
+    shape: Float[Array, " D"]
+
+    def __init__(self, scale: ArrayLike, shape: ArrayLike):
+        self.scale = _scale(scale)
+        array = jnp.asarray(shape, dtype=float)
+        if array.ndim != 1:
+            raise ValueError(f"noise shape: expected (D,), got shape {array.shape}")
+        self.shape = _checked(
+            array, ~jnp.all((array > 0) & jnp.isfinite(array)), "noise: expected variances > 0"
+        )
+
+    def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
+        """Return residual / sqrt(shape)."""
+        return jnp.asarray(residual) / jnp.sqrt(self.shape)
+
+    def log_det(self, z: Point, size: int) -> Float[Array, ""]:
+        """Return sum log shape."""
+        return jnp.sum(jnp.log(self.shape))
+
+
+class FullNoise(Noise):
+    """Covariance scale * shape, shape (D, D) symmetric positive definite."""
+
+    scale: Float[Array, ""]
+    shape: Float[Array, "D D"]
+
+    def __init__(self, scale: ArrayLike, shape: ArrayLike):
+        self.scale = _scale(scale)
+        array = jnp.asarray(shape, dtype=float)
+        if array.ndim != 2 or array.shape[0] != array.shape[1]:
+            raise ValueError(f"noise shape: expected (D, D), got shape {array.shape}")
+        asymmetry = jnp.max(jnp.abs(array - array.T)) > 1e-12 * jnp.max(jnp.abs(array))
+        bad = asymmetry | ~jnp.all(jnp.isfinite(jnp.linalg.cholesky(array)))
+        self.shape = _checked(array, bad, "noise: expected a symmetric positive definite covariance")
+
+    def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
+        """Return L^-1 residual with shape = L L'."""
+        return solve_triangular(jnp.linalg.cholesky(self.shape), residual, lower=True)
+
+    def log_det(self, z: Point, size: int) -> Float[Array, ""]:
+        """Return log det shape."""
+        return 2 * jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(self.shape))))
+
+
+class StateNoise(Noise):
+    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance
+    (heteroscedastic, T11).
+    """
+
+    scale: Float[Array, ""]
+    fn: Callable
+
+    def __init__(self, scale: ArrayLike, fn: Callable):
+        self.scale = _scale(scale)
+        self.fn = fn
+
+    @property
+    def depends_on_state(self) -> bool:
+        """True: the log-determinant is part of the effective prior."""
+        return True
+
+    def _shape(self, z: Point) -> Float[Array, "..."]:
+        shape = jnp.asarray(self.fn(z))
+        if shape.ndim > 2:
+            raise ValueError(f"noise_var(z): expected shape (), (D,) or (D, D), got {shape.shape}")
+        return shape
+
+    def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
+        """Return R residual with R'R = fn(z)^-1."""
+        shape = self._shape(z)
+        if shape.ndim < 2:
+            return jnp.asarray(residual) / jnp.sqrt(shape)
+        return solve_triangular(jnp.linalg.cholesky(shape), residual, lower=True)
+
+    def log_det(self, z: Point, size: int) -> Float[Array, ""]:
+        """Return log det fn(z) as a (D, D) matrix."""
+        shape = self._shape(z)
+        if shape.ndim == 0:
+            return size * jnp.log(shape)
+        if shape.ndim == 1:
+            return jnp.sum(jnp.log(shape))
+        return 2 * jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(shape))))
+
+
+def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
+    """Convert what users pass: a scalar, (D,) variances, a (D, D) covariance, a callable of z, or a `Noise`.
+
+    A vector or matrix is split into scale = its mean variance and shape = noise_var / scale.
+    Raises `ValueError` for values that are not positive (definite) or of another rank.
+    """
+    if isinstance(noise_var, Noise):
+        return noise_var
+    if callable(noise_var):
+        return StateNoise(1.0, noise_var)
+    array = jnp.asarray(noise_var, dtype=float)
+    if array.ndim == 0:
+        return ScalarNoise(array)
+    if array.ndim == 1:
+        scale = jnp.mean(array)
+        return DiagonalNoise(scale, array / scale)
+    if array.ndim == 2:
+        scale = jnp.mean(jnp.diagonal(array))
+        return FullNoise(scale, array / scale)
+    raise ValueError(f"noise_var: expected shape (), (D,) or (D, D), got {array.shape}")

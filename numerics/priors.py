@@ -1,0 +1,191 @@
+"""Prior densities p0 over the latent space R^d.
+
+Every prior has `log_prob(z)`, a scalar for z of shape (d,), and `sample(rng, d)`, which draws one point
+with a NumPy `Generator` (so that instances are drawn without compiling anything). Parameters are pytree
+leaves: they can be traced and mapped. Factorised priors take scalar parameters or one parameter a
+coordinate.
+
+In theory.md's notation ell = log p0; the limit theorems need neither a factorised nor a log-concave prior
+(T21).
+"""
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+Point = Float[Array | np.ndarray, " d"]
+
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+def _positive(name: str, value: ArrayLike) -> Float[Array, "..."]:
+    array = jnp.asarray(value, dtype=float)
+    return eqx.error_if(
+        array, ~(array > 0), f"{name} must be positive: expected > 0, got a value <= 0 or nan"
+    )
+
+
+class Prior(eqx.Module):
+    """A density on R^d."""
+
+    @abstractmethod
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return log p0(z) for z (d,)."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,) with NumPy."""
+
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Map a point of N(0, I_d) to the bulk of the prior; only used to place the starts of searches."""
+        return jnp.asarray(u)
+
+
+class Normal(Prior):
+    """Independent N(loc, scale^2) coordinates; loc and scale scalar or (d,)."""
+
+    loc: Float[Array, "..."]
+    scale: Float[Array, "..."]
+
+    def __init__(self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0):
+        self.loc = jnp.asarray(loc, dtype=float)
+        self.scale = _positive("scale", scale)
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return sum_k -1/2 ((z_k - loc)/scale)^2 - log scale - 1/2 log 2 pi."""
+        r = (z - self.loc) / self.scale
+        return jnp.sum(-0.5 * r * r - jnp.log(self.scale) - 0.5 * _LOG_2PI)
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,)."""
+        return np.asarray(self.loc) + np.asarray(self.scale) * rng.standard_normal(d)
+
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Return loc + scale u."""
+        return self.loc + self.scale * u
+
+
+class CorrelatedNormal(Prior):
+    """N(mean, covariance): a prior that is not factorised; mean (d,), covariance (d, d)."""
+
+    mean: Float[Array, " d"]
+    covariance: Float[Array, "d d"]
+
+    def __init__(self, mean: ArrayLike, covariance: ArrayLike):
+        self.mean = jnp.asarray(mean, dtype=float)
+        cov = jnp.asarray(covariance, dtype=float)
+        if cov.shape != (*self.mean.shape, *self.mean.shape):
+            raise ValueError(f"covariance: expected shape {self.mean.shape * 2}, got {cov.shape}")
+        bad = jnp.any(jnp.isnan(jnp.linalg.cholesky(cov))) | jnp.any(cov != cov.T)
+        self.covariance = eqx.error_if(
+            cov, bad, "covariance: expected symmetric positive definite, got one that is not"
+        )
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return the Gaussian log-density through the Cholesky factor."""
+        factor = jnp.linalg.cholesky(self.covariance)
+        r = jnp.linalg.solve(factor, z - self.mean)
+        return -0.5 * jnp.sum(r * r) - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * z.shape[0] * _LOG_2PI
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,); d must be the dimension of the mean."""
+        return np.asarray(self.mean) + np.linalg.cholesky(np.asarray(self.covariance)) @ rng.standard_normal(
+            d
+        )
+
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Return mean + L u with covariance = L L'."""
+        return self.mean + jnp.linalg.cholesky(self.covariance) @ u
+
+
+class Logistic(Prior):
+    """Independent standard logistic coordinates (location 0, scale 1)."""
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return sum_k -z_k - 2 log(1 + exp(-z_k))."""
+        return jnp.sum(-z - 2 * jnp.logaddexp(0.0, -z))
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,)."""
+        return rng.logistic(size=d)
+
+
+class UniformLogitNormal(Logistic):
+    """A uniform prior on (0, 1)^d with a logit-normal encoder z = sigmoid(y), y Gaussian.
+
+    Written in y it is exactly the logistic prior with the decoder f o sigmoid and a Gaussian encoder (T21);
+    the decoder of the model must therefore be f o sigmoid. A Gaussian encoder in z itself would have ELBO =
+    -inf.
+    """
+
+
+class Laplace(Prior):
+    """Independent Laplace coordinates with scale b; its log-density has a kink at 0 (T21: rate sqrt(eps)
+    there).
+    """
+
+    scale: Float[Array, "..."]
+
+    def __init__(self, scale: ArrayLike = 1.0):
+        self.scale = _positive("scale", scale)
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return sum_k -|z_k|/b - log 2b."""
+        return jnp.sum(-jnp.abs(z) / self.scale - jnp.log(2 * self.scale))
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,)."""
+        return np.asarray(self.scale) * rng.laplace(size=d)
+
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Return scale u."""
+        return self.scale * u
+
+
+class StudentT(Prior):
+    """Independent Student t coordinates with df degrees of freedom, location 0, scale 1 (heavy tails)."""
+
+    df: Float[Array, "..."]
+
+    def __init__(self, df: ArrayLike = 3.0):
+        self.df = _positive("df", df)
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return the sum over k of the log-density -(df+1)/2 log(1 + z_k^2/df) + const."""
+        half = 0.5 * (self.df + 1)
+        constant = gammaln(half) - gammaln(0.5 * self.df) - 0.5 * jnp.log(self.df * jnp.pi)
+        return jnp.sum(constant - half * jnp.log1p(z * z / self.df))
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,)."""
+        return rng.standard_t(np.broadcast_to(np.asarray(self.df), (d,)))
+
+
+class Choice(Prior):
+    """One of several priors, chosen by a traced index: a single compiled program then serves all of them."""
+
+    priors: tuple[Prior, ...]
+    index: Int[Array, ""]
+
+    def __init__(self, priors: tuple[Prior, ...], index: int | Int[Array | np.ndarray, ""]):
+        self.priors = tuple(priors)
+        chosen = jnp.asarray(index)
+        outside = (chosen < 0) | (chosen >= len(self.priors))
+        self.index = eqx.error_if(chosen, outside, f"index: expected 0 <= index < {len(self.priors)}")
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return the chosen prior's log-density (all of them are evaluated; they must be finite at z)."""
+        return jnp.stack([prior.log_prob(z) for prior in self.priors])[self.index]
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,) from the chosen prior."""
+        return self.priors[int(self.index)].sample(rng, d)
+
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Map u with the chosen prior."""
+        return jnp.stack([prior.push(u) for prior in self.priors])[self.index]

@@ -1,0 +1,70 @@
+"""Where searches begin when the caller names no start.
+
+A few fixed quasi-random points (Sobol, through the normal quantile) are pushed to the prior, and from each
+Levenberg-Marquardt solves f(z) = x in the noise's metric. Points that already solve it are left where they
+are; what the starts agree or disagree about is for `modes` and `encoder` to find out.
+"""
+
+from functools import lru_cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from .model import LatentModel
+
+Vector = Float[Array | np.ndarray, " D"]
+
+# Enough to find every branch of the folds of the families (up to three preimages), a power of two for Sobol.
+_COUNT = 8
+_SEED = 20220602
+_SOLVER: optx.LevenbergMarquardt = optx.LevenbergMarquardt(rtol=1e-6, atol=1e-6)
+
+
+@lru_cache
+def normal_points(d: int) -> Float[np.ndarray, "S d"]:
+    """Return the fixed quasi-random points of N(0, I_d), the origin first."""
+    uniform = qmc.Sobol(d, rng=np.random.default_rng(_SEED)).random(_COUNT)
+    points = ndtri(np.clip(uniform, 1e-3, 1 - 1e-3))
+    points[0] = 0.0
+    return points
+
+
+def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
+    """Return points that solve f(z) = x as nearly as Levenberg-Marquardt gets from each fixed start.
+
+    For observations that are not Gaussian, V is no sum of squares, and the fixed points themselves are
+    returned.
+    """
+    points = jax.vmap(model.prior.push)(jnp.asarray(normal_points(model.latent_dim)))
+    if model.observation is not None:
+        return points
+
+    def residual(z: Array, target: Array) -> Array:
+        return model.noise.whiten(model.decoder(z) - target, z)
+
+    def solve(start: Array) -> Array:
+        found = optx.least_squares(residual, _SOLVER, start, args=x, max_steps=64, throw=False).value
+        return jnp.where(jnp.all(jnp.isfinite(found)), found, start)
+
+    return jax.lax.stop_gradient(eqx.filter_vmap(solve)(points))
+
+
+def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:
+    """Return the caller's start (d,) or starts (S, d) as (S, d), or the result of the search when there is
+    none.
+
+    Raises `ValueError` for another shape.
+    """
+    if start is None:
+        return search_starts(model, x)
+    starts, d = jnp.asarray(start, dtype=float), model.latent_dim
+    if starts.ndim not in (1, 2) or starts.shape[-1] != d:
+        raise ValueError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")
+    return starts.reshape(-1, d)
