@@ -24,9 +24,17 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for name, target, summary in (
-    ("verify", "proofs_checks.commands:verify_command", "Check the claims: derive, measure, reject the controls."),
+    (
+        "verify",
+        "proofs_checks.commands:verify_command",
+        "Check the claims: derive, measure, reject the controls.",
+    ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
-    ("check-certificate", "enclosures.commands:check_certificate_command", "Re-verify an enclosure certificate."),
+    (
+        "check-certificate",
+        "enclosures.commands:check_certificate_command",
+        "Re-verify an enclosure certificate.",
+    ),
     ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
 ):
     app.command(f"elbogap.{target}", name=name, help=summary)

@@ -23,7 +23,11 @@ class Derivations:
     """A running request for the verdicts on the derivations `ids`."""
 
     def __init__(self, ids: Sequence[str], cache_dir: Path | None = None) -> None:
-        request = {"ids": list(ids), "time_limit": STEP_TIME_LIMIT, "cache": str(cache_dir) if cache_dir else None}
+        request = {
+            "ids": list(ids),
+            "time_limit": STEP_TIME_LIMIT,
+            "cache": str(cache_dir) if cache_dir else None,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from elbogap.theory.verdicts import serve; serve()"],
             stdin=subprocess.PIPE,

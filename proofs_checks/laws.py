@@ -7,11 +7,12 @@ Three kinds, each over a batch of instances (rows):
 
 An instance `holds`, `fails` or is `inconclusive`; a law fails if any instance fails, and holds if at least half of
 its instances are conclusive. The same function judges a claim and its controls: a control is rejected
-exactly if its law fails. A convergence law is judged in the order in which errors hide: order, constant, remainder.
+exactly if its law fails. A convergence law is judged in the order in which errors hide: order, limit, constant, remainder.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -60,11 +61,20 @@ class Instances:
             "prior": self.prior[i],
         }
 
+    def columns(self) -> tuple[tuple, ...]:
+        """Family, d, D and prior, each for all rows."""
+        return self.family, self.latent_dim, self.data_dim, self.prior
+
+    def take(self, rows: Iterable[int]) -> Instances:
+        """Some of the rows."""
+        kept = [int(i) for i in rows]
+        return Instances(*(tuple(column[i] for i in kept) for column in self.columns()))
+
     @staticmethod
     def join(parts: list[Instances]) -> Instances:
         """One list of rows from several."""
-        fields = ("family", "latent_dim", "data_dim", "prior")
-        return Instances(*(tuple(value for part in parts for value in getattr(part, name)) for name in fields))
+        joined = zip(*(part.columns() for part in parts), strict=True)
+        return Instances(*(tuple(value for column in columns for value in column) for columns in joined))
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ class ConvergenceLaw(Law):
         return self.measured - self.limit[:, None]
 
     def judge_rows(self) -> list[InstanceResult]:
-        """Order, then constant, then remainder of each row."""
+        """Order, limit, constant and remainder of each row."""
         rows = zip(self.difference, self.floor, self.constant, strict=True)
         return [self._judge(y, floor, float(constant)) for y, floor, constant in rows]
 
@@ -164,6 +174,8 @@ class ConvergenceLaw(Law):
         if estimate.order is not None:
             figures |= {"order": estimate.order.value, "order_half_width": estimate.order.half_width}
         vanishing = abs(predicted) < NEGLIGIBLE
+        if vanishing:
+            figures["vanishing_order"] = figures.pop("order", np.inf)
         if estimate.status == "below floor" and vanishing:
             return InstanceResult("holds", "equal up to round-off at every noise variance", figures)
         if estimate.status == "conclusive" and estimate.order is not None:
@@ -174,6 +186,9 @@ class ConvergenceLaw(Law):
                 return InstanceResult("fails", f"order {estimate.order.value:.3f}, expected {expected}", figures)
             if vanishing:
                 return InstanceResult("holds", "", figures)
+        limit = estimate_constant(self.eps, y, floor, 0.0, self.spacing)
+        if limit is not None and limit.excludes(0.0, CONSTANT_TOLERANCE * abs(predicted) * self.eps[-1] ** self.order):
+            return InstanceResult("fails", f"the limit is off by {limit.value:.3g} +- {limit.half_width:.1g}", figures)
         constant = estimate_constant(self.eps, y, floor, self.order, self.spacing)
         if constant is not None:
             figures |= {"constant": constant.value, "constant_half_width": constant.half_width}

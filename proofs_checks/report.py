@@ -83,7 +83,7 @@ class Report:
     def gaps_csv(self) -> str:
         """One line for each instance and noise variance of the shared table of gaps."""
         header = ["family", "d", "D", "prior", "instance", "eps", "log_likelihood", "log_likelihood_error"]
-        header += ["elbo", "elbo_error", "gap", "contrast", "converged"]
+        header += ["elbo", "gap", "gap_error", "contrast"]
         return _csv(header, (row for batch in self.batches for row in batch.csv_rows()))
 
     def write(self, folder: Path) -> list[Path]:

@@ -1,0 +1,105 @@
+"""T5 elbo-limit, the main theorem: log p - ELBO* tends to the IMA contrast, with the slope a1 = L1 - E1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..claim import Claim, Control
+from ..laws import ConvergenceLaw
+from ..measurements import Batch, Measurements
+from .from_batches import PerBatch, convergence, nothing
+
+
+def _contrast(**factors: float) -> PerBatch:
+    return lambda batch: batch.predict("contrast", **factors)
+
+
+def _slope(**factors: float) -> PerBatch:
+    return lambda batch: batch.predict("gap_slope", **factors)
+
+
+def _contrast_of(jacobian: PerBatch) -> PerBatch:
+    return lambda batch: batch.predict_with("contrast", J=jacobian(batch))
+
+
+def _rows(batch: Batch) -> np.ndarray:
+    return np.swapaxes(batch.derivatives["J"], 1, 2)
+
+
+def _inverse(batch: Batch) -> np.ndarray:
+    return np.linalg.inv(batch.derivatives["J"])
+
+
+def _law(
+    name: str,
+    measured: Measurements,
+    *,
+    limit: PerBatch,
+    constant: PerBatch | None = None,
+    order: float = 1.0,
+) -> ConvergenceLaw:
+    return convergence(
+        name,
+        measured.batches,
+        measured=lambda batch: batch.gap,
+        floor=lambda batch: batch.gap_error,
+        limit=limit,
+        constant=constant or _slope(),
+        order=order,
+    )
+
+
+def laws(measured: Measurements) -> list[ConvergenceLaw]:
+    """gap - c has order 1 and constant a1."""
+    return [_law("gap - contrast", measured, limit=_contrast())]
+
+
+def controls(measured: Measurements) -> list[Control]:
+    """The FALSE list of T5."""
+
+    def limit(key: str, statement: str, variant: PerBatch) -> Control:
+        return Control(key, statement, _law("gap", measured, limit=variant))
+
+    def slope(key: str, statement: str, **factors: float) -> Control:
+        return Control(key, statement, _law("gap", measured, limit=_contrast(), constant=_slope(**factors)))
+
+    def rate(key: str, statement: str, order: float) -> Control:
+        return Control(key, statement, _law("gap", measured, limit=_contrast(), order=order))
+
+    flipped = {name: -1.0 for name in measured.batches[0].terms("gap_slope")}
+    return [
+        rate("rate-gamma-1", "the gap converges at the rate 1/gamma", 0.5),
+        rate("rate-gamma-4", "the gap converges at the rate gamma^-4", 2.0),
+        limit("rows", "the contrast of the Jacobian's rows is the limit", _contrast_of(_rows)),
+        limit("inverse-columns", "the contrast of the inverse Jacobian is the limit", _contrast_of(_inverse)),
+        limit("log-det-twice", "the contrast with log det A for 1/2 log det A", _contrast(volume=2.0)),
+        limit("no-regulariser", "the gap closes, as with a full-covariance encoder", nothing),
+        slope("slope-sign", "a1 with its sign flipped", **flipped),
+        slope("slope-no-shift", "a1 without b' A^-1 b in E1", elbo_mean_shift=0.0),
+        slope(
+            "slope-no-third",
+            "a1 without third derivatives",
+            elbo_third_derivatives=0.0,
+            likelihood_third_derivatives=0.0,
+        ),
+    ]
+
+
+CLAIM = Claim(
+    id="elbo-limit",
+    title="limit of the ELBO (main theorem)",
+    statement="As the noise variance goes to zero, the gap between log-likelihood and optimal ELBO tends to the IMA "
+    "contrast, at the rate gamma^-2 and with a known constant.",
+    latex=r"\log p_\varepsilon(x) - \mathrm{ELBO}^*(x) = c_{\mathrm{IMA}}(f, g) + \varepsilon a_1 + O(\varepsilon^2),"
+    r"\quad a_1 = L_1 - E_1",
+    source="Reizinger et al. 2022, Theorem 1; constant: T5",
+    assumptions=(
+        "g is the unique global minimiser of |f(z) - x|^2, and f stays away from x elsewhere",
+        "J(g) has full column rank",
+        "f and log p0 are six and four times continuously differentiable near g",
+        "the encoder is a mean-field Gaussian, optimal at each x",
+    ),
+    derivation="elbo-limit",
+    laws=laws,
+    controls=controls,
+)

@@ -1,0 +1,72 @@
+"""T2 encoder-mean: the optimal encoder's mean inverts the decoder, mu* = g + eps m + O(eps^2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..claim import Claim, Control
+from ..laws import ConvergenceLaw
+from ..measurements import Batch, Measurements
+from .from_batches import PerBatch, convergence
+
+
+def _law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:
+    return convergence(
+        name,
+        measured.batches,
+        measured=lambda batch: batch.along(batch.mean - batch.point[:, None, :]),
+        floor=lambda batch: batch.mean_error,
+        constant=lambda batch: batch.along(shift(batch)),
+        order=order,
+    )
+
+
+def mean_shift(batch: Batch) -> np.ndarray:
+    """m, predicted."""
+    return batch.predict("mean_shift")
+
+
+def laws(measured: Measurements) -> list[ConvergenceLaw]:
+    """mu* - g along a random direction has order 1 and constant m."""
+    return [_law("mean - preimage", measured, mean_shift)]
+
+
+def _metric_twice(batch: Batch) -> np.ndarray:
+    # b = A m, so A b = A A m is the shift with A in the place of its inverse.
+    J = batch.derivatives["J"]
+    A = np.einsum("nia,nib->nab", J, J)
+    return np.einsum("nab,nbc,nc->na", A, A, mean_shift(batch))
+
+
+def controls(measured: Measurements) -> list[Control]:
+    """The FALSE list of T2."""
+
+    def variant(**factors: float) -> PerBatch:
+        return lambda batch: batch.predict("mean_shift", **factors)
+
+    return [
+        Control("rate-gamma-1", "the mean converges at the rate 1/gamma", _law("rate", measured, mean_shift, 0.5)),
+        Control("no-prior", "the mean shift does not depend on the prior", _law("m", measured, variant(prior=0.0))),
+        Control("no-mixed-term", "m without the J_k . H_kj term", _law("m", measured, variant(mixed=0.0))),
+        Control("factor-1", "m with factor 1 for 1/2", _law("m", measured, variant(curvature=2.0))),
+        Control("metric-for-inverse", "m = A b in place of A^-1 b", _law("m", measured, _metric_twice)),
+    ]
+
+
+CLAIM = Claim(
+    id="encoder-mean",
+    title="self-consistency of the mean",
+    statement="The optimal encoder inverts the decoder: its mean is the preimage up to the noise variance times a "
+    "known vector.",
+    latex=r"\mu^*(x) = g + \varepsilon m + O(\varepsilon^2),\quad m = A^{-1} b,\quad "
+    r"b = \ell' - \tfrac12 J^\top \sum_k s_k H_{kk} - \Big(\sum_k s_k J_k \cdot H_{kj}\Big)_j",
+    source="Reizinger et al. 2022, Proposition 1; constant: T2",
+    assumptions=(
+        "g is the unique global minimiser of |f(z) - x|^2, and f stays away from x elsewhere",
+        "J(g) has full column rank",
+        "f and log p0 are four and two times continuously differentiable near g",
+    ),
+    derivation="encoder-mean",
+    laws=laws,
+    controls=controls,
+)

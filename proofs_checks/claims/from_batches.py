@@ -1,0 +1,65 @@
+"""How a claim's laws are put together from the shared table: one row an instance, batches one below the other.
+
+The functions `measured`, `limit`, `constant` and `floor` take a `Batch`; a control passes others than its claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..laws import ConvergenceLaw, IdentityLaw, Instances
+from ..measurements import Batch
+
+EPS64 = float(np.finfo(np.float64).eps)
+LIMIT_ROUND_OFF = 8 * EPS64
+"""A predicted limit is a sum of a few logarithms of magnitude at most one: a few units in the last place."""
+
+PerBatch = Callable[[Batch], np.ndarray]
+
+
+def nothing(batch: Batch) -> np.ndarray:
+    """The limit 0, or the constant 0."""
+    return np.zeros(len(batch.instances))
+
+
+def rows(batches: Sequence[Batch]) -> Instances:
+    """The descriptions of all rows."""
+    return Instances.join([batch.instances for batch in batches])
+
+
+def convergence(
+    name: str,
+    batches: Sequence[Batch],
+    measured: PerBatch,
+    floor: PerBatch,
+    *,
+    limit: PerBatch = nothing,
+    constant: PerBatch = nothing,
+    order: float = 1.0,
+    spacing: float = 1.0,
+) -> ConvergenceLaw:
+    """The law  measured - limit = constant eps^order + O(eps^(order + spacing))  over all rows of the batches."""
+
+    def join(part: PerBatch) -> np.ndarray:
+        return np.concatenate([part(batch) for batch in batches])
+
+    predicted = join(limit)
+    return ConvergenceLaw(
+        name=name,
+        instances=rows(batches),
+        eps=batches[0].eps,
+        measured=join(measured),
+        limit=predicted,
+        order=order,
+        constant=join(constant),
+        floor=join(floor) + LIMIT_ROUND_OFF * (1 + np.abs(predicted[:, None])),
+        spacing=spacing,
+    )
+
+
+def identity(name: str, batches: Sequence[Batch], left: PerBatch, right: PerBatch, tolerance: PerBatch) -> IdentityLaw:
+    """The law left = right over all rows and noise variances of the batches."""
+    join = [np.concatenate([part(batch) for batch in batches]) for part in (left, right, tolerance)]
+    return IdentityLaw(name, rows(batches), *join)

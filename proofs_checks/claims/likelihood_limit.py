@@ -1,0 +1,74 @@
+"""T4 likelihood-limit: log p_eps(x) tends to the log-density of the push-forward, with slope L1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..claim import Claim, Control
+from ..laws import ConvergenceLaw
+from ..measurements import Batch, Measurements
+from .from_batches import PerBatch, convergence
+
+
+def _limit(**factors: float) -> PerBatch:
+    return lambda batch: batch.predict("likelihood_limit", **factors)
+
+
+def _slope(batch: Batch) -> np.ndarray:
+    return batch.predict("likelihood_slope")
+
+
+def _heat(factor: float) -> PerBatch:
+    return lambda batch: factor * batch.predict("heat_slope")
+
+
+def _law(name: str, measured: Measurements, constant: PerBatch, limit: PerBatch) -> ConvergenceLaw:
+    return convergence(
+        name,
+        measured.batches,
+        measured=lambda batch: batch.log_likelihood,
+        floor=lambda batch: batch.log_likelihood_error,
+        limit=limit,
+        constant=constant,
+    )
+
+
+def laws(measured: Measurements) -> list[ConvergenceLaw]:
+    """Order 1 with the slope of the Laplace expansion, and with that of the heat equation."""
+    return [
+        _law("log p - limit, Laplace slope", measured, _slope, _limit()),
+        _law("log p - limit, heat-equation slope", measured, _heat(1.0), _limit()),
+    ]
+
+
+def controls(measured: Measurements) -> list[Control]:
+    """The FALSE list of T4."""
+    flat = _law("L1", measured, lambda batch: 0 * _slope(batch), _limit())
+    return [
+        Control(
+            "laplacian-factor",
+            "L1 is the Laplacian without its 1/2",
+            _law("L1", measured, _heat(2.0), _limit()),
+        ),
+        Control("volume-sign", "+ log det in the limit", _law("log p", measured, _slope, _limit(volume=-1.0))),
+        Control("no-slope", "L1 = 0: the likelihood converges faster than eps", flat),
+    ]
+
+
+CLAIM = Claim(
+    id="likelihood-limit",
+    title="limit of the log-likelihood",
+    statement="As the noise variance goes to zero, the log-likelihood tends to the change-of-variables formula, with a "
+    "slope given by the heat equation.",
+    latex=r"\log p_\varepsilon(x) = \ell(g) - \tfrac12\log\det A - \tfrac{D-d}{2}\log(2\pi\varepsilon) "
+    r"+ \varepsilon L_1 + O(\varepsilon^2)",
+    source="Reizinger et al. 2022, Theorem 1 (first part); slope: T4",
+    assumptions=(
+        "g is the unique preimage of x, and f stays away from x elsewhere",
+        "J(g) has full column rank",
+        "f and log p0 are six and four times continuously differentiable near g",
+    ),
+    derivation="likelihood-limit",
+    laws=laws,
+    controls=controls,
+)

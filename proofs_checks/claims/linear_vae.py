@@ -1,0 +1,123 @@
+"""T7 linear-vae: for a linear decoder and a standard normal prior the gap is a closed form, at every gamma and every x."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..claim import Claim, Control
+from ..laws import ConvergenceLaw, IdentityLaw
+from ..measurements import Batch, Measurements
+from .from_batches import LIMIT_ROUND_OFF, PerBatch, convergence, identity
+
+
+def _linear(measured: Measurements) -> list[Batch]:
+    return [batch.where(prior="normal") for batch in measured.batches if batch.family == "linear"]
+
+
+def _closed_form(weights: PerBatch, **factors: float) -> PerBatch:
+    """The exact gap at every noise variance, for the matrix that `weights` gives."""
+
+    def gap(batch: Batch) -> np.ndarray:
+        scale = np.ones(len(batch.instances))
+        along = [batch.predict_with("linear_gap", factors, W=weights(batch), eps=eps * scale) for eps in batch.eps]
+        return np.stack(along, axis=1)
+
+    return gap
+
+
+def _columns(batch: Batch) -> np.ndarray:
+    return batch.derivatives["J"]
+
+
+def _rows(batch: Batch) -> np.ndarray:
+    return np.swapaxes(batch.derivatives["J"], 1, 2)
+
+
+def _contrast_at_every_noise(batch: Batch) -> np.ndarray:
+    return np.repeat(batch.predict("contrast")[:, None], batch.eps.size, axis=1)
+
+
+def _covariance_form(batch: Batch) -> np.ndarray:
+    """1/2 [sum log (Lambda^-1)_kk - log det Lambda^-1]: the encoder's variances read off the posterior covariance."""
+    J = batch.derivatives["J"]
+    precision = np.eye(J.shape[2]) + np.einsum("nia,nib->nab", J, J)[:, None] / batch.eps[:, None, None]
+    covariance = np.linalg.inv(precision)
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    return 0.5 * (np.sum(np.log(variances), axis=-1) - np.linalg.slogdet(covariance)[1])
+
+
+def _tolerance(batch: Batch) -> np.ndarray:
+    # The closed form adds d logarithms of 1 + A/eps, each of magnitude log(1/eps) at most.
+    return batch.gap_error + LIMIT_ROUND_OFF * batch.latent_dim * (1 - np.log(batch.eps))
+
+
+def _law(name: str, batches: list[Batch], predicted: PerBatch) -> IdentityLaw:
+    return identity(name, batches, lambda batch: batch.gap, predicted, _tolerance)
+
+
+def _slope_law(batches: list[Batch], constant: PerBatch) -> ConvergenceLaw:
+    return convergence(
+        "gap - contrast",
+        batches,
+        measured=lambda batch: batch.gap,
+        floor=lambda batch: batch.gap_error,
+        limit=lambda batch: batch.predict("contrast"),
+        constant=constant,
+    )
+
+
+def laws(measured: Measurements) -> list[IdentityLaw | ConvergenceLaw]:
+    """The closed form at every gamma, and the slope of its expansion."""
+    batches = _linear(measured)
+    return [
+        _law("gap = closed form", batches, _closed_form(_columns)),
+        _slope_law(batches, lambda batch: batch.predict("gap_slope")),
+    ]
+
+
+def controls(measured: Measurements) -> list[Control]:
+    """The FALSE list of T7."""
+    batches = _linear(measured)
+    logistic = [batch.where(prior="logistic") for batch in measured.batches if batch.family == "linear"]
+    doubled = _slope_law(batches, lambda batch: 2 * batch.predict("gap_slope"))
+    return [
+        Control(
+            "no-one",
+            "the gap without 1 +: the contrast at finite gamma",
+            _law("gap", batches, _contrast_at_every_noise),
+        ),
+        Control(
+            "rows",
+            "the norms of W's rows for those of its columns",
+            _law("gap", batches, _closed_form(_rows)),
+        ),
+        Control(
+            "covariance-form",
+            "variances from the posterior covariance",
+            _law("gap", batches, _covariance_form),
+        ),
+        Control(
+            "any-prior",
+            "the closed form with a logistic prior",
+            _law("gap", logistic, _closed_form(_columns)),
+        ),
+        Control("slope-factor", "a1 without its 1/2", doubled),
+    ]
+
+
+CLAIM = Claim(
+    id="linear-vae",
+    title="linear VAE, exactly at every gamma",
+    statement="For a linear decoder and a standard normal prior the gap has a closed form at every noise variance and "
+    "does not depend on the data point.",
+    latex=r"\mathrm{gap} = \tfrac12\Big[\sum_k \log(1+\gamma^2\|W_k\|^2) - \log\det(I+\gamma^2 W^\top W)\Big]",
+    source="Lucas et al. 2019 (linear VAE); T7",
+    assumptions=(
+        "f(z) = W z + b with W of full column rank",
+        "standard normal prior",
+        "mean-field Gaussian encoder",
+    ),
+    derivation="linear-vae",
+    laws=laws,
+    controls=controls,
+)

@@ -1,0 +1,78 @@
+"""Predicted numbers: `theory`'s expressions, turned into NumPy functions by machine.
+
+No formula is typed here. `evaluate` compiles the named terms of a `Prediction` once (`sympy.lambdify` with common
+subexpressions) and applies them to a batch of instances at a time; `total` adds the terms up. A control weights a
+term differently, `total(terms, prior=0)`, which is the same as weighting it in the SymPy expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+from jaxtyping import Float
+
+from ..theory.predictions import Prediction, prediction
+
+Terms = dict[str, Float[np.ndarray, "n *shape"]]
+Blocks = tuple[tuple[int, ...], ...] | None
+
+
+def evaluate(
+    name: str, d: int, D: int | None = None, blocks: Blocks = None, **arguments: Float[np.ndarray, "n *any"]
+) -> Terms:
+    """The named terms of a prediction for n instances.
+
+    `arguments` are the prediction's own (J, H, T, l1, l2, ...), each with a leading instance axis; others are ignored.
+    """
+    expected, shapes, function = _compiled(name, d, d if D is None else D, blocks)
+    missing = [argument for argument in expected.arguments if argument not in arguments]
+    if missing:
+        raise ValueError(f"prediction {name!r}: expected arguments {sorted(expected.arguments)}, missing {missing}")
+    columns: list[np.ndarray] = []
+    for argument, symbols in expected.arguments.items():
+        values = np.asarray(arguments[argument], dtype=float)
+        if values.shape[1:] != symbols.shape:
+            raise ValueError(f"{name!r}, {argument}: expected shape (n, *{symbols.shape}), got {values.shape}")
+        columns.extend(values.reshape(len(values), -1).T)
+    flat = iter(function(*columns))
+    count = len(columns[0])
+    return {
+        term: np.stack([np.broadcast_to(next(flat), (count,)) for _ in range(int(np.prod(shape)))], axis=-1).reshape(
+            (count, *shape)
+        )
+        for term, shape in shapes.items()
+    }
+
+
+def total(terms: Mapping[str, np.ndarray], **factors: float) -> np.ndarray:
+    """The sum of the terms, each multiplied by its factor (1 unless named; 0 drops a term, -1 flips it)."""
+    unknown = factors.keys() - terms.keys()
+    if unknown:
+        raise KeyError(f"no term {sorted(unknown)}, expected some of {sorted(terms)}")
+    return np.sum([factors.get(name, 1.0) * value for name, value in terms.items()], axis=0)
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    name: str, d: int, D: int, blocks: Blocks
+) -> tuple[Prediction, dict[str, tuple[int, ...]], Callable[..., list[np.ndarray]]]:
+    wanted = prediction(name, d, D, blocks)
+    # Independent arguments repeat symbols where an array is symmetric; lambdify wants each name once.
+    symbols, places = [], []
+    for array in wanted.arguments.values():
+        for symbol in array.ravel():
+            places.append(symbols.index(symbol) if symbol in symbols else len(symbols))
+            if symbol not in symbols:
+                symbols.append(symbol)
+    first = [places.index(i) for i in range(len(symbols))]
+    shapes = {term: getattr(value, "shape", ()) for term, value in wanted.terms.items()}
+    outputs = [entry for value in wanted.terms.values() for entry in _entries(value)]
+    function = sp.lambdify(symbols, outputs, modules="numpy", cse=True)
+    return wanted, shapes, lambda *columns: function(*[columns[i] for i in first])
+
+
+def _entries(value: sp.Expr | sp.ImmutableDenseNDimArray) -> list[sp.Expr]:
+    return list(sp.flatten(value)) if isinstance(value, sp.NDimArray) else [value]

@@ -1,0 +1,208 @@
+"""The shared table of measured gaps: random decoders, priors and points, and a ladder of noise variances.
+
+One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction, two
+priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it holds the measured
+log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and optimisation, no
+asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take as arguments.
+
+One jitted program a batch measures everything (parameters, prior, point and eps are traced), so that the number of
+programs does not grow with the number of instances. Randomness: one NumPy seed sequence a batch, spawned from the seed,
+the family's name and d; the same seed gives the same instances whatever else is measured.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..numerics.derivatives import decoder_derivatives, prior_derivatives
+from ..numerics.families.registry import FAMILIES
+from ..numerics.gap import measure_gap
+from ..numerics.model import LatentModel
+from ..numerics.priors import Choice, Logistic, Normal
+from ..numerics.stationarity import stationarity
+from .formulas import evaluate, total
+from .laws import Instances
+
+LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
+"""eps from 1e-1 to 1e-6 in half decades: below, (gap - c) / eps has lost half its digits to round-off."""
+
+PRIORS = ("normal", "logistic")
+DERIVATIVES = ("J", "H", "T", "l0", "l1", "l2")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: instances a batch, and which (family, d) there are."""
+
+    instances: int
+    batches: tuple[tuple[str, int], ...]
+
+
+_QUICK = (("linear", 1), ("linear", 2), ("linear", 3), ("moebius", 1), ("moebius", 2))
+_QUICK += (("mlp", 1), ("mlp", 2), ("mlp", 3), ("shear", 1), ("shear", 2))
+_STANDARD = (*_QUICK, ("moebius", 3), ("shear", 3), ("moebius_linear", 2), ("moebius_linear", 3))
+EFFORTS = {"quick": Effort(6, _QUICK), "standard": Effort(24, _STANDARD), "full": Effort(72, _STANDARD)}
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The measurements of n instances of one family: rows are instances, columns are noise variances."""
+
+    family: str
+    instances: Instances
+    eps: Float[np.ndarray, " e"]
+    direction: Float[np.ndarray, "n d"]
+    log_likelihood: Float[np.ndarray, "n e"]
+    log_likelihood_error: Float[np.ndarray, "n e"]
+    elbo: Float[np.ndarray, "n e"]
+    gap: Float[np.ndarray, "n e"]
+    gap_error: Float[np.ndarray, "n e"]
+    mean: Float[np.ndarray, "n e d"]
+    variance: Float[np.ndarray, "n e d"]
+    mean_error: Float[np.ndarray, "n e"]
+    variance_error: Float[np.ndarray, "n e"]
+    precision: Float[np.ndarray, "n e d"]
+    point: Float[np.ndarray, "n d"]
+    derivatives: dict[str, np.ndarray]
+
+    @property
+    def latent_dim(self) -> int:
+        """d."""
+        return self.point.shape[1]
+
+    def terms(self, name: str, **replaced: np.ndarray) -> dict[str, np.ndarray]:
+        """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments (controls)."""
+        J = self.derivatives["J"]
+        arguments = self.derivatives | {"eps": np.ones(len(J)), "W": J} | replaced
+        return evaluate(name, J.shape[2], J.shape[1], **arguments)
+
+    def predict(self, name: str, **factors: float) -> np.ndarray:
+        """A predicted quantity at the batch's points, its terms weighted by `factors` (all 1 for the true one)."""
+        return total(self.terms(name), **factors)
+
+    def predict_with(self, name: str, factors: dict[str, float] | None = None, **replaced: np.ndarray) -> np.ndarray:
+        """As `predict`, with arguments replaced."""
+        return total(self.terms(name, **replaced), **(factors or {}))
+
+    def where(self, prior: str) -> Batch:
+        """The rows with this prior."""
+        kept = np.flatnonzero(np.array(self.instances.prior) == prior)
+        chosen: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and field.name != "eps":
+                chosen[field.name] = value[kept]
+        chosen["instances"] = self.instances.take(kept)
+        chosen["derivatives"] = {name: value[kept] for name, value in self.derivatives.items()}
+        return replace(self, **chosen)
+
+    def along(self, vectors: Float[np.ndarray, "n *e d"]) -> Float[np.ndarray, "n *e"]:
+        """Components along the random unit vector of each instance: a wrong vector is wrong along almost all."""
+        return np.einsum("n...d,nd->n...", vectors, self.direction)
+
+    def csv_rows(self) -> Iterator[list[Any]]:
+        """The rows of gaps.csv."""
+        contrast = self.predict("contrast")
+        for i in range(len(self.instances)):
+            for e, eps in enumerate(self.eps):
+                values = (self.log_likelihood, self.log_likelihood_error, self.elbo, self.gap, self.gap_error)
+                row = [repr(float(value[i, e])) for value in values]
+                yield [*self.instances.row(i).values(), i, f"{eps:.6g}", *row, repr(float(contrast[i]))]
+
+
+class Measurements:
+    """What a run measures, each part on first use: the table of gaps, and a source of randomness for each name."""
+
+    def __init__(self, effort: str = "quick", seed: int = 0, notify: Callable[[str], None] = lambda what: None):
+        self.effort = EFFORTS[effort]
+        self.seed = seed
+        self._notify = notify
+
+    def rng(self, *name: str | int) -> np.random.Generator:
+        """The generator of this name: independent of every other name's, equal for equal seeds."""
+        key = [zlib.crc32(str(part).encode()) for part in name]
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    @cached_property
+    def batches(self) -> tuple[Batch, ...]:
+        """The shared table."""
+        return tuple(self._batch(family, d) for family, d in self.effort.batches)
+
+    @property
+    def table(self) -> tuple[Batch, ...]:
+        """The shared table if a claim asked for it, else nothing."""
+        return self.__dict__.get("batches", ())
+
+    def _batch(self, family: str, d: int) -> Batch:
+        self._notify(f"measuring {family}, d = {d}")
+        return measure_batch(self.rng("gaps", family, d), family, d, self.effort.instances)
+
+
+def stack(members: list[Any]) -> Any:
+    """One tree whose leaves carry a leading instance axis, from members of equal structure."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)
+
+
+def measure_batch(rng: np.random.Generator, family: str, d: int, count: int) -> Batch:
+    """Draw `count` decoders of a family, half of them with each prior, and measure them along the ladder."""
+    decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
+    points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
+    priors = np.arange(count) % len(PRIORS)
+    direction = rng.standard_normal((count, d))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    (measured, exact), derivatives = _measure(stack(decoders), priors, points, LADDER)
+    J = np.asarray(derivatives["J"])
+    converged = np.asarray(measured.converged)
+    # An optimum that was not reached bounds nothing: its error is infinite and the estimators leave it out.
+    lost = np.where(converged, 0.0, np.inf)
+    instances = Instances(
+        (family,) * count, (d,) * count, (J.shape[1],) * count, tuple(PRIORS[index] for index in priors)
+    )
+    return Batch(
+        family=family,
+        instances=instances,
+        eps=LADDER,
+        direction=direction,
+        log_likelihood=np.asarray(measured.log_likelihood),
+        log_likelihood_error=np.asarray(measured.log_likelihood_error),
+        elbo=np.asarray(measured.elbo),
+        gap=np.asarray(measured.gap),
+        gap_error=np.asarray(measured.gap_error) + lost,
+        mean=np.asarray(measured.mean),
+        variance=np.asarray(measured.std) ** 2,
+        mean_error=np.linalg.norm(exact.mean_error, axis=-1) + lost,
+        variance_error=np.linalg.norm(exact.variance_error, axis=-1) + lost,
+        precision=np.asarray(exact.precision),
+        point=points,
+        derivatives={name: np.asarray(value) for name, value in derivatives.items()},
+    )
+
+
+@eqx.filter_jit
+def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> Any:
+    def one(decoder: Any, index: Any, point: Any) -> Any:
+        prior = Choice((Normal(), Logistic()), index)
+        model = LatentModel(decoder, point.shape[0], prior=prior, noise_var=1.0)
+        x = decoder(point)
+
+        def at(eps: Any) -> Any:
+            noisy = model.with_noise(eps)
+            found = measure_gap(noisy, x, start=point)
+            return found, stationarity(noisy, x, found.mean, found.std)
+
+        _, J, H, T = decoder_derivatives(decoder, point, 3)
+        l1, l2 = prior_derivatives(model, point)
+        derivatives = {"J": J, "H": H, "T": T, "l0": model.log_prior(point), "l1": l1, "l2": l2}
+        return jax.vmap(at)(ladder), derivatives
+
+    return jax.vmap(one)(decoders, jnp.asarray(priors), jnp.asarray(points))

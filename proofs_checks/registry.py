@@ -1,0 +1,24 @@
+"""The registry of claims, in the order in which they build on each other."""
+
+from .claim import Claim
+from .claims import (
+    contrast,
+    elbo_decomposition,
+    elbo_limit,
+    encoder_mean,
+    encoder_variance,
+    likelihood_limit,
+    linear_vae,
+)
+
+_MODULES = (
+    elbo_decomposition,
+    encoder_mean,
+    encoder_variance,
+    likelihood_limit,
+    elbo_limit,
+    contrast,
+    linear_vae,
+)
+
+CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

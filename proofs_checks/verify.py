@@ -1,0 +1,101 @@
+"""`verify`: every claim asked for, derived and measured, with its controls, as one `Report`.
+
+The derivations run in a process of their own while the measurements run here. A claim is never left out: where a
+kind of evidence does not exist for it, the report says `n/a`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..cache import cache_directory
+from ..errors import RequestError
+from ..numerics.precision import require_float64
+from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence
+from .derived import Derivations
+from .laws import LawResult
+from .measurements import EFFORTS, Measurements
+from .registry import CLAIMS
+from .report import Report, law_document
+
+Progress = Callable[[int, int, str], None]
+
+
+def verify(
+    claims: Sequence[str] | None = None,
+    *,
+    effort: str = "quick",
+    seed: int = 0,
+    progress: Progress = lambda done, total, what: None,
+    cache_dir: Path | None = None,
+) -> Report:
+    """Verify the named claims, all when `claims` is None.
+
+    effort: "quick", "standard" or "full"; seed: of the random decoders. progress(done, total, what) is called as work goes
+    on. Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
+    """
+    require_float64("verify")
+    unknown = [name for name in claims or () if name not in CLAIMS]
+    if unknown:
+        raise RequestError(f"unknown claim {unknown[0]!r}: expected some of {', '.join(CLAIMS)}")
+    if effort not in EFFORTS:
+        raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
+    derivations = Derivations(
+        [claim.derivation for claim in chosen if claim.derivation],
+        cache_directory() / "derivations" if cache_dir is None else cache_dir,
+    )
+    try:
+        return _run(chosen, effort, seed, progress, derivations)
+    finally:
+        derivations.cancel()
+
+
+def _run(chosen: list[Claim], effort: str, seed: int, progress: Progress, derivations: Derivations) -> Report:
+    total = len(chosen) + 1
+    done = 0
+    measured = Measurements(effort, seed, notify=lambda what: progress(done, total, what))
+    judged: dict[str, tuple[tuple[LawResult, ...], tuple[ControlOutcome, ...]]] = {}
+    for claim in chosen:
+        progress(done, total, claim.id)
+        laws = tuple(law.judge() for law in claim.laws(measured)) if claim.laws else ()
+        controls = tuple(map(judge_control, claim.controls(measured))) if claim.controls else ()
+        judged[claim.id] = laws, controls
+        done += 1
+    progress(done, total, "waiting for the derivations")
+    derived = derivations.evidence()
+    results = []
+    for claim in chosen:
+        laws, controls = judged[claim.id]
+        evidence = dict.fromkeys(KINDS, Evidence("n/a"))
+        if claim.derivation:
+            evidence["derived"] = derived[claim.derivation]
+        if laws:
+            evidence["measured"] = measured_evidence(laws)
+        results.append(ClaimResult(claim, evidence, controls))
+    progress(total, total, "done")
+    laws_of = {name: laws for name, (laws, _) in judged.items()}
+    return Report(seed, effort, tuple(results), laws_of, measured.table)
+
+
+def judge_control(control: Control) -> ControlOutcome:
+    """A control is rejected exactly if its law fails."""
+    result = control.law.judge()
+    rejected = result.verdict == "fails"
+    return ControlOutcome(control.id, control.statement, rejected, result.reason if rejected else "")
+
+
+def measured_evidence(laws: Sequence[LawResult]) -> Evidence:
+    """The measured evidence of a claim: it holds if all its laws hold, and fails if any fails."""
+    verdicts = [law.verdict for law in laws]
+    verdict = next((verdict for verdict in ("fails", "inconclusive") if verdict in verdicts), "holds")
+    # The last law is the claim's own figure; the ones before it lead up to it.
+    worst = next((law for law in laws if law.verdict == verdict != "holds"), laws[-1])
+    rows = sum(len(law.rows) for law in laws)
+    conclusive = sum(law.counts["holds"] + law.counts["fails"] for law in laws)
+    summary = f"{worst.summary}; {conclusive}/{rows} conclusive"
+    details = {"laws": [law_document(law) for law in laws], "conclusive": conclusive, "instances": rows}
+    if verdict != "holds":
+        details["reason"] = f"{worst.name}: {worst.reason}"
+    return Evidence(verdict, summary, details)

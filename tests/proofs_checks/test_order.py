@@ -1,0 +1,97 @@
+"""The order-of-convergence estimator on synthetic sequences whose order, constant, noise and floor are known."""
+
+import numpy as np
+import pytest
+from elbogap.proofs_checks.order import asymptotic_range, estimate_constant, estimate_order, extrapolate
+from hypothesis import given
+from hypothesis import strategies as st
+
+EPS = 10.0 ** -np.arange(1.0, 6.25, 0.5)
+ORDERS = st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0])
+CONSTANTS = st.floats(0.1, 10.0).flatmap(lambda size: st.sampled_from([size, -size]))
+COEFFICIENTS = st.lists(st.floats(-2.0, 2.0), min_size=3, max_size=3)
+FLOORS = st.floats(-14.0, -9.0).map(lambda exponent: 10.0**exponent)
+
+
+def sequence(order, constant, coefficients, floor, seed):
+    """y = C eps^p (1 + c1 eps + c2 eps^2 + c3 eps^3) with noise of at most `floor`."""
+    series = 1 + sum(c * EPS ** (k + 1) for k, c in enumerate(coefficients))
+    noise = np.random.default_rng(seed).uniform(-1, 1, EPS.size) * floor
+    return constant * EPS**order * series + noise, np.full_like(EPS, floor)
+
+
+@given(ORDERS, CONSTANTS, COEFFICIENTS, FLOORS, st.integers(0, 2**31))
+def test_the_order_lies_in_its_interval(order, constant, coefficients, floor, seed):
+    """Whatever the constant, the higher terms, the noise and the floor: a conclusive interval contains the order."""
+    y, floors = sequence(order, constant, coefficients, floor, seed)
+    estimate = estimate_order(EPS, y, floors)
+    if estimate.status == "conclusive":
+        assert not estimate.order.excludes(order)
+
+
+@given(ORDERS, CONSTANTS, COEFFICIENTS, FLOORS, st.integers(0, 2**31))
+def test_the_constant_lies_in_its_interval(order, constant, coefficients, floor, seed):
+    """With the order known, the interval of the constant contains it."""
+    y, floors = sequence(order, constant, coefficients, floor, seed)
+    assert not estimate_constant(EPS, y, floors, order).excludes(constant)
+
+
+@given(st.sampled_from([1.0, 2.0]), CONSTANTS, COEFFICIENTS, st.integers(0, 2**31))
+def test_clean_sequences_are_conclusive_and_sharp(order, constant, coefficients, seed):
+    """With a floor of 1e-14 the order is known to 1e-2 and the constant to 1e-3, relative."""
+    y, floors = sequence(order, constant, coefficients, 1e-14, seed)
+    estimate = estimate_order(EPS, y, floors)
+    assert estimate.status == "conclusive"
+    assert estimate.order.half_width < 1e-2
+    assert estimate_constant(EPS, y, floors, order).half_width < 1e-3 * abs(constant)
+
+
+@given(CONSTANTS, COEFFICIENTS, FLOORS, st.integers(0, 2**31), st.sampled_from([0.5, 1.5, 2.0]))
+def test_a_wrong_constant_and_a_wrong_order_are_excluded(constant, coefficients, floor, seed, factor):
+    """A constant that is off by a factor, and an order that is off by one half, lie outside conclusive intervals."""
+    y, floors = sequence(1.0, constant, coefficients, floor, seed)
+    estimate = estimate_order(EPS, y, floors)
+    if estimate.status == "conclusive":
+        assert estimate.order.excludes(0.5) and estimate.order.excludes(1.5)
+        found = estimate_constant(EPS, y, floors, 1.0)
+        if found.half_width < 0.2 * abs(constant):
+            assert found.excludes(factor * constant)
+
+
+@given(FLOORS, st.integers(0, 2**31))
+def test_pure_noise_is_never_given_an_order(floor, seed):
+    """A sequence of nothing but noise is below its floor, not of some order."""
+    y, floors = sequence(1.0, 0.0, [0.0, 0.0, 0.0], floor, seed)
+    assert estimate_order(EPS, y, floors).status == "below floor"
+
+
+def test_half_integer_expansions_need_their_spacing():
+    """An expansion in powers of sqrt(eps) is extrapolated to its order when the spacing says so."""
+    y = EPS**0.5 * (1 + 0.7 * EPS**0.5 - 0.4 * EPS)
+    estimate = estimate_order(EPS, y, np.full_like(EPS, 1e-15), spacing=0.5)
+    assert estimate.status == "conclusive" and not estimate.order.excludes(0.5)
+
+
+def test_too_few_points_and_a_change_of_sign_are_inconclusive():
+    """Three points above the floor are too few, and a change of sign cuts the range."""
+    y = np.where(EPS > 0.9e-2, EPS, 0.0)
+    assert estimate_order(EPS, y, np.full_like(EPS, 1e-9)).status == "inconclusive"
+    window = asymptotic_range(np.sign(EPS - 2e-3) * EPS, np.full_like(EPS, 1e-12))
+    assert EPS[window].max() < 2e-3
+
+
+def test_missing_values_are_left_out():
+    """A nan or an infinite floor at one eps shortens the range and spoils nothing else."""
+    y, floors = 3 * EPS, np.full_like(EPS, 1e-13)
+    y[2], floors[1] = np.nan, np.inf
+    estimate = estimate_order(EPS, y, floors)
+    assert estimate.status == "conclusive" and not estimate.order.excludes(1.0)
+    assert not estimate_constant(EPS[3:], y[3:], floors[3:], 1.0).excludes(3.0)
+
+
+def test_requests_that_make_no_sense_are_refused():
+    """A grid that is not geometric and a table with two entries are errors that say what was expected."""
+    with pytest.raises(ValueError, match="geometric"):
+        estimate_order(np.array([1.0, 0.5, 0.1]), np.ones(3), np.zeros(3))
+    with pytest.raises(ValueError, match="at least 3"):
+        extrapolate(np.ones(2), np.zeros(2), 2.0)
