@@ -1,8 +1,9 @@
 """Balls, exact rationals and their decimal forms.
 
-`BALLS` and `COMPLEX_BALLS` are the rings of the series engine over Arb's real and complex balls; functions with
-branch cuts return a non-finite ball where they are not analytic, as `acb.integral` demands. Numbers enter a bound
-as rationals (`rational`) or as balls, never as binary floating point. `decimal_interval` rounds outwards.
+`BALLS` and `COMPLEX_BALLS` are the rings of the series engine over Arb's real and complex balls; functions
+with branch cuts return a non-finite ball where they are not analytic, as `acb.integral` demands. Numbers
+enter a bound as rationals (`rational`) or as balls, never as binary floating point. `decimal_interval` rounds
+outwards.
 """
 
 from collections.abc import Sequence

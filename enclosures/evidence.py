@@ -1,13 +1,15 @@
-"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear class.
+"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear
+class.
 
 h = sqrt(eps) makes d/deps of the integrand singular, but integration by parts removes that:
 
     d/deps int exp(-kappa u^2/2) w(g + h u; eps) du = int exp(-kappa u^2/2) (D w)(g + h u; eps) du,
     D = d_zz / (2 kappa) + d_eps.
 
-With w = exp(phi), D(w q) = w [ (q_zz + 2 q_z phi_z + q (phi_zz + phi_z^2)) / (2 kappa) + q_eps + q phi_eps ], so all
-derivatives are w times a polynomial in z. eps may be a ball, also one that contains 0. The integral over |u| <= U
-is Arb's rigorous quadrature; the tails are bounded by incomplete Gamma functions, since 0 < w <= 1. Claim T22.
+With w = exp(phi), D(w q) = w [ (q_zz + 2 q_z phi_z + q (phi_zz + phi_z^2)) / (2 kappa) + q_eps + q phi_eps ],
+so all derivatives are w times a polynomial in z. eps may be a ball, also one that contains 0. The integral
+over |u| <= U is Arb's rigorous quadrature; the tails are bounded by incomplete Gamma functions, since 0 < w
+<= 1. Claim T22.
 """
 
 from flint import acb, acb_poly, arb, arb_poly, ctx, fmpq, fmpq_mat
@@ -63,7 +65,8 @@ def _tail(factor: arb_poly, curvature: fmpq, limit: arb) -> arb:
 
 
 def evidence_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, accuracy: int) -> list[arb]:
-    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is exact.
+    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is
+    exact.
 
     The square root is passed apart: for a ball that contains 0 it must be built from the end points.
     """
@@ -109,4 +112,3 @@ def _log_det_ratio(instance: ShearInstance, eps: fmpq) -> arb:
     size = instance.dimension - 1
     entries = [instance.block[a][b] / eps + (1 if a == b else 0) for a in range(size) for b in range(size)]
     return arb(fmpq_mat(size, size, entries).det()).log()
-

@@ -5,9 +5,10 @@ Variables w = h m and lambda = log v (h^2 = eps, notation of `shear`), in which 
     F(w, lambda; h) = Phi(g_d + h w, e^lambda, h^2) - kappa (w^2 + e^lambda)/2 + lambda/2.
 
 Phi <= 0 confines the maximisers, for F >= L with L a proved lower bound of max F:
-w^2 <= 2 T/kappa, T = -1/2 - log(kappa)/2 - L, and -kappa e^lambda/2 + lambda/2 >= L. Cells of this box outside a
-neighbourhood B0 are excluded by F < L or by a derivative that has one sign; on B0 the Hessian is negative definite, so
-the stationary point in B0 is the only one, and it is the global maximum. h may be a ball. Claim T22.
+w^2 <= 2 T/kappa, T = -1/2 - log(kappa)/2 - L, and -kappa e^lambda/2 + lambda/2 >= L. Cells of this box
+outside a neighbourhood B0 are excluded by F < L or by a derivative that has one sign; on B0 the Hessian is
+negative definite, so the stationary point in B0 is the only one, and it is the global maximum. h may be a
+ball. Claim T22.
 """
 
 from collections.abc import Iterator
@@ -87,8 +88,8 @@ class _Objective:
 def certify_global_maximum(instance: ShearInstance, h: arb, box: Box) -> Cell:
     """Prove that for every h of the ball the stationary point in `box` is the only global maximum of F.
 
-    `box` encloses one stationary point (m, v) for each h (`maximiser.enclose_maximiser`). Returns the neighbourhood
-    B0 of the proof; raises EnclosureError if it does not go through.
+    `box` encloses one stationary point (m, v) for each h (`maximiser.enclose_maximiser`). Returns the
+    neighbourhood B0 of the proof; raises EnclosureError if it does not go through.
     """
     objective = _Objective(instance, h)
     w, rate = h * box.mean, box.variance.log()

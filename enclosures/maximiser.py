@@ -4,10 +4,10 @@ Notation of `shear`: mu_d = g_d + eps m, sigma_d^2 = eps v. The stationarity equ
 
     r_1 = (1/eps) dF/dm = Phi_mu - kappa m = 0,    r_2 = dF/dv = Phi_v - kappa/2 + 1/(2 v) = 0
 
-are regular at eps = 0, so eps may be a ball that contains 0. For a box X about x0 and a matrix Y ~ r'(x0)^-1, if
-K(X) = x0 - Y r(x0) + (1 - Y r'(X))(X - x0) lies inside X then, for every eps of the ball, X holds exactly one
-stationary point, and it lies in K(X). Derivatives of Phi come from second-order series over balls. Centres are
-exact midpoints of balls; nothing is a float. Claim T22.
+are regular at eps = 0, so eps may be a ball that contains 0. For a box X about x0 and a matrix Y ~ r'(x0)^-1,
+if K(X) = x0 - Y r(x0) + (1 - Y r'(X))(X - x0) lies inside X then, for every eps of the ball, X holds exactly
+one stationary point, and it lies in K(X). Derivatives of Phi come from second-order series over balls.
+Centres are exact midpoints of balls; nothing is a float. Claim T22.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ def jet(instance: ShearInstance, box: Box, eps: arb) -> Jet:
     expansions = response(instance, eps, 2)
     size = range(instance.dimension - 1)
     responses = [
-        [step * expansions[1][a][b] + step * step * expansions[2][a][b] + expansions[0][a][b] for b in size] for a in size
+        [step * expansions[1][a][b] + step * step * expansions[2][a][b] + expansions[0][a][b] for b in size]
+        for a in size
     ]
     phi: Series = smooth_part(instance, mean, variance, noise, responses)
     c = phi.coefficient
@@ -142,8 +143,8 @@ def _newton(instance: ShearInstance, start: Box, eps: arb) -> Box | None:
 def enclose_maximiser(instance: ShearInstance, eps: arb, centre: Box) -> Box:
     """A box that contains, for every point of the ball eps, exactly one stationary point of F.
 
-    Raises EnclosureError if Krawczyk's test fails on all the boxes tried. That the stationary point is the global
-    maximum is another proof, in `global_maximum`.
+    Raises EnclosureError if Krawczyk's test fails on all the boxes tried. That the stationary point is the
+    global maximum is another proof, in `global_maximum`.
     """
     middle = arb(eps.mid())
     inverse = _jacobian(instance, centre, jet(instance, centre, middle), middle)
@@ -160,7 +161,10 @@ def enclose_maximiser(instance: ShearInstance, eps: arb, centre: Box) -> Box:
         if box.variance > 0:
             jm, jv, km, kv = _jacobian(instance, box, jet(instance, box, eps), eps)
             image = Box(
-                centre.mean - offset[0] + (1 - (y[0] * jm + y[1] * km)) * spread[0] - (y[0] * jv + y[1] * kv) * spread[1],
+                centre.mean
+                - offset[0]
+                + (1 - (y[0] * jm + y[1] * km)) * spread[0]
+                - (y[0] * jv + y[1] * kv) * spread[1],
                 centre.variance
                 - offset[1]
                 - (y[2] * jm + y[3] * km) * spread[0]
@@ -168,7 +172,10 @@ def enclose_maximiser(instance: ShearInstance, eps: arb, centre: Box) -> Box:
             )
             if inside(image.mean, box.mean) and inside(image.variance, box.variance):
                 return image
-            radius = [((image.mean - centre.mean).abs_upper() * fmpq(9, 8)).mid(), ((image.variance - centre.variance).abs_upper() * fmpq(9, 8)).mid()]
+            radius = [
+                ((image.mean - centre.mean).abs_upper() * fmpq(9, 8)).mid(),
+                ((image.variance - centre.variance).abs_upper() * fmpq(9, 8)).mid(),
+            ]
             if not all(entry.is_finite() for entry in radius):
                 break
         else:

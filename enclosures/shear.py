@@ -1,7 +1,8 @@
-"""The shear class f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) and its reduction to one dimension.
+"""The shear class f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) and its reduction to one
+dimension.
 
-Notation, for x = f(g), prior N(0, I), noise variance eps, d >= 2: a runs over 1..d-1 (the sheared latents), G is the
-leading (d-1) x (d-1) block of M'M, kappa = det(M)^2 / det(G), y = M^-1 x, and
+Notation, for x = f(g), prior N(0, I), noise variance eps, d >= 2: a runs over 1..d-1 (the sheared latents), G
+is the leading (d-1) x (d-1) block of M'M, kappa = det(M)^2 / det(G), y = M^-1 x, and
 
     c(z) = (y_a - p_a(z))_a + G^-1 (M'M)_{a d} (y_d - z),     R(eps) = G (G + eps I)^-1.
 
@@ -10,17 +11,17 @@ leading (d-1) x (d-1) block of M'M, kappa = det(M)^2 / det(G), y = M^-1 x, and
     log p_eps(x) = log I(eps) + const(eps) - 1/2 log det(I + G/eps),
     I(eps) = int exp(-kappa u^2/2) w(g_d + h u) du,   w(z) = exp(-z^2/2 - c'R c/2) in (0, 1],   h^2 = eps.
 
-For q = N(mu, diag sigma^2) the optimal mu_a = R E_q[c], 1/sigma_a^2 = 1 + G_aa/eps; with mu_d = g_d + eps m and
-sigma_d^2 = eps v the rest of the ELBO is
+For q = N(mu, diag sigma^2) the optimal mu_a = R E_q[c], 1/sigma_a^2 = 1 + G_aa/eps; with mu_d = g_d + eps m
+and sigma_d^2 = eps v the rest of the ELBO is
 
     F(m, v; eps) = Phi(mu_d, v, eps) - kappa (eps m^2 + v)/2 + log(v)/2,
     Phi = -E[c]'R E[c]/2 - tr(G Cov_q(c))/(2 eps) - (mu_d^2 + eps v)/2,
 
     gap = log I - max F - log(2 pi e)/2 + (sum_a log(G_aa + eps) - log det(G + eps I))/2.
 
-Nothing here is singular at eps = 0: Cov_q(c)/eps is the polynomial sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)] E[c^(k)]'.
-For d = 2 this is the reduction of claim T22; that it stays one-dimensional for every d follows as above, since G, R and
-the covariance only gain indices.
+Nothing here is singular at eps = 0: Cov_q(c)/eps is the polynomial sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)]
+E[c^(k)]'. For d = 2 this is the reduction of claim T22; that it stays one-dimensional for every d follows as
+above, since G, R and the covariance only gain indices.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,9 @@ Rows = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class ShearInstance:
-    """A shear decoder and a point g: matrix M (d, d), coefficients of p_1..p_{d-1} from degree 0 up, point (d,)."""
+    """A shear decoder and a point g: matrix M (d, d), coefficients of p_1..p_{d-1} from degree 0 up, point
+    (d,).
+    """
 
     matrix: Rows
     profiles: Rows
@@ -106,12 +109,14 @@ def _matrix(rows: Sequence[Sequence[fmpq]]) -> fmpq_mat:
 def shear_instance(
     matrix: Sequence[Sequence[Any]], profiles: Sequence[Sequence[Any]], point: Sequence[Any]
 ) -> ShearInstance:
-    """An instance from rationals (integers, Fractions or strings such as "-1/5"); ValueError if it is not one."""
+    """An instance from rationals (integers, Fractions or strings such as "-1/5"); ValueError if it is not
+    one.
+    """
     size = len(point)
     if size < 2 or len(profiles) != size - 1 or len(matrix) != size or any(len(row) != size for row in matrix):
         raise ValueError(
-            f"not a shear instance: expected d >= 2, a d x d matrix, d - 1 profiles and a point of size d, got a point "
-            f"of size {size}, {len(profiles)} profiles and matrix rows of sizes {[len(row) for row in matrix]}"
+            "not a shear instance: expected d >= 2, a d x d matrix, d - 1 profiles and a point of size d, "
+            f"got a point of size {size}, {len(profiles)} profiles, rows of sizes {[len(row) for row in matrix]}"
         )
     instance = ShearInstance(
         tuple(tuple(rational(entry) for entry in row) for row in matrix),
@@ -124,7 +129,9 @@ def shear_instance(
 
 
 def response(instance: ShearInstance, eps: arb, order: int) -> list[list[list[arb]]]:
-    """Taylor coefficients in tau of R(eps + tau) = G (G + eps + tau)^-1: R_0, ..., R_order, each (d-1, d-1)."""
+    """Taylor coefficients in tau of R(eps + tau) = G (G + eps + tau)^-1: R_0, ..., R_order, each (d-1,
+    d-1).
+    """
     size = instance.dimension - 1
     gram = arb_mat([[arb(entry) for entry in row] for row in instance.block])
     shifted = arb_mat([[gram[a, b] + (eps if a == b else 0) for b in range(size)] for a in range(size)])
@@ -146,7 +153,11 @@ def normaliser(instance: ShearInstance, eps: arb) -> tuple[arb, arb, arb]:
     value, first, second = -shifted.det().log(), -inverse.trace(), (inverse * inverse).trace()
     for a in range(size):
         diagonal = shifted[a, a]
-        value, first, second = value + diagonal.log(), first + 1 / diagonal, second - 1 / (diagonal * diagonal)
+        value, first, second = (
+            value + diagonal.log(),
+            first + 1 / diagonal,
+            second - 1 / (diagonal * diagonal),
+        )
     return value / 2, first / 2, second / 2
 
 

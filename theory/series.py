@@ -148,11 +148,13 @@ class Series:
 
 def variables(ring: Ring, point: Sequence[Any], degree: int) -> tuple[Series, ...]:
     """The series z_k = point_k + t_k, k = 1..d, truncated at `degree`; the point is in the ring."""
-    if not 1 <= degree <= LARGEST_DEGREE:
-        raise ValueError(f"degree of a series out of range: expected 1 to {LARGEST_DEGREE}, got {degree}")
+    if not 0 <= degree <= LARGEST_DEGREE:
+        raise ValueError(f"degree of a series out of range: expected 0 to {LARGEST_DEGREE}, got {degree}")
     count = len(point)
     one = ring.rational(1, 1)
     return tuple(
-        Series(ring, count, ({0: value}, {1 << (BITS * k): one}, *({} for _ in range(degree - 1))))
+        Series(
+            ring, count, ({0: value}, {1 << (BITS * k): one}, *({} for _ in range(degree - 1)))[: degree + 1]
+        )
         for k, value in enumerate(point)
     )
