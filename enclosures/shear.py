@@ -24,14 +24,16 @@ E[c^(k)]'. For d = 2 this is the reduction of claim T22; that it stays one-dimen
 above, since G, R and the covariance only gain indices.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
 from typing import Any
 
+import sympy
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpq_poly
 
+from ..theory.series_decoders import SymbolicDecoder, shear
 from .balls import rational
 
 HALF = arb(fmpq(1, 2))
@@ -100,6 +102,17 @@ class ShearInstance:
         for entry in self.latent_precision:
             total += arb(entry).log()
         return total / 2
+
+
+def symbolic_decoder(instance: ShearInstance) -> SymbolicDecoder:
+    """The same decoder as SymPy expressions, for the series engine."""
+
+    def profile(coefficients: tuple[Any, ...]) -> Callable[[sympy.Symbol], sympy.Expr]:
+        return lambda t: sum(
+            (sympy.Rational(str(value)) * t**power for power, value in enumerate(coefficients)), sympy.Integer(0)
+        )
+
+    return shear([[str(entry) for entry in row] for row in instance.matrix], [profile(p) for p in instance.profiles])
 
 
 def _matrix(rows: Sequence[Sequence[fmpq]]) -> fmpq_mat:
