@@ -103,9 +103,7 @@ class Formula:
     def replace_term(self, name: str, **changes: Any) -> "Formula":
         """A copy in which the named term has the given fields replaced; KeyError if there is none."""
         if name not in {term.name for term in self.terms}:
-            raise KeyError(
-                f"no term {name!r} in {self.symbol}, expected one of {[t.name for t in self.terms]}"
-            )
+            raise KeyError(f"no term {name!r} in {self.symbol}, expected one of {[t.name for t in self.terms]}")
         return replace(self, terms=tuple(replace(t, **changes) if t.name == name else t for t in self.terms))
 
     def latex(self) -> str:

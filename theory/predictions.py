@@ -41,7 +41,7 @@ class Prediction:
     def expression(self) -> Value:
         """The sum of the named terms: a scalar expression or an array of the quantity's shape."""
         values = list(self.terms.values())
-        total = values[0]
+        total: Any = values[0]
         for value in values[1:]:
             total = total + value
         return total
@@ -77,11 +77,7 @@ def _decoder(d: int, D: int, *names: str) -> Arguments:
 
 def _contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
     metric = a["J"].T @ a["J"]
-    return (
-        gaussian_noise.contrast_terms(metric)
-        if blocks is None
-        else general_limit.contrast_terms(metric, blocks)
-    )
+    return gaussian_noise.contrast_terms(metric) if blocks is None else general_limit.contrast_terms(metric, blocks)
 
 
 def _mean_shift(a: Arguments, blocks: Any) -> dict[str, Any]:
@@ -205,9 +201,7 @@ def prediction(
         raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
     recipe, data_dim = RECIPES[name], d if D is None else D
     if data_dim < d or (recipe.square and data_dim != d):
-        raise ValueError(
-            f"{name} was asked for d = {d}, D = {data_dim}, expected D {'=' if recipe.square else '>='} d"
-        )
+        raise ValueError(f"{name} was asked for d = {d}, D = {data_dim}, expected D {'=' if recipe.square else '>='} d")
     if blocks is not None and not recipe.takes_blocks:
         raise ValueError(f"{name} is a mean-field quantity, expected blocks=None, got {blocks}")
     arguments = _decoder(d, data_dim, *recipe.arguments)

@@ -1,0 +1,43 @@
+"""All derivations by claim id (the slugs of the theory's headings), built lazily.
+
+`DERIVATIONS[id]()` gives the `Derivation`; nothing symbolic is computed before that call, and most of it
+not before `check`.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from .contrast import contrast_derivation
+from .decomposition import elbo_decomposition
+from .derivation import Derivation
+from .linear_vae import linear_vae
+from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
+
+DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
+    {
+        "general-limit": general_limit,
+        "elbo-decomposition": elbo_decomposition,
+        "encoder-mean": encoder_mean,
+        "encoder-variance": encoder_variance,
+        "likelihood-limit": likelihood_limit,
+        "elbo-limit": elbo_limit,
+        "contrast": contrast_derivation,
+        "linear-vae": linear_vae,
+    }
+)
+CORE = (
+    "elbo-decomposition",
+    "encoder-mean",
+    "encoder-variance",
+    "likelihood-limit",
+    "elbo-limit",
+    "contrast",
+    "linear-vae",
+)
+
+
+def derivation(claim: str) -> Derivation:
+    """The derivation of a claim; ValueError names the known ones if there is none."""
+    if claim not in DERIVATIONS:
+        raise ValueError(f"no derivation for claim {claim!r}, expected one of {sorted(DERIVATIONS)}")
+    return DERIVATIONS[claim]()
