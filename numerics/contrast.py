@@ -1,0 +1,238 @@
+"""The IMA contrast c(f, z) = sum_k log |J_k| - 1/2 log det J'J, accurately and for decoders of any size.
+
+Notation: J (D, d) the decoder's Jacobian at z, J_k its columns, D >= d; A = J'J. c >= 0 by Hadamard's
+inequality, and c = 0 exactly when the columns are orthogonal (theory.md, T6; Gresele et al., NeurIPS 2021,
+definition 4.4).
+
+Method. Columns are scaled to length one, which leaves c unchanged, and orthogonalised by modified
+Gram-Schmidt, whose triangular factor R is that of J + E with |E| of the size of round-off (Bjorck, BIT 7,
+1967). With rho_k^2 = sum_{j<k} R_jk^2 the squared multiple correlation of column k with those before it and
+the pivot R_kk,
+
+    c = sum_k -1/2 log(1 - rho_k^2) = sum_k -log R_kk;
+
+the first form keeps the relative accuracy near orthogonality (error about eps / sqrt(c)), the second the
+accuracy of nearly dependent columns (error about eps times the condition number, which is never squared).
+"""
+
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
+
+from .orthogonalise import triangular_factor, unit_columns
+
+CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
+CHUNK_POINTS = 512  # at most so many points at once: a decoder's hidden layers need memory, too
+
+
+def ima_contrast(
+    decoder: Callable[[Array], Array], z: Shaped[Array | np.ndarray, "*batch d"], *, chunk: int | None = None
+) -> Inexact[Array, "*batch"]:
+    """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (theory.md, T6).
+
+    decoder: JAX-traceable, (d,) -> (D,), D >= d. z: (d,) or (..., d); the result has the leading axes, and
+    c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 512).
+
+    +inf where columns are linearly dependent to working precision (a pivot below 4 d eps), nan where a column
+    is zero; the other members of the batch, and their derivatives, are not affected.
+
+    Raises TypeError where z or f(z) is not floating, ValueError where f(z) is not a vector with D >= d
+    entries, where chunk < 1, or where the Jacobian is not finite (under `jit`: an equinox runtime error).
+    """
+    z = jnp.asarray(z)
+    if z.ndim == 0 or not jnp.issubdtype(z.dtype, jnp.floating):
+        raise TypeError(f"z must be floating with shape (..., d), got {z.dtype} with shape {z.shape}")
+    output = jax.eval_shape(decoder, jax.ShapeDtypeStruct(z.shape[-1:], z.dtype))
+    _check_output(output, z.shape[-1])
+    if chunk is None:
+        bytes_of_jacobian = output.size * z.shape[-1] * output.dtype.itemsize
+        chunk = max(1, min(CHUNK_POINTS, CHUNK_BYTES // bytes_of_jacobian))
+    elif chunk < 1:
+        raise ValueError(f"chunk must be at least 1, got {chunk}")
+    contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
+    message = "the Jacobian of the decoder must be finite, got nan or inf"
+    if not isinstance(finite, jax.core.Tracer):
+        if not finite.all():
+            raise ValueError(f"{message} at {int((~finite).sum())} of {finite.size} points")
+    else:
+        contrast = eqx.error_if(contrast, ~finite, message)
+    return contrast.reshape(z.shape[:-1])
+
+
+def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
+    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D < d.
+
+    Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
+    """
+    return _over_batch(lambda matrix: _contrast_of_columns(matrix.T), jacobian)
+
+
+def metric_contrast(
+    metric: Shaped[Array | np.ndarray, "*batch d d"], blocks: Sequence[Sequence[int]] | None = None
+) -> Inexact[Array, "*batch"]:
+    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (theory.md, T0).
+
+    blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is not
+    positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
+    """
+
+    def contrast(matrix: Array) -> Array:
+        scale = jnp.sqrt(jnp.diagonal(matrix))
+        factor = jnp.linalg.cholesky(matrix / (scale[:, None] * scale))  # M = L L', so J = L'
+        return _contrast_of_columns(factor) if blocks is None else _contrast_of_blocks(factor, blocks)
+
+    return _over_batch(contrast, metric)
+
+
+def block_contrast(
+    jacobian: Shaped[Array | np.ndarray, "*batch D d"], blocks: Sequence[Sequence[int]]
+) -> Inexact[Array, "*batch"]:
+    """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (theory.md, T8).
+
+    blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0. Columns
+    within a block may be replaced by an orthonormal basis of their span, which makes this the contrast of the new
+    columns. nan where the columns of one block are dependent; ValueError where `blocks` is not a partition.
+    """
+    return _over_batch(lambda matrix: _contrast_of_blocks(matrix.T, blocks), jacobian)
+
+
+def finite_noise_contrast(
+    jacobian: Shaped[Array | np.ndarray, "*batch D d"], noise_var: ArrayLike
+) -> Inexact[Array, "*batch"]:
+    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model (theory.md, T7).
+
+    It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared. noise_var = eps
+    > 0.
+    """
+
+    def contrast(matrix: Array) -> Array:
+        scaled = matrix / jnp.sqrt(noise_var)
+        return _contrast_of_columns(jnp.vstack([scaled, jnp.eye(scaled.shape[-1], dtype=scaled.dtype)]).T)
+
+    return _over_batch(contrast, jacobian)
+
+
+def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
+    """d/2 log(tr A / d) - 1/2 log det A, A = J'J: what an encoder with covariance sigma^2 I pays.
+
+    Never below the contrast; 0 exactly when A is a multiple of the identity, J conformal (arithmetic against
+    geometric mean of the eigenvalues; the measure of Buchholz, Besserve and Schoelkopf, NeurIPS 2022, is of this
+    kind).
+    """
+
+    def contrast(matrix: Array) -> Array:
+        _, logarithm = unit_columns(matrix.T)
+        deviation = 2.0 * (logarithm - jnp.mean(logarithm))
+        # log of the mean of exp(deviation), whose terms of first order cancel
+        excess = jnp.log1p(jnp.mean(jnp.expm1(deviation) - deviation))
+        return _contrast_of_columns(matrix.T) + 0.5 * len(deviation) * excess
+
+    return _over_batch(contrast, jacobian)
+
+
+def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch d d"]:
+    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for zero
+    columns.
+    """
+
+    def correlation(matrix: Array) -> Array:
+        unit, logarithm = unit_columns(matrix.T)
+        product = unit @ unit.T
+        product = jnp.where(jnp.eye(len(unit), dtype=bool), 1.0, product)
+        present = logarithm > -jnp.inf
+        return jnp.where(present[:, None] & present, product, jnp.nan)
+
+    return _over_batch(correlation, jacobian)
+
+
+def amari_distance(
+    jacobian: Shaped[Array | np.ndarray, "*batch D d"], other: Shaped[Array | np.ndarray, "*batch D d"]
+) -> Inexact[Array, "*batch"]:
+    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1 gives 0.
+
+    With P = pinv(J) J_other: [sum_i (sum_j |P_ij| / max_j |P_ij| - 1) + the same over columns] / (2 d (d - 1)) (Amari,
+    Cichocki and Yang, NeurIPS 1996). 0 exactly when P is a permutation times a diagonal matrix.
+    """
+    size = jacobian.shape[-1]
+
+    def distance(first: Array, second: Array) -> Array:
+        q, r = jnp.linalg.qr(first)
+        size_of = jnp.abs(jax.scipy.linalg.solve_triangular(r, q.T @ second))
+        rows = jnp.sum(size_of, axis=1) / jnp.max(size_of, axis=1) - 1.0
+        columns = jnp.sum(size_of, axis=0) / jnp.max(size_of, axis=0) - 1.0
+        return (jnp.sum(rows) + jnp.sum(columns)) / max(1, 2 * size * (size - 1))
+
+    return _over_batch(distance, jacobian, other)
+
+
+def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.ndarray, "*batch D d"]) -> Array:
+    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their shape."""
+    arrays = [jnp.asarray(matrix) for matrix in matrices]
+    for array in arrays:
+        if array.ndim < 2 or array.shape[-2] < array.shape[-1] or array.shape != arrays[0].shape:
+            raise ValueError(f"expected shape (..., D, d) with D >= d, got {[a.shape for a in arrays]}")
+        if not jnp.issubdtype(array.dtype, jnp.floating):
+            raise TypeError(f"expected floating entries, got {array.dtype}")
+    batch = arrays[0].shape[:-2]
+    result = jax.vmap(function)(*(array.reshape(-1, *array.shape[-2:]) for array in arrays))
+    return result.reshape(*batch, *result.shape[1:])
+
+
+def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: Sequence[Sequence[int]]) -> Inexact[Array, ""]:
+    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its span."""
+    unit, logarithm = unit_columns(columns)
+    if sorted(k for block in blocks for k in block) != list(range(len(unit))) or not all(map(len, blocks)):
+        raise ValueError(f"blocks must be a partition of range({len(unit)}), got {tuple(map(tuple, blocks))}")
+    bases, pivots = [], []
+    for block in blocks:
+        q, r = jnp.linalg.qr(unit[jnp.asarray(block)].T)
+        bases.append(q.T)
+        pivots.append(jnp.abs(jnp.diagonal(r)))
+    independent = jnp.min(jnp.concatenate(pivots)) >= 4 * len(unit) * jnp.finfo(unit.dtype).eps
+    contrast = _contrast_of_columns(jnp.concatenate(bases))
+    return jnp.where(independent & jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
+
+
+def _check_output(output: jax.ShapeDtypeStruct, latent_dim: int) -> None:
+    """The decoder returns a floating vector with D >= d entries, or a clear error says what it returned."""
+    if not isinstance(output, jax.ShapeDtypeStruct) or not jnp.issubdtype(output.dtype, jnp.floating):
+        raise TypeError(f"the decoder must return one floating array of shape (D,), got {output}")
+    if output.ndim != 1 or output.size < latent_dim:
+        raise ValueError(f"the decoder must return shape (D,) with D >= d = {latent_dim}, got shape {output.shape}")
+
+
+@eqx.filter_jit
+def _contrast_of_batch(
+    decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
+) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
+    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never leave the
+    map.
+    """
+
+    def at(point: Array) -> tuple[Array, Array]:
+        def derivative(direction: Array) -> Array:
+            return jax.jvp(decoder, (point,), (direction,))[1]
+
+        columns = jax.vmap(derivative)(jnp.eye(len(point), dtype=point.dtype))
+        return _contrast_of_columns(columns), jnp.all(jnp.isfinite(columns))
+
+    return jax.lax.map(at, points, batch_size=min(chunk, max(1, len(points))))
+
+
+def _contrast_of_columns(columns: Inexact[Array, "d D"]) -> Inexact[Array, ""]:
+    """The contrast of the matrix whose columns are given as rows, so that each is contiguous in memory."""
+    unit, logarithm = unit_columns(columns)
+    multiple, pivot = triangular_factor(unit)
+    dependent = jnp.min(pivot) < 4 * len(unit) * jnp.finfo(unit.dtype).eps
+    small = multiple <= 0.5
+    # Both branches stay finite where the other is taken, so that no derivative becomes nan.
+    from_correlation = -0.5 * jnp.log1p(-jnp.where(small, multiple, 0.0))
+    from_pivot = -jnp.log(jnp.where(small | (pivot == 0.0), 1.0, pivot))
+    contrast = jnp.sum(jnp.where(small, from_correlation, from_pivot))
+    contrast = jnp.where(dependent, jnp.inf, contrast)
+    return jnp.where(jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
