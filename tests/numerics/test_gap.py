@@ -7,13 +7,12 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from elbogap.numerics.gap import GapMeasurement, gap, measure_gap
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.noise import FullNoise
 from elbogap.numerics.observations import Poisson
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 # Slopes (gap - c)/eps are printed to six digits in theory.md.
 PRINTED = 6e-6
@@ -23,8 +22,7 @@ def slopes(decoder, start, x, eps, limit, family="mean-field", **model):
     """Return (gap - limit)/eps over the values in eps, with every measurement converged."""
 
     def at(noise):
-        return measure_gap(LatentModel(decoder, len(start), noise_var=noise, **model), x, start=start,
-        family=family)
+        return measure_gap(LatentModel(decoder, len(start), noise_var=noise, **model), x, start=start, family=family)
 
     measured = jax.jit(jax.vmap(at))(jnp.asarray(eps))
     assert bool(jnp.all(measured.converged))
@@ -61,8 +59,8 @@ class TestTables:
     def test_blocks(self, examples):
         """The blocks {1,2},{3} of f3 give the contrast and slopes of T8."""
         x = examples.f3(examples.g3)
-        found, _ = slopes(examples.f3, examples.g3, x, [1e-2, 1e-3, 1e-4], 0.05171216131, family=((0, 1),
-        (2,))) np.testing.assert_allclose(found, [0.01519331, 0.01805959, 0.01835555], atol=2e-7)
+        found, _ = slopes(examples.f3, examples.g3, x, [1e-2, 1e-3, 1e-4], 0.05171216131, family=((0, 1), (2,)))
+        np.testing.assert_allclose(found, [0.01519331, 0.01805959, 0.01835555], atol=2e-7)
 
     def test_off_the_manifold(self, examples):
         """For D > d the gap is governed by M = A - r n.H on and off the manifold (T10), not by A."""
@@ -90,8 +88,8 @@ class TestTables:
             model = LatentModel(examples.f2, 2, noise_var=FullNoise(noise, shape))
             return measure_gap(model, examples.f2(examples.g2), start=examples.g2).gap
 
-        found = (jax.jit(jax.vmap(at))(jnp.array([1e-2, 1e-3, 1e-4])) - 0.697919218045) / jnp.array([1e-2,
-        1e-3, 1e-4]) np.testing.assert_allclose(found, [-0.148405, -0.137607, -0.136492], atol=PRINTED)
+        found = (jax.jit(jax.vmap(at))(jnp.array([1e-2, 1e-3, 1e-4])) - 0.697919218045) / jnp.array([1e-2, 1e-3, 1e-4])
+        np.testing.assert_allclose(found, [-0.148405, -0.137607, -0.136492], atol=PRINTED)
 
     def test_observations(self, examples):
         """Poisson observations give J'FJ as the metric, with rate 1/n (T12)."""
@@ -159,8 +157,8 @@ class TestLinear:
         measured = _linear(plane, x, 10.0**exponent)
         assert bool(measured.converged)
         # 1e-11: the round-off in -V/eps off the manifold, |x|^2 eps64 / eps with eps >= 1e-5.
-        assert abs(float(measured.gap) - linear_gap(plane, 10.0**exponent)) < 1e-11 +
-        float(measured.gap_error) assert float(measured.gap_error) < 1e-8
+        assert abs(float(measured.gap) - linear_gap(plane, 10.0**exponent)) < 1e-11 + float(measured.gap_error)
+        assert float(measured.gap_error) < 1e-8
 
     def test_false_variant_is_rejected(self):
         """The contrast itself (the gap without '1 +') is not the gap at finite eps."""
@@ -202,19 +200,18 @@ class TestAgainstHighPrecision:
             width = mp.sqrt(noise)
             cuts = [mp.mpf("0.4") + k * width for k in (-12, -6, -2, 0, 2, 6, 12)]
             evidence = mp.log(mp.quad(lambda z: mp.exp(log_joint(z)), cuts))
-            assert abs(evidence - float(line.log_likelihood[index])) <=
-            float(line.log_likelihood_error[index]) mean, std = mp.mpf(float(line.mean[index, 0])),
-            mp.mpf(float(line.std[index, 0])) density = [mean + k * std for k in (-12, -6, -2, 0, 2, 6, 12)]
-            bound = mp.quad(lambda z: mp.npdf(z, mean, std) * log_joint(z), density) bound += mp.log(std) +
-            mp.log(2 * mp.pi * mp.e) / 2 assert abs(bound - float(line.elbo[index])) <=
-            float(line.elbo_error[index]) assert abs(evidence - bound - float(line.gap[index])) <=
-            float(line.gap_error[index])
+            assert abs(evidence - float(line.log_likelihood[index])) <= float(line.log_likelihood_error[index])
+            mean, std = mp.mpf(float(line.mean[index, 0])), mp.mpf(float(line.std[index, 0]))
+            density = [mean + k * std for k in (-12, -6, -2, 0, 2, 6, 12)]
+            bound = mp.quad(lambda z: mp.npdf(z, mean, std) * log_joint(z), density)
+            bound += mp.log(std) + mp.log(2 * mp.pi * mp.e) / 2
+            assert abs(bound - float(line.elbo[index])) <= float(line.elbo_error[index])
+            assert abs(evidence - bound - float(line.gap[index])) <= float(line.gap_error[index])
 
             def slope(parameter):
                 """Derivative of the ELBO in mean (0) or log std (1), in units of the posterior width."""
-                factor = (lambda z: (z - mean) / std) if parameter == 0 else (lambda z: ((z - mean) / std)
-                ** 2 - 1) return mp.quad(lambda z: mp.npdf(z, mean, std) * factor(z) * log_joint(z),
-                density)
+                factor = (lambda z: (z - mean) / std) if parameter == 0 else (lambda z: ((z - mean) / std) ** 2 - 1)
+                return mp.quad(lambda z: mp.npdf(z, mean, std) * factor(z) * log_joint(z), density)
 
             assert abs(slope(0)) < 1e-7
             assert abs(slope(1) + 1) < 1e-7
