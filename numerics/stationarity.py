@@ -3,8 +3,8 @@
 For q = N(mu, diag(sigma^2)) Bonnet's and Price's theorems give the derivatives of the ELBO without any asymptotics:
     d ELBO / d mu_k       = E_q[ d_k log p(x, z) ]                       = 0 at an optimum,
     d ELBO / d sigma_k^2  = 1/2 ( E_q[ d_kk log p(x, z) ] + 1/sigma_k^2 )  = 0 at an optimum,
-so that 1/sigma_k^2 = -E_q[ d_kk log p ] at any stationary point, at every noise variance (T3, exact identity). Evaluated
-with a finer rule than the search used, what is left of them bounds the error of the search and of its quadrature.
+so that 1/sigma_k^2 = -E_q[ d_kk log p ] at any stationary point, at every noise variance (T3, exact identity).
+Evaluated with a finer rule than the search used, what is left of them bounds the errors of search and quadrature.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def stationarity(
 ) -> Stationarity:
     """How far N(mean, diag(std^2)) is from a stationary point of the ELBO at x; mean and std (d,), d <= 3.
 
-    mean_error is the Newton step that is left, variance_error is abs(sigma_k^2 - 1/precision_k), each with its round-off.
+    mean_error: the Newton step that is left; variance_error: abs(sigma_k^2 - 1/precision_k); each with its round-off.
     """
     require_float64("stationarity")
     d = model.latent_dim

@@ -7,7 +7,7 @@ Three kinds, each over a batch of instances (rows):
 
 An instance `holds`, `fails` or is `inconclusive`; a law fails if any instance fails, and holds if at least half of
 its instances are conclusive. The same function judges a claim and its controls: a control is rejected
-exactly if its law fails. A convergence law is judged in the order in which errors hide: order, limit, constant, remainder.
+exactly if its law fails. A convergence law is judged by its order, then its limit, constant and remainder.
 """
 
 from __future__ import annotations

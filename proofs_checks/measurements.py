@@ -1,9 +1,9 @@
 """The shared table of measured gaps: random decoders, priors and points, and a ladder of noise variances.
 
-One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction, two
-priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it holds the measured
-log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and optimisation, no
-asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take as arguments.
+One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction,
+two priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it holds the
+measured log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and optimisation,
+no asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take as arguments.
 
 One jitted program a batch measures everything (parameters, prior, point and eps are traced), so that the number of
 programs does not grow with the number of instances. Randomness: one NumPy seed sequence a batch, spawned from the seed,
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -135,8 +136,9 @@ class Measurements:
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """The shared table."""
-        return tuple(self._batch(family, d) for family, d in self.effort.batches)
+        """The shared table. Two batches at a time: XLA compiles one while the other is traced."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            return tuple(pool.map(lambda batch: self._batch(*batch), self.effort.batches))
 
     @property
     def table(self) -> tuple[Batch, ...]:

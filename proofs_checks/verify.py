@@ -32,8 +32,8 @@ def verify(
 ) -> Report:
     """Verify the named claims, all when `claims` is None.
 
-    effort: "quick", "standard" or "full"; seed: of the random decoders. progress(done, total, what) is called as work goes
-    on. Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
+    effort: "quick", "standard" or "full"; seed: of the random decoders; progress(done, total, what) is called as work
+    goes on. Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
     unknown = [name for name in claims or () if name not in CLAIMS]

@@ -137,9 +137,9 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="contrast",
     title="the IMA contrast",
-    statement="The contrast is non-negative, zero exactly where the Jacobian's columns are orthogonal, and the divergence "
-    "of the best factorised Gaussian from the posterior; it ignores permutations and element-wise maps of the "
-    "latents and conformal maps of the data.",
+    statement="The contrast is non-negative, zero exactly where the Jacobian's columns are orthogonal, and the "
+    "divergence of the best factorised Gaussian from the posterior; it ignores permutations and element-wise maps of "
+    "the latents and conformal maps of the data.",
     latex=r"c_{\mathrm{IMA}}(f,z) = \sum_k \log\|J_k\| - \tfrac12\log\det J^\top J "
     r"= \mathrm{KL}\big(N(0,\mathrm{diag}(A)^{-1}) \,\|\, N(0,A^{-1})\big) \ge 0",
     source="Gresele et al. 2021, Proposition 4.4; Reizinger et al. 2022; T6",

@@ -106,8 +106,8 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="elbo-decomposition",
     title="the ELBO falls short of the log-likelihood by a divergence",
-    statement="For every encoder the ELBO is the log-likelihood minus the divergence of the encoder from the posterior; "
-    "so the gap is never negative.",
+    statement="For every encoder the ELBO is the log-likelihood minus the divergence of the encoder from the "
+    "posterior; so the gap is never negative.",
     latex=r"\mathrm{ELBO}(q) = \log p_\varepsilon(x) - \mathrm{KL}(q \,\|\, p_\varepsilon(z \mid x))",
     source="Kingma and Welling 2014; T1",
     assumptions=("q has a density and a finite ELBO",),

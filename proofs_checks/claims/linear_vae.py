@@ -1,4 +1,4 @@
-"""T7 linear-vae: for a linear decoder and a standard normal prior the gap is a closed form, at every gamma and every x."""
+"""T7 linear-vae: linear decoder, standard normal prior: the gap is a closed form, at every gamma and every x."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machinery that judges laws: it accepts what is true, rejects each kind of error, and admits what it cannot see."""
+"""The machinery that judges laws: it accepts the true, rejects each kind of error, and admits what it cannot see."""
 
 from dataclasses import replace
 
