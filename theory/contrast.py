@@ -54,8 +54,10 @@ def hadamard_steps() -> tuple[Step, ...]:
         Step(
             Shown(np.trace(metric(d)), r"\sum_k A_{kk}"),
             Shown(sum(triangular(d)[k, k] ** 2 for k in range(d)), r"\sum_k R_{kk}^2"),
-            f"sum of squares, d = {d}: each A_kk exceeds R_kk^2 by the squares above the diagonal of R;
-            equality " f"iff R is diagonal, " "that is, iff the columns of J are orthogonal", relation=">=",
+            f"sum of squares, d = {d}: each A_kk exceeds R_kk^2 by the squares above the diagonal of R; equality "
+            f"iff R is diagonal, "
+            "that is, iff the columns of J are orthogonal",
+            relation=">=",
             certificate=excess(d),
         )
         for d in dimensions
@@ -72,8 +74,8 @@ def hadamard_steps() -> tuple[Step, ...]:
                 lambda: {d: sp.prod([triangular(d)[k, k] ** 2 for k in range(d)]) for d in dimensions},
                 r"\prod_k R_{kk}^2",
             ),
-            "triangularisation J = O R (Gram-Schmidt): the determinant of a product of triangular matrices,
-            d = 1..5", ("J has independent columns",),
+            "triangularisation J = O R (Gram-Schmidt): the determinant of a product of triangular matrices, d = 1..5",
+            ("J has independent columns",),
         ),
         *certificates,
         Step(
@@ -90,8 +92,8 @@ def hadamard_steps() -> tuple[Step, ...]:
         Step(
             Shown(lambda: determinant(bordered.T @ bordered), r"\det A_{d+1}"),
             Shown(lambda: determinant(known.T @ known) * corner**2, r"\det A_d \cdot R_{d+1,d+1}^2"),
-            "induction step: bordering R by a column r and a corner (written for d = 3; the Schur complement
-            of A_d " "is the corner squared)",
+            "induction step: bordering R by a column r and a corner (written for d = 3; the Schur complement of A_d "
+            "is the corner squared)",
         ),
         Step(
             Shown(
@@ -119,18 +121,17 @@ def divergence_steps() -> tuple[Step, ...]:
     v, a = sp.symbols("v A_kk", positive=True)
     u = sp.Symbol("u", real=True)
     weight = sp.exp(-(u**2) / (2 * v)) / sp.sqrt(2 * sp.pi * v)
-    density_ratio = (-(u**2) / (2 * v) - sp.log(2 * sp.pi * v) / 2) - (-a * u**2 / 2 - sp.log(2 * sp.pi / a)
-    / 2) return (
+    density_ratio = (-(u**2) / (2 * v) - sp.log(2 * sp.pi * v) / 2) - (-a * u**2 / 2 - sp.log(2 * sp.pi / a) / 2)
+    return (
         Step(
-            Shown(sp.Integral(sp.expand(density_ratio) * weight, (u, -sp.oo, sp.oo)),
-            r"KL(N(0,v)\,\|\,N(0,1/A_{kk}))"), Shown((a * v - 1 - sp.log(v) - sp.log(a)) / 2, r"\tfrac12
-            (A_{kk} v - 1 - \log v - \log A_{kk})"), "Gaussian integral in one dimension; in d dimensions E
-            u'Au = sum_k A_kk v_k for a factorised q",
+            Shown(sp.Integral(sp.expand(density_ratio) * weight, (u, -sp.oo, sp.oo)), r"KL(N(0,v)\,\|\,N(0,1/A_{kk}))"),
+            Shown((a * v - 1 - sp.log(v) - sp.log(a)) / 2, r"\tfrac12 (A_{kk} v - 1 - \log v - \log A_{kk})"),
+            "Gaussian integral in one dimension; in d dimensions E u'Au = sum_k A_kk v_k for a factorised q",
         ),
         Step(
-            Shown(sp.Derivative((a * v - 1 - sp.log(v)) / 2, v), r"\partial_v \tfrac12(A_{kk} v - 1 - \log
-            v)"), Shown((a * v - 1) / (2 * v), r"(A_{kk} v - 1)/(2v)"), "the best factorised variance is v_k
-            = 1/A_kk: the derivative changes sign there and only there",
+            Shown(sp.Derivative((a * v - 1 - sp.log(v)) / 2, v), r"\partial_v \tfrac12(A_{kk} v - 1 - \log v)"),
+            Shown((a * v - 1) / (2 * v), r"(A_{kk} v - 1)/(2v)"),
+            "the best factorised variance is v_k = 1/A_kk: the derivative changes sign there and only there",
         ),
         Step(
             Shown(
@@ -204,9 +205,10 @@ def contrast_derivation() -> Derivation:
     """T6 as a derivation."""
     remark = argued(
         "Gram-Schmidt",
-        "Every J with independent columns is O R with orthonormal columns O and R upper triangular with
-        positive " "diagonal, so " "that A = J'J = R'R; the contrast depends on A only.", "the columns of J
-        are linearly independent (else c is infinite)",
+        "Every J with independent columns is O R with orthonormal columns O and R upper triangular with positive "
+        "diagonal, so "
+        "that A = J'J = R'R; the contrast depends on A only.",
+        "the columns of J are linearly independent (else c is infinite)",
     )
     steps = (remark, *hadamard_steps(), *divergence_steps(), *invariance_steps())
     return Derivation("contrast", "c >= 0, with equality iff the columns of J are orthogonal", steps)

@@ -56,11 +56,9 @@ def decomposition_steps() -> tuple[Step, ...]:
                 r"\log p(x,z) - \log q(z),\quad p(x,z) = p_\varepsilon(x)\, p_\varepsilon(z|x)",
             ),
             Shown(
-                log_px - (log_q - log_pzx), r"\log p_\varepsilon(x) - \bigl[\log q(z) - \log
-                p_\varepsilon(z|x)\bigr]"
+                log_px - (log_q - log_pzx), r"\log p_\varepsilon(x) - \bigl[\log q(z) - \log p_\varepsilon(z|x)\bigr]"
             ),
-            "Bayes' rule, pointwise in z; its expectation under q, which integrates to one, is the
-            decomposition",
+            "Bayes' rule, pointwise in z; its expectation under q, which integrates to one, is the decomposition",
         ),
         Step(
             Shown(sp.Derivative(y - 1 - sp.log(y), y), r"\tfrac{d}{dy}(y - 1 - \log y)"),
@@ -69,8 +67,9 @@ def decomposition_steps() -> tuple[Step, ...]:
         ),
         argued(
             "Gibbs' inequality",
-            "With y = p(z|x)/q(z): KL = -E_q log y >= -E_q(y - 1) >= 0, equality iff q is the posterior.
-            Hence gap " ">= 0.", "q is absolutely continuous with respect to the posterior",
+            "With y = p(z|x)/q(z): KL = -E_q log y >= -E_q(y - 1) >= 0, equality iff q is the posterior. Hence gap "
+            ">= 0.",
+            "q is absolutely continuous with respect to the posterior",
         ),
         Step(
             Shown(moments, r"\int z^n N(z; \mu, \sigma^2)\,dz,\; n = 0, 1, 2"),
@@ -84,8 +83,7 @@ def decomposition_steps() -> tuple[Step, ...]:
                 r"\log N(x; 0, W^2 + \varepsilon) + \log N(z;\, W x/(W^2+\varepsilon),\, "
                 r"\varepsilon/(W^2+\varepsilon))",
             ),
-            "example with every term explicit, d = D = 1: completing the square in z gives evidence and
-            posterior",
+            "example with every term explicit, d = D = 1: completing the square in z gives evidence and posterior",
         ),
         Step(
             Shown(example["elbo"], r"E_q[\log p(x,z) - \log q]"),

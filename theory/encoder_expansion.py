@@ -96,15 +96,15 @@ def _entropy() -> tuple[Any, Any]:
     left, right = {}, {}
     for d in DIMENSIONS:
         scales = [sp.Symbol(f"R_{k}{k}", positive=True) for k in range(d)]
-        log_density_at_mean = -sp.Rational(d, 2) * sp.log(2 * sp.pi * eps) - sum(sp.log(scale) for scale in
-        scales) left[f"d={d}"] = -(log_density_at_mean - sp.Rational(d, 2)) det = sp.prod(scales) ** 2
+        log_density_at_mean = -sp.Rational(d, 2) * sp.log(2 * sp.pi * eps) - sum(sp.log(scale) for scale in scales)
+        left[f"d={d}"] = -(log_density_at_mean - sp.Rational(d, 2))
+        det = sp.prod(scales) ** 2
         right[f"d={d}"] = sp.Rational(d, 2) * sp.log(2 * sp.pi * eps) + sp.Rational(d, 2) + sp.log(det) / 2
     return left, right
 
 
 def _energy_certificate(d: int) -> tuple[Any, Any, Any]:
-    """tr Y - d - sum log L_kk^2 = sum_k (L_kk^2 - 1 - log L_kk^2) + sum of squares, with Y = L L' = R Q R'.
-    """
+    """tr Y - d - sum log L_kk^2 = sum_k (L_kk^2 - 1 - log L_kk^2) + sum of squares, with Y = L L' = R Q R'."""
     lower = [[sp.Symbol(f"L_{i}{j}", real=True) for j in range(i)] for i in range(d)]
     gains = [sp.Symbol(f"y_{k}", nonnegative=True) for k in range(d)]  # y_k = L_kk^2 - 1 - log L_kk^2 >= 0
     logs = [sp.Symbol(f"k_{k}", real=True) for k in range(d)]  # log L_kk^2
@@ -125,8 +125,8 @@ def expectation_steps() -> tuple[Step, ...]:
         Step(
             Shown(
                 lambda: {(d, n): elbo_coefficients(d)[n] for d in DIMENSIONS for n in (1, 3)},
-                r"[h^1],\,[h^3]\, E\bigl[-\tfrac12 w^\top M w + \textstyle\sum_n h^n P_n(w)\bigr],\; w = h m
-                + u,\; " r"u \sim N(0,Q)",
+                r"[h^1],\,[h^3]\, E\bigl[-\tfrac12 w^\top M w + \textstyle\sum_n h^n P_n(w)\bigr],\; w = h m + u,\; "
+                r"u \sim N(0,Q)",
             ),
             Shown(lambda: {(d, n): encoder_ring(d)[0].zero for d in DIMENSIONS for n in (1, 3)}, "0"),
             "parity: odd orders vanish for every m and Q",
@@ -156,18 +156,17 @@ def covariance_limit_steps() -> tuple[Step, ...]:
 
     def rotated(d: int) -> tuple[Any, Any]:
         """tr(M Q) and log det M + log det Q for M = R'R, Q = R^-1 Y R^-T, entry by entry in triangular R."""
-        upper = np.array([[sp.Symbol(f"R_{i}{j}", positive=True) if i <= j else 0 for j in range(d)] for i
-        in range(d)]) inverse = np.array(sp.Matrix(upper).inv().tolist(), dtype=object) middle =
-        symmetric("Y", d, 2) return np.trace(upper.T @ upper @ inverse @ middle @ inverse.T),
-        np.trace(middle)
+        upper = np.array([[sp.Symbol(f"R_{i}{j}", positive=True) if i <= j else 0 for j in range(d)] for i in range(d)])
+        inverse = np.array(sp.Matrix(upper).inv().tolist(), dtype=object)
+        middle = symmetric("Y", d, 2)
+        return np.trace(upper.T @ upper @ inverse @ middle @ inverse.T), np.trace(middle)
 
     certificates = {d: _energy_certificate(d) for d in DIMENSIONS}
     return (
         Step(
             Shown(sp.Derivative(y - 1 - sp.log(y), y), r"\tfrac{d}{dy}(y - 1 - \log y)"),
             Shown((y - 1) / y, r"(y-1)/y"),
-            "log y <= y - 1, equality only at y = 1: the difference vanishes there, falls before and rises
-            after",
+            "log y <= y - 1, equality only at y = 1: the difference vanishes there, falls before and rises after",
         ),
         Step(
             Shown(lambda: [rotated(d)[0] for d in DIMENSIONS], r"\operatorname{tr}(M_{BB} Q_B)"),
@@ -181,8 +180,10 @@ def covariance_limit_steps() -> tuple[Step, ...]:
             Step(
                 Shown(left, r"\operatorname{tr} Y - n,\; Y = L L^\top"),
                 Shown(right, r"\log\det Y"),
-                f"block of size {d}: y_k = L_kk^2 - 1 - log L_kk^2 >= 0 and squares; equality only at L = I,
-                so Q_B " f"= S_B", relation=">=", certificate=certificate,
+                f"block of size {d}: y_k = L_kk^2 - 1 - log L_kk^2 >= 0 and squares; equality only at L = I, so Q_B "
+                f"= S_B",
+                relation=">=",
+                certificate=certificate,
             )
             for d, (left, right, certificate) in certificates.items()
         ),
@@ -206,8 +207,8 @@ def mean_steps() -> tuple[Step, ...]:
 
     return (
         Step(
-            Shown(lambda: [completed(d)[0] for d in DIMENSIONS], r"b^\top m - \tfrac12 m^\top M m,\; b = M
-            n"), Shown(
+            Shown(lambda: [completed(d)[0] for d in DIMENSIONS], r"b^\top m - \tfrac12 m^\top M m,\; b = M n"),
+            Shown(
                 lambda: [completed(d)[1] for d in DIMENSIONS],
                 r"\tfrac12 n^\top M n - \tfrac12 (m-n)^\top M (m-n)",
             ),
@@ -215,9 +216,9 @@ def mean_steps() -> tuple[Step, ...]:
             ("M positive definite",),
         ),
         Step(
-            Shown(lambda: {f"d={d}": completed(d)[2] for d in DIMENSIONS}, r"F_2(m, S)\ \text{at}\ M m =
-            b(S)"), {f"d={d}": slope(d) for d in DIMENSIONS}, "value at the optimum: -1/2 m'Mm + b.m = 1/2
-            b.m",
+            Shown(lambda: {f"d={d}": completed(d)[2] for d in DIMENSIONS}, r"F_2(m, S)\ \text{at}\ M m = b(S)"),
+            {f"d={d}": slope(d) for d in DIMENSIONS},
+            "value at the optimum: -1/2 m'Mm + b.m = 1/2 b.m",
         ),
     )
 
@@ -248,26 +249,27 @@ def envelope_steps() -> tuple[Step, ...]:
 
     return (
         Step(
-            Shown(lambda: {name: blockwise(name)[0] for name in FAMILIES},
-            r"\operatorname{blockdiag}(M_{BB})\, S"), Shown(lambda: {name: blockwise(name)[1] for name in
-            FAMILIES}, "I"), "S^-1 is the block diagonal of M",
+            Shown(lambda: {name: blockwise(name)[0] for name in FAMILIES}, r"\operatorname{blockdiag}(M_{BB})\, S"),
+            Shown(lambda: {name: blockwise(name)[1] for name in FAMILIES}, "I"),
+            "S^-1 is the block diagonal of M",
         ),
         Step(
             Shown(
                 lambda: {name: variation(name) for name in FAMILIES},
-                r"\tfrac{d}{dt}\bigl[-\tfrac12 \operatorname{tr} M(S+tR) + \tfrac12
-                \log\det(S+tR)\bigr]_{t=0}",
+                r"\tfrac{d}{dt}\bigl[-\tfrac12 \operatorname{tr} M(S+tR) + \tfrac12 \log\det(S+tR)\bigr]_{t=0}",
             ),
             Shown({name: sp.Integer(0) for name in FAMILIES}, "0"),
             "Jacobi's formula d log det = tr(S^-1 dS); the variation R lies in the encoder's blocks",
         ),
         argued(
             "envelope theorem",
-            "F_0 has a nondegenerate maximum at S. By the implicit function theorem the maximiser of F_0 +
-            eps F_2 " "+ ... is " "Q = S + eps T + O(eps^2); since F_0' (S) = 0 the shift changes the value
-            only at eps^2. Every " "near-optimal " "encoder concentrates: ELBO* is bounded below by the
-            value found here and KL(q || prior) >= 0 then forces " "E_q min(|z-g|^2, 1) = O(eps log 1/eps),
-            so the expansion at g covers the global optimum.", "exp(ell) is a (sub)probability density",
+            "F_0 has a nondegenerate maximum at S. By the implicit function theorem the maximiser of F_0 + eps F_2 "
+            "+ ... is "
+            "Q = S + eps T + O(eps^2); since F_0' (S) = 0 the shift changes the value only at eps^2. Every "
+            "near-optimal "
+            "encoder concentrates: ELBO* is bounded below by the value found here and KL(q || prior) >= 0 then forces "
+            "E_q min(|z-g|^2, 1) = O(eps log 1/eps), so the expansion at g covers the global optimum.",
+            "exp(ell) is a (sub)probability density",
         ),
     )
 
@@ -284,8 +286,7 @@ def covariance_steps() -> tuple[Step, ...]:
     def derivative(d: int) -> np.ndarray:
         _, known = free_ring(d)
         value = FIRST_VARIATION.total(with_force(known))
-        return np.array([[value.diff(known["Q"][a, b]) * -2 for b in range(d)] for a in range(d)],
-        dtype=object)
+        return np.array([[value.diff(known["Q"][a, b]) * -2 for b in range(d)] for a in range(d)], dtype=object)
 
     def curvature(d: int) -> Bound:
         _, known = free_ring(d)
@@ -315,8 +316,8 @@ def covariance_steps() -> tuple[Step, ...]:
         Step(
             Shown(lambda: {f"d={d}": derivative(d) for d in DIMENSIONS}, r"-2\,\partial F_2/\partial Q_{ab}"),
             {f"d={d}": curvature(d) for d in DIMENSIONS},
-            "differentiation; stationarity of 1/2 log det Q - 1/2 tr(MQ) + eps F_2 in block B: Q_B^-1 = M_BB
-            + eps " "X_BB",
+            "differentiation; stationarity of 1/2 log det Q - 1/2 tr(MQ) + eps F_2 in block B: Q_B^-1 = M_BB + eps "
+            "X_BB",
         ),
         Step(
             Shown(

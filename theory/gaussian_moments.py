@@ -25,9 +25,9 @@ def in_ring(arrays: Mapping[str, Array]) -> tuple[PolyRing, dict[str, Array]]:
 
     Entries may be symbols or numbers (a block-diagonal matrix has zeros).
     """
-    symbols = sorted({s for array in arrays.values() for e in array.flat for s in
-    sp.sympify(e).free_symbols}, key=str) ring = PolyRing(symbols, sp.QQ) images = dict(zip(symbols,
-    ring.gens, strict=True))
+    symbols = sorted({s for array in arrays.values() for e in array.flat for s in sp.sympify(e).free_symbols}, key=str)
+    ring = PolyRing(symbols, sp.QQ)
+    images = dict(zip(symbols, ring.gens, strict=True))
 
     def image(entry: Any) -> PolyElement:
         return images[entry] if entry in images else ring(sp.QQ.from_sympy(sp.sympify(entry)))

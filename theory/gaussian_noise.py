@@ -31,8 +31,8 @@ POTENTIAL_FOURTH = formula(
     d="J_id T_iabc",
 )
 FORCE = formula("b_a", prior="l1_a", curvature="-1/2 s_k J_ia H_ikk", mixed="-s_k J_ik H_ika")
-MEAN_SHIFT = formula("m_a", prior="B_ab l1_b", curvature="-1/2 s_k B_ab J_ib H_ikk", mixed="-s_k B_ab J_ik
-H_ikb") VARIANCE_CORRECTION = formula(
+MEAN_SHIFT = formula("m_a", prior="B_ab l1_b", curvature="-1/2 s_k B_ab J_ib H_ikk", mixed="-s_k B_ab J_ik H_ikb")
+VARIANCE_CORRECTION = formula(
     "t_k",
     mean_shift_own="-2 s_k s_k J_ik H_ikj m_j",
     mean_shift_other="-s_k s_k J_ij H_ikk m_j",
@@ -94,8 +94,7 @@ def elbo_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:
 def likelihood_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:
     """Terms of L1 from J, H, T, l1, l2, B by Laplace's method."""
     third = POTENTIAL_THIRD.total(components)
-    return LIKELIHOOD_SLOPE.evaluate(dict(components) | {"b": LIKELIHOOD_FORCE.total(components), "V3":
-    third})
+    return LIKELIHOOD_SLOPE.evaluate(dict(components) | {"b": LIKELIHOOD_FORCE.total(components), "V3": third})
 
 
 def heat_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,8 +113,7 @@ def contrast_terms(metric: np.ndarray) -> dict[str, sp.Expr]:
     }
 
 
-def likelihood_limit_terms(metric: np.ndarray, data_dim: int, l0: sp.Expr, eps: sp.Expr) -> dict[str,
-sp.Expr]:
+def likelihood_limit_terms(metric: np.ndarray, data_dim: int, l0: sp.Expr, eps: sp.Expr) -> dict[str, sp.Expr]:
     """l0 - 1/2 log det A - (D - d)/2 log(2 pi eps) (T4)."""
     half = sp.Rational(1, 2)
     return {

@@ -29,8 +29,8 @@ COVARIANCE_CORRECTION = formula(
     quartic="-1/2 P_ad S_ab V4_bcef S_ef S_cd",
     prior="P_ad S_ab l2_bc S_cd",
 )
-ELBO_SLOPE = formula("E1", prior_curvature="1/2 l2_ab S_ab", quartic="-1/8 V4_abcd S_ab S_cd",
-mean_shift="1/2 b_a m_a") LIKELIHOOD_SLOPE = formula(
+ELBO_SLOPE = formula("E1", prior_curvature="1/2 l2_ab S_ab", quartic="-1/8 V4_abcd S_ab S_cd", mean_shift="1/2 b_a m_a")
+LIKELIHOOD_SLOPE = formula(
     "L1",
     prior_curvature="1/2 l2_ab N_ab",
     quartic="-1/8 V4_abcd N_ab N_cd",

@@ -70,11 +70,10 @@ def _general(d: int) -> tuple[Any, Any]:
     x may be rotated so that J is triangular: both forms contain J, H, T only in products summed over the
     data index. The generators y_k stand for 1/R_kk; `reduced` cancels R_kk y_k = 1.
     """
-    upper = np.array([[sp.Symbol(f"R_{i}{j}") if i <= j else 0 for j in range(d)] for i in range(d)],
-    dtype=object) arrays = {"J": upper, "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d), "y":
-    independent("y", (d,))} ring, known = in_ring(arrays | {"l1": symmetric("l1", d, 1), "l2":
-    symmetric("l2", d, 2)}) pairs = [(ring.gens.index(known["J"][k, k]), ring.gens.index(known["y"][k])) for
-    k in range(d)]
+    upper = np.array([[sp.Symbol(f"R_{i}{j}") if i <= j else 0 for j in range(d)] for i in range(d)], dtype=object)
+    arrays = {"J": upper, "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d), "y": independent("y", (d,))}
+    ring, known = in_ring(arrays | {"l1": symmetric("l1", d, 1), "l2": symmetric("l2", d, 2)})
+    pairs = [(ring.gens.index(known["J"][k, k]), ring.gens.index(known["y"][k])) for k in range(d)]
 
     def reduced(element: Any) -> Any:
         out: dict[tuple[int, ...], Any] = {}
@@ -116,8 +115,7 @@ def _logarithmic() -> tuple[Any, Any]:
 
 
 def _volume_derivatives(d: int) -> tuple[Any, Any]:
-    """First and second derivatives of ell - log|det J| along z, from the Taylor polynomial of J; det J = D.
-    """
+    """First and second derivatives of ell - log|det J| along z, from the Taylor polynomial of J; det J = D."""
     ring_arrays = {"J": independent("J", (d, d)), "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d)}
     z = sp.symbols(f"z_:{d}", real=True)
     j, h, t = ring_arrays["J"], ring_arrays["H"], ring_arrays["T"]
@@ -139,9 +137,10 @@ def _volume_derivatives(d: int) -> tuple[Any, Any]:
         for a, v in enumerate(z)
     ]
     zero = np.full((d,), sp.Integer(0), dtype=object)
-    known = ring_arrays | {"K": adjugate(j) / value, "l1": zero, "l2": np.full((d, d), sp.Integer(0),
-    dtype=object)} formulas = noise.DENSITY_GRADIENT.total(known), noise.DENSITY_HESSIAN.total(known) left =
-    np.array([-v for v in first], dtype=object), -np.array(second, dtype=object) return left, formulas
+    known = ring_arrays | {"K": adjugate(j) / value, "l1": zero, "l2": np.full((d, d), sp.Integer(0), dtype=object)}
+    formulas = noise.DENSITY_GRADIENT.total(known), noise.DENSITY_HESSIAN.total(known)
+    left = np.array([-v for v in first], dtype=object), -np.array(second, dtype=object)
+    return left, formulas
 
 
 def heat_steps() -> tuple[Step, ...]:
@@ -157,9 +156,10 @@ def heat_steps() -> tuple[Step, ...]:
         ),
         argued(
             "derivative at eps = 0",
-            "d log p_eps / d eps at eps = 0 is 1/2 Laplacian(p)/p, because p is twice continuously
-            differentiable " "near x and " "the Gaussian weight elsewhere is exponentially small.", "D = d,
-            p in C^2 near x, x regular value with the single preimage g",
+            "d log p_eps / d eps at eps = 0 is 1/2 Laplacian(p)/p, because p is twice continuously differentiable "
+            "near x and "
+            "the Gaussian weight elsewhere is exponentially small.",
+            "D = d, p in C^2 near x, x regular value with the single preimage g",
         ),
         Step(
             Shown(log_left, r"\Delta p / p,\ p = e^{\phi}"),
@@ -183,13 +183,12 @@ def heat_steps() -> tuple[Step, ...]:
                 lambda: {d: noise.HEAT_SLOPE.total(_density_derivatives(_carried(d))) for d in DIMENSIONS},
                 r"\text{the same with } J = I,\ H_{icd} K_{ca} K_{db},\ \ldots",
             ),
-            "chain rule d/dx_i = K_ai d/dz_a; the result is a scalar: it may be computed in the coordinates
-            w = J z",
+            "chain rule d/dx_i = K_ai d/dz_a; the result is a scalar: it may be computed in the coordinates w = J z",
         ),
         Step(
-            Shown(lambda: {d: _laplace(_flat(d)) for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE.latex() + r",\
-            J = I"), {d: Bound(noise.HEAT_SLOPE, flat[d]) for d in DIMENSIONS}, "two routes to one number:
-            Laplace's expansion equals the heat equation, d = 1, 2, 3",
+            Shown(lambda: {d: _laplace(_flat(d)) for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE.latex() + r",\ J = I"),
+            {d: Bound(noise.HEAT_SLOPE, flat[d]) for d in DIMENSIONS},
+            "two routes to one number: Laplace's expansion equals the heat equation, d = 1, 2, 3",
         ),
         Step(
             Shown(lambda: {d: _general(d)[0] for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE.latex()),

@@ -1,5 +1,4 @@
-r"""Steps from the joint density to log p_eps(x): rescaling, Taylor expansion, Gaussian moments, logarithm
-of a series.
+r"""Steps from the joint density to log p_eps(x): rescaling, Taylor expansion, Gaussian moments, logarithm of a series.
 
 z = g + h u with h = sqrt(eps):  -V/eps + ell = l0 - 1/2 u'Mu + h P_1(u) + h^2 P_2(u) + ..., P_n of degree n
 + 2 and parity n, so that
@@ -69,16 +68,15 @@ def _taylor_left(d: int) -> Any:
     """
     _, known = potential_ring(d)
     w = known["u"] * known["h"][()]
-    potential = sum(contract(known[k], w) * sp.QQ(1, int(sp.factorial(n))) for k, n in (("M", 2), ("V3", 3),
-    ("V4", 4))) prior = known["l0"][()] + contract(known["l1"], w) + contract(known["l2"], w) * sp.QQ(1, 2)
+    potential = sum(contract(known[k], w) * sp.QQ(1, int(sp.factorial(n))) for k, n in (("M", 2), ("V3", 3), ("V4", 4)))
+    prior = known["l0"][()] + contract(known["l1"], w) + contract(known["l2"], w) * sp.QQ(1, 2)
     return prior * known["h"][()] ** 2 - potential
 
 
 def _taylor_right(d: int) -> Any:
     _, known = potential_ring(d)
     h, quadratic = known["h"][()], contract(known["M"], known["u"]) * sp.QQ(1, 2)
-    return h**2 * (known["l0"][()] - quadratic + h * FIRST_ORDER.total(known) + h**2 *
-    SECOND_ORDER.total(known))
+    return h**2 * (known["l0"][()] - quadratic + h * FIRST_ORDER.total(known) + h**2 * SECOND_ORDER.total(known))
 
 
 def _normal_density() -> tuple[Any, Any]:
@@ -133,19 +131,18 @@ def joint_density_steps() -> tuple[Step, ...]:
         Step(
             Shown(left, r"\log N(x;\, f(z), \varepsilon I)"),
             Shown(
-                right, r"\log C - V(z)/\varepsilon, \quad V(z) = \tfrac12 |f(z)-x|^2,\; C =
-                (2\pi\varepsilon)^{-D/2}"
+                right, r"\log C - V(z)/\varepsilon, \quad V(z) = \tfrac12 |f(z)-x|^2,\; C = (2\pi\varepsilon)^{-D/2}"
             ),
             "definition of the model: the noise is a product of D normal densities",
         ),
         argued(
             "Laplace's method: concentration",
-            "Outside every ball around g the potential exceeds V(g) by a fixed amount, so that part of the
-            integral is " "exponentially small in 1/eps. It remains to expand inside the ball, and moments
-            may be taken over R^d.", "g is the unique global minimiser of V and inf over |z-g|>delta of V
-            exceeds V(g) for every delta", "M = Hess V(g) is positive definite", "V is six and ell four
-            times continuously differentiable near g", "V and ell are integrable against some Gaussian
-            centred at g",
+            "Outside every ball around g the potential exceeds V(g) by a fixed amount, so that part of the integral is "
+            "exponentially small in 1/eps. It remains to expand inside the ball, and moments may be taken over R^d.",
+            "g is the unique global minimiser of V and inf over |z-g|>delta of V exceeds V(g) for every delta",
+            "M = Hess V(g) is positive definite",
+            "V is six and ell four times continuously differentiable near g",
+            "V and ell are integrable against some Gaussian centred at g",
         ),
     )
 

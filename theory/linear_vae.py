@@ -112,8 +112,10 @@ def linear_vae() -> Derivation:
         Step(
             Shown(left, r"A_{kk}\, \operatorname{adj}(A)_{kk}"),
             Shown(right, r"\det A"),
-            f"sum of squares (Schur complement), d = {d}, k = {k}: (A^-1)_kk >= 1/A_kk, hence a_1 <= 0,
-            equality " f"iff A is diagonal", relation=">=", certificate=certificate,
+            f"sum of squares (Schur complement), d = {d}, k = {k}: (A^-1)_kk >= 1/A_kk, hence a_1 <= 0, equality "
+            f"iff A is diagonal",
+            relation=">=",
+            certificate=certificate,
         )
         for d in (2, 3)
         for k in range(d)
@@ -122,32 +124,29 @@ def linear_vae() -> Derivation:
     steps = (
         Step(
             Shown(
-                lambda: {s: _exponents(*s)[0] for s in shapes}, r"-\tfrac{1}{2\varepsilon}|x - Wz|^2 -
-                \tfrac12|z|^2"
+                lambda: {s: _exponents(*s)[0] for s in shapes}, r"-\tfrac{1}{2\varepsilon}|x - Wz|^2 - \tfrac12|z|^2"
             ),
             Shown(
                 lambda: {s: _exponents(*s)[1] for s in shapes},
-                r"-\tfrac{1}{2\varepsilon}|x|^2 + \tfrac1\varepsilon z^\top W^\top x - \tfrac12 z^\top
-                \Lambda z,\; " r"\Lambda = I + W^\top W/\varepsilon",
+                r"-\tfrac{1}{2\varepsilon}|x|^2 + \tfrac1\varepsilon z^\top W^\top x - \tfrac12 z^\top \Lambda z,\; "
+                r"\Lambda = I + W^\top W/\varepsilon",
             ),
-            "the log-joint is quadratic in z: the posterior is Gaussian with precision Lambda, mean n =
-            Lambda^-1 " "W'x/eps",
+            "the log-joint is quadratic in z: the posterior is Gaussian with precision Lambda, mean n = Lambda^-1 "
+            "W'x/eps",
         ),
         Step(
-            Shown(lambda: {d: _divergence(d)[0] for d in DIMENSIONS}, r"E_q[\log q - \log N(z; n,
-            \Lambda^{-1})]"), Shown(
+            Shown(lambda: {d: _divergence(d)[0] for d in DIMENSIONS}, r"E_q[\log q - \log N(z; n, \Lambda^{-1})]"),
+            Shown(
                 lambda: {d: _divergence(d)[1] for d in DIMENSIONS},
-                r"\tfrac12\bigl[\textstyle\sum_k (\Lambda_{kk} v_k - 1 - \log v_k) - \log\det\Lambda +
-                (\mu-n)^\top " r"\Lambda (\mu-n)\bigr]",
+                r"\tfrac12\bigl[\textstyle\sum_k (\Lambda_{kk} v_k - 1 - \log v_k) - \log\det\Lambda + (\mu-n)^\top "
+                r"\Lambda (\mu-n)\bigr]",
             ),
-            "moments of q = N(mu, diag v): E u_k u_l = v_k if k = l, else 0 (exact at every eps; gap = KL by
-            T1)",
+            "moments of q = N(mu, diag v): E u_k u_l = v_k if k = l, else 0 (exact at every eps; gap = KL by T1)",
         ),
         Step(
             Shown(sp.Derivative((entry * v - 1 - sp.log(v)) / 2, v), r"\partial_{v_k} KL"),
             Shown((entry * v - 1) / (2 * v), r"(\Lambda_{kk} v_k - 1)/(2 v_k)"),
-            "gradient: the unique minimiser is mu = n, v_k = 1/Lambda_kk (the derivative changes sign there
-            only)",
+            "gradient: the unique minimiser is mu = n, v_k = 1/Lambda_kk (the derivative changes sign there only)",
         ),
         Step(
             Shown(

@@ -1,5 +1,4 @@
-r"""The paper's main theorem and its parts, composed: T2 (mean), T3 (variance), T4 (likelihood), T5 (ELBO)
-and T0.
+r"""The paper's main theorem and its parts, composed: T2 (mean), T3 (variance), T4 (likelihood), T5 (ELBO) and T0.
 
 Every derivation starts from the joint density and assumes nothing that it shows; shared steps are shared
 functions. The order of T5: decomposition; joint density; rescaling and Taylor; Gaussian moments; log
@@ -29,8 +28,7 @@ def _evidence_constant(d: int, data_dim: int, metric: np.ndarray) -> sp.Expr:
     """log C + d/2 log eps + log[(2 pi)^(d/2) det(M)^(-1/2)] + l0 with C = (2 pi eps)^(-D/2)."""
     half = sp.Rational(1, 2)
     constant = -half * data_dim * sp.log(2 * sp.pi * EPS) + half * d * sp.log(EPS)
-    return constant + half * d * sp.log(2 * sp.pi) - half * sp.log(determinant(metric)) + sp.Symbol("l0",
-    real=True)
+    return constant + half * d * sp.log(2 * sp.pi) - half * sp.log(determinant(metric)) + sp.Symbol("l0", real=True)
 
 
 def likelihood_constant_step() -> Step:
@@ -39,8 +37,7 @@ def likelihood_constant_step() -> Step:
     for d, data_dim in substitution.SHAPES:
         metric = symmetric("A", d, 2)
         left[d, data_dim] = _evidence_constant(d, data_dim, metric)
-        right[d, data_dim] = sum(likelihood_limit_terms(metric, data_dim, sp.Symbol("l0", real=True),
-        EPS).values())
+        right[d, data_dim] = sum(likelihood_limit_terms(metric, data_dim, sp.Symbol("l0", real=True), EPS).values())
     return Step(
         Shown(left, r"\log C + \tfrac d2\log\varepsilon + \log\bigl[(2\pi)^{d/2}\det(A)^{-1/2}\bigr] + \ell"),
         Shown(right, r"\ell - \tfrac12\log\det A - \tfrac{D-d}{2}\log(2\pi\varepsilon)"),
@@ -163,28 +160,28 @@ def price_step() -> Step:
     orders = range(2, 9)
     return Step(
         Shown(
-            [sp.Derivative(expected(n), v) for n in orders], r"\partial_{\sigma^2} E[z^n],\; z \sim N(\mu,
-            \sigma^2)"
+            [sp.Derivative(expected(n), v) for n in orders], r"\partial_{\sigma^2} E[z^n],\; z \sim N(\mu, \sigma^2)"
         ),
         Shown([sp.Rational(n * (n - 1), 2) * expected(n - 2) for n in orders], r"\tfrac12 E[n(n-1) z^{n-2}]"),
-        "Price's theorem; stationarity of the ELBO in sigma_k^2 then reads 1/sigma_k^2 = E_q[d_kk(V/eps -
-        ell)], at " "every eps",
+        "Price's theorem; stationarity of the ELBO in sigma_k^2 then reads 1/sigma_k^2 = E_q[d_kk(V/eps - ell)], at "
+        "every eps",
     )
 
 
 def paper_variance_step() -> Step:
     """The paper's formula to order eps^2: 1/(A_kk/eps - l''_kk) = eps s_k + eps^2 s_k^2 l''_kk + O(eps^3)."""
     a, l2 = sp.Symbol("A_00", positive=True), sp.Symbol("l2_00", real=True)
-    formula = paper_variance_terms(np.array([[a]], dtype=object), np.array([[l2]], dtype=object),
-    EPS)["formula"][0] remainder = EPS**3 * l2**2 / (a**2 * (a - EPS * l2)) return Step(
+    formula = paper_variance_terms(np.array([[a]], dtype=object), np.array([[l2]], dtype=object), EPS)["formula"][0]
+    remainder = EPS**3 * l2**2 / (a**2 * (a - EPS * l2))
+    return Step(
         Shown(formula, r"1/(A_{kk}/\varepsilon - \ell''_{kk})"),
         Shown(
             EPS / a + EPS**2 * l2 / a**2 + remainder,
-            r"\varepsilon s_k + \varepsilon^2 s_k^2 \ell''_{kk} + \varepsilon^3 s_k^2
-            (\ell''_{kk})^2/(A_{kk} - " r"\varepsilon\ell''_{kk})",
+            r"\varepsilon s_k + \varepsilon^2 s_k^2 \ell''_{kk} + \varepsilon^3 s_k^2 (\ell''_{kk})^2/(A_{kk} - "
+            r"\varepsilon\ell''_{kk})",
         ),
-        "geometric series: the paper's formula differs from sigma_k^2 by eps^2 (t_k - s_k^2 l''_kk), the
-        order of " "its own prior term",
+        "geometric series: the paper's formula differs from sigma_k^2 by eps^2 (t_k - s_k^2 l''_kk), the order of "
+        "its own prior term",
     )
 
 
@@ -213,8 +210,7 @@ def likelihood_limit() -> Derivation:
         *substitution.likelihood_substitution(),
         *heat_steps(),
     )
-    return Derivation("likelihood-limit", "log p_eps(x) and its slope L1, by Laplace and by the heat
-    equation", steps)
+    return Derivation("likelihood-limit", "log p_eps(x) and its slope L1, by Laplace and by the heat equation", steps)
 
 
 def elbo_limit() -> Derivation:

@@ -1,5 +1,4 @@
-r"""Steps from V3, V4, M to the decoder's J, H, T for Gaussian noise on the manifold (x = f(g), V = |f -
-x|^2 / 2).
+r"""Steps from V3, V4, M to the decoder's J, H, T for Gaussian noise on the manifold (x = f(g), V = |f - x|^2 / 2).
 
 An identity of its own: V is expanded from the Taylor polynomial of f; then every general formula of
 `general_limit` is shown equal to the decoder-level formula of `gaussian_noise`. B (the inverse of A = J'J)
@@ -41,8 +40,8 @@ def decoder_ring(d: int, data_dim: int) -> tuple[Any, dict[str, np.ndarray]]:
 def general_components(d: int, data_dim: int) -> dict[str, Any]:
     """The tensors of the general theorem in terms of J, H, T: V3, V4, M, and S = diag(s), N = B, P = I."""
     ring, known = decoder_ring(d, data_dim)
-    diagonal = np.array([[known["s"][a] if a == b else ring.zero for b in range(d)] for a in range(d)],
-    dtype=object) mask = np.array([[ring(int(a == b)) for b in range(d)] for a in range(d)], dtype=object)
+    diagonal = np.array([[known["s"][a] if a == b else ring.zero for b in range(d)] for a in range(d)], dtype=object)
+    mask = np.array([[ring(int(a == b)) for b in range(d)] for a in range(d)], dtype=object)
     derived = {
         "V3": noise.POTENTIAL_THIRD.total(known),
         "V4": noise.POTENTIAL_FOURTH.total(known),
@@ -83,11 +82,10 @@ def potential_steps() -> tuple[Step, ...]:
             ),
             Shown(
                 _cases(_potential_tensors),
-                r"\tfrac12 w^\top M w,\ \tfrac16 V^{(3)}(w,w,w),\ \tfrac1{24} V^{(4)}(w,w,w,w),\quad M =
-                J^\top J = A",
+                r"\tfrac12 w^\top M w,\ \tfrac16 V^{(3)}(w,w,w),\ \tfrac1{24} V^{(4)}(w,w,w,w),\quad M = J^\top J = A",
             ),
-            f"Taylor polynomial of f squared; {noise.POTENTIAL_THIRD.text()};
-            {noise.POTENTIAL_FOURTH.text()}", ("Gaussian noise, x = f(g)",),
+            f"Taylor polynomial of f squared; {noise.POTENTIAL_THIRD.text()}; {noise.POTENTIAL_FOURTH.text()}",
+            ("Gaussian noise, x = f(g)",),
         ),
     )
 
@@ -142,8 +140,7 @@ def elbo_substitution() -> tuple[Step, ...]:
         return general.ELBO_SLOPE.total(general_components(*shape))
 
     right = {label(shape): Bound(noise.ELBO_SLOPE, decoder_ring(*shape)[1]) for shape in SHAPES}
-    return (Step(Shown(_cases(slope), general.ELBO_SLOPE.latex()), right, "substitution of V4 and S =
-    diag(s)"),)
+    return (Step(Shown(_cases(slope), general.ELBO_SLOPE.latex()), right, "substitution of V4 and S = diag(s)"),)
 
 
 def likelihood_substitution() -> tuple[Step, ...]:

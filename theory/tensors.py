@@ -74,8 +74,7 @@ def normal_blocks(dimension: int, blocks: Sequence[Sequence[int]] | None) -> tup
         return tuple((k,) for k in range(dimension))
     partition = tuple(tuple(sorted(block)) for block in blocks)
     if sorted(k for block in partition for k in block) != list(range(dimension)):
-        raise ValueError(f"blocks {partition} are no partition, expected each of 0..{dimension - 1} exactly
-        once")
+        raise ValueError(f"blocks {partition} are no partition, expected each of 0..{dimension - 1} exactly once")
     return partition
 
 

@@ -54,12 +54,10 @@ def is_zero(difference: Any, *, seed: int = 0) -> Decision:
     if refutation is not None:
         return Decision("refuted", refutation)
     if _normal_form_vanishes(expression):
-        return Decision("proved", f"exact zero in canonical form, and zero to {DIGITS} digits at random
-        points")
+        return Decision("proved", f"exact zero in canonical form, and zero to {DIGITS} digits at random points")
     if sp.simplify(expression) == 0:
         return Decision("proved", f"simplified to zero, and zero to {DIGITS} digits at random points")
-    return Decision("evaluated", f"zero to {DIGITS} digits at {POINTS} random points, no canonical form
-    found")
+    return Decision("evaluated", f"zero to {DIGITS} digits at {POINTS} random points, no canonical form found")
 
 
 def _leading(element: Any) -> str:
@@ -209,8 +207,7 @@ def _exponentials_to_generators(expression: sp.Expr) -> sp.Expr:
         out = sp.Integer(1)
         for term in sp.Add.make_args(sp.expand(exponent)):
             coefficient, rest = term.as_coeff_Mul(rational=True)
-            out *= sp.Symbol(f"exp({rest}/{denominators[rest]})", positive=True) ** (coefficient *
-            denominators[rest])
+            out *= sp.Symbol(f"exp({rest}/{denominators[rest]})", positive=True) ** (coefficient * denominators[rest])
         return out
 
     return expression.replace(sp.exp, product)
