@@ -3,10 +3,10 @@
 A `Refutation` holds a false statement about one shear instance, the interval in which it puts a quantity, and the
 proved enclosure of that quantity; it stands if the two are disjoint. Quantities:
 
-    limit           lim gap as eps -> 0, proved by |gap - c| <= B eps on (0, eps0]
-    initial slope   lim (gap - c)/eps as eps -> 0
     gap, slope      gap and (gap - c)/eps at a rational eps; a statement "for all eps in (0, eps1]" falls by one eps
     variance        v = sigma_d^2/eps of the optimal encoder at a rational eps
+
+At eps = 0 each stands for its limit, which an enclosure for all eps of (0, eps0] proves to exist.
 
 Sources: the FALSE variants of claims T3, T5, T6 and T22.
 """
@@ -21,25 +21,25 @@ from ..theory.series_ring import RATIONALS
 from .all_eps import enclose_all_eps
 from .balls import interval, rational
 from .fixed import gap_at
-from .maximiser import EnclosureError
+from .maximiser import Box
 from .shear import ShearInstance, symbolic_decoder
 
-LIMITS = ("limit", "initial slope")
-QUANTITIES = (*LIMITS, "gap", "slope", "variance")
+QUANTITIES = ("gap", "slope", "variance")
 DIGITS = 24
 LIMIT_RANGE = fmpq(1, 1000)
 
 
 @dataclass(frozen=True)
 class Refutation:
-    """A false statement: it puts `quantity` (at `eps`, None for limits) in `claimed`; `enclosed` is proved."""
+    """A false statement: it puts `quantity` at `eps` in `claimed`; `enclosed` is proved about the maximiser `box`."""
 
     id: str
     statement: str
     quantity: str
-    eps: fmpq | None
+    eps: fmpq
     claimed: arb
     enclosed: arb
+    box: Box
 
     @property
     def rejected(self) -> bool:
@@ -47,20 +47,15 @@ class Refutation:
         return not self.enclosed.overlaps(self.claimed)
 
 
-def enclosed_quantity(instance: ShearInstance, quantity: str, eps: fmpq | None) -> arb:
-    """The proved enclosure of one of `QUANTITIES`; ValueError for another name or an eps where none belongs."""
-    if quantity not in QUANTITIES or (eps is None) != (quantity in LIMITS):
-        raise ValueError(f"expected one of {QUANTITIES}, with eps for the last three only, got {quantity} at {eps}")
+def enclosed_quantities(instance: ShearInstance, eps: fmpq) -> tuple[dict[str, arb], Box]:
+    """The proved enclosures of `QUANTITIES` at eps >= 0, and the box of the maximiser."""
     with ctx.workprec(DIGITS * 4):
-        if eps is None:
-            # The enclosure on a whole range of eps is what makes the limits proved statements.
-            uniform = enclose_all_eps(instance, LIMIT_RANGE, fmpq(1))
-            if not uniform.slope.is_finite():
-                raise EnclosureError("the limit is not proved: (gap - c)/eps is unbounded")
-            return instance.contrast() if quantity == "limit" else gap_at(instance, fmpq(0), DIGITS).slope
-        found = gap_at(instance, eps, DIGITS)
-        values = {"gap": found.gap, "slope": (found.gap - instance.contrast()) / eps, "variance": found.box.variance}
-        return values[quantity]
+        found, contrast = gap_at(instance, eps, DIGITS), instance.contrast()
+        if eps == 0:
+            # Differentiability at 0 on a whole range of eps is what makes the limits proved statements.
+            enclose_all_eps(instance, LIMIT_RANGE, fmpq(1))
+        slope = found.slope if eps == 0 else (found.gap - contrast) / eps
+        return {"gap": found.gap, "slope": slope, "variance": found.box.variance}, found.box
 
 
 def row_contrast(instance: ShearInstance) -> arb:
@@ -79,47 +74,48 @@ def row_contrast(instance: ShearInstance) -> arb:
 
 def refutations(instance: ShearInstance) -> tuple[Refutation, ...]:
     """The false variants of the theorem on one instance; the two bounds in eps are those of T22's first instance."""
-    eps = fmpq(1, 100)
+    zero, eps, tenth, three_tenths = fmpq(0), fmpq(1, 100), fmpq(1, 10), fmpq(3, 10)
     with ctx.workprec(DIGITS * 4):
-        contrast, initial = instance.contrast(), enclosed_quantity(instance, "initial slope", None)
-        found = gap_at(instance, eps, DIGITS)
-        enclosed = {
-            "limit": contrast,
-            "initial slope": initial,
-            "slope": (found.gap - contrast) / eps,
-            "gap": found.gap,
-            "variance": found.box.variance,
-        }
-        log_determinant = arb(instance.gram.det()).log()
-        tenth, three_tenths = fmpq(1, 10), fmpq(3, 10)
+        proved = {at: enclosed_quantities(instance, at) for at in (zero, eps)}
+        contrast, initial = instance.contrast(), proved[zero][0]["slope"]
+        half_log_determinant = arb(instance.gram.det()).log() / 2
 
-        def case(name: str, statement: str, quantity: str, claimed: arb) -> Refutation:
-            at = None if quantity in LIMITS else eps
-            return Refutation(name, statement, quantity, at, claimed, enclosed[quantity])
+        def case(name: str, statement: str, quantity: str, at: fmpq, claimed: arb) -> Refutation:
+            values, box = proved[at]
+            return Refutation(name, statement, quantity, at, claimed, values[quantity], box)
 
         return (
-            case("rows-for-columns", "the gap tends to the contrast of the rows of J", "limit", row_contrast(instance)),
+            case("rows", "the gap tends to the contrast of the rows of J", "gap", zero, row_contrast(instance)),
             case(
                 "determinant-without-half",
                 "the gap tends to sum_k log|J_k| - log det A",
-                "limit",
-                contrast - log_determinant / 2,
+                "gap",
+                zero,
+                contrast - half_log_determinant,
             ),
-            case("vanishing-gap", "the mean-field gap tends to 0", "limit", arb(0)),
-            case("flipped-slope", "gap = c - a1 eps + O(eps^2)", "initial slope", -initial),
+            case("vanishing-gap", "the mean-field gap tends to 0", "gap", zero, arb(0)),
+            case("flipped-slope", "gap = c - a1 eps + O(eps^2)", "slope", zero, -initial),
             case(
                 "slope-without-mean-shift",
                 "gap = c + a eps + O(eps^2) with b'A^-1 b/2 left out of E1",
-                "initial slope",
+                "slope",
+                zero,
                 initial + _mean_shift_term(instance) / 2,
             ),
-            case("second-order", "|gap - c| <= 10 eps^2 on (0, 1/100]", "slope", interval(-tenth, tenth)),
-            case("three-tenths", "|gap - c| <= 3/10 eps on (0, 1/100]", "slope", interval(-three_tenths, three_tenths)),
-            case("exact-at-finite-noise", "gap = c at eps = 1/100", "gap", contrast),
+            case("second-order", "|gap - c| <= 10 eps^2 on (0, 1/100]", "slope", eps, interval(-tenth, tenth)),
+            case(
+                "three-tenths",
+                "|gap - c| <= 3/10 eps on (0, 1/100]",
+                "slope",
+                eps,
+                interval(-three_tenths, three_tenths),
+            ),
+            case("exact-at-finite-noise", "gap = c at eps = 1/100", "gap", eps, contrast),
             case(
                 "exact-paper-variance",
                 "1/sigma_d^2 = 1 + A_dd/eps at eps = 1/100",
                 "variance",
+                eps,
                 1 / (arb(instance.latent_precision[-1]) + eps),
             ),
         )

@@ -1,0 +1,320 @@
+"""A small, separate checker of enclosure certificates: python-flint only, none of the code that made them.
+
+`check(path)` proves every interval anew or raises `CertificateError` with one line. Notation of claim T22: f(z) =
+M (z_1 + p(z_2), z_2), G = (M'M)_11, kappa = det(M)^2/G, c(z) the conditional mean of z_1, rho = G/(G + eps),
+phi(z) = -z^2/2 - rho c^2/2, Phi the part of the ELBO that depends on mu = g_2 + eps m and v = sigma_2^2/eps through
+c, h^2 = eps. Derivatives are taken along lines, by series in t truncated after t^2. What is proved: the maximiser
+of the ELBO by Krawczyk's method and branch and bound, log p by Arb's quadrature with incomplete Gamma tails, and
+gap'' on each piece; then Taylor's theorem about a rational centre.
+"""
+
+import hashlib
+import json
+import re
+from fractions import Fraction
+from functools import partial
+from math import factorial
+from pathlib import Path
+from typing import Any
+
+from flint import acb, acb_poly, arb, arb_poly, arb_series, ctx, fmpq, fmpq_poly
+
+RATIONAL = re.compile(r"-?\d+(/[1-9]\d*|\.\d+)?")
+HALF = arb(fmpq(1, 2))
+Point = tuple[arb, arb]
+Interval = tuple[fmpq, fmpq]
+
+
+class CertificateError(ValueError):
+    """The file is not a certificate, was changed, or claims what could not be proved."""
+
+
+def require(condition: Any, message: str) -> None:
+    """Raise CertificateError unless the condition is true."""
+    if not condition:
+        raise CertificateError(message)
+
+
+def number(text: Any) -> fmpq:
+    """An exact rational or decimal string."""
+    require(isinstance(text, str) and RATIONAL.fullmatch(text), f"expected a rational or decimal string, got {text!r}")
+    return fmpq(*Fraction(text).as_integer_ratio())
+
+
+def pair(values: Any, ordered: bool = True) -> Interval:
+    """Two rational strings, lower < upper if ordered."""
+    require(isinstance(values, list) and len(values) == 2, f"expected two rational strings, got {values!r}")
+    lower, upper = number(values[0]), number(values[1])
+    require(lower < upper or not ordered, f"expected lower < upper, got {values!r}")
+    return lower, upper
+
+
+def holds(proved: arb, claimed: Interval) -> bool:
+    """True if the proved ball is a subset of the claimed interval."""
+    with ctx.workprec(1000):
+        return bool(proved >= arb(claimed[0]) and proved <= arb(claimed[1]))
+
+
+def line(*coefficients: Any) -> arb_series:
+    """A truncated series in t; quadratic truncation throughout."""
+    return arb_series([arb(c) for c in coefficients], prec=3)
+
+
+class Shear:
+    """One instance, with G, kappa, c and the contrast."""
+
+    def __init__(self, data: Any) -> None:
+        (a, b), (c, d) = ([number(entry) for entry in row] for row in data["matrix"])
+        g1, g2 = (number(entry) for entry in data["point"])
+        (coefficients,) = data["profiles"]
+        profile, determinant = fmpq_poly([number(entry) for entry in coefficients]), a * d - b * c
+        require(determinant != 0, "an instance has a singular matrix")
+        self.g, self.block = g2, a * a + c * c
+        self.kappa = determinant**2 / self.block
+        self.mean = g1 + profile(g2) - profile + (a * b + c * d) / self.block * fmpq_poly([g2, -1])
+        self.precision = self.kappa + self.block * self.mean.derivative()(g2) ** 2
+        with ctx.workprec(320):
+            self.contrast = (arb(self.block * self.precision).log() - arb(determinant**2).log()) / 2
+
+    def phi(self, mu: Any, v: Any, eps: Any) -> Any:
+        """Phi = -rho E[c]^2/2 - G Var(c)/(2 eps) - (mu^2 + eps v)/2 with E = exp(eps v/2 d^2/dz^2) at mu."""
+        spread, block, values, polynomial = eps * v, arb(self.block), [], self.mean
+        while polynomial != 0:
+            values.append(horner(polynomial, mu))
+            polynomial = polynomial.derivative()
+        for k in range(len(values)):
+            power = spread
+            for j in range(1, (len(values) - 1 - k) // 2 + 1):
+                values[k] = values[k] + values[k + 2 * j] * power * arb(fmpq(1, 2**j * factorial(j)))
+                power = power * spread
+        total, power = values[0] * values[0] * (block / (block + eps)) + mu * mu + spread, v
+        for k, value in enumerate(values[1:], 1):
+            total = total + value * value * power * (block / factorial(k))
+            power = power * spread
+        return total * -HALF
+
+    def scaled_elbo(self, h: arb, w: Any, rate: Any) -> Any:
+        """F at m = w/h and v = exp(rate), which is smooth down to h = 0."""
+        v = rate.exp()
+        return self.phi(w * h + arb(self.g), v, h * h) - (w * w + v) * (arb(self.kappa) / 2) + rate * HALF
+
+
+def horner(polynomial: fmpq_poly, argument: Any) -> Any:
+    """The value of a polynomial at a ball or a series."""
+    total = argument * 0
+    for coefficient in reversed(polynomial.coeffs()):
+        total = total * argument + arb(coefficient)
+    return total
+
+
+def solve(a: arb, b: arb, c: arb, d: arb, right: Point) -> Point:
+    """The solution of a 2 x 2 system."""
+    determinant = a * d - b * c
+    return (d * right[0] - b * right[1]) / determinant, (a * right[1] - c * right[0]) / determinant
+
+
+class Stationarity:
+    """r = ((1/eps) dF/dm, dF/dv), its Jacobian, and h', h'' of h(eps) = max F, over balls (m, v, eps)."""
+
+    def __init__(self, shear: Shear, m: arb, v: arb, eps: arb) -> None:
+        self.shear, self.m, self.v, self.eps, self.kappa = shear, m, v, eps, arb(shear.kappa)
+        self.first, self.second = self.along(1, 0, 0), self.along(0, 1, 0)
+        both = self.along(1, 1, 0)[2] - self.first[2] - self.second[2]
+        self.residual = (self.first[1] - self.kappa * m, self.second[1] - self.kappa / 2 + 1 / (2 * v))
+        corner = 2 * self.second[2] - 1 / (2 * v * v)
+        self.jacobian = (2 * eps * self.first[2] - self.kappa, both, eps * both, corner)
+
+    def along(self, mu: Any, v: Any, eps: Any, bend: Any = 0) -> arb_series:
+        """Phi on the line (or parabola, in mu) through the point, to second order in t."""
+        start = arb(self.shear.g) + self.eps * self.m
+        return self.shear.phi(line(start, mu, bend), line(self.v, v), line(self.eps, eps))
+
+    def elbo_slopes(self) -> Point:
+        """h' and h'': F is expanded along (m + m_1 t, v + v_1 t, eps + t), (m_1, v_1) the maximiser's velocity."""
+        m, forward = self.m, self.along(self.m, 0, 1)
+        mean_rate = self.along(m + 1, 0, 1)[2] - forward[2] - self.first[2]
+        m1, v1 = solve(*self.jacobian, (-mean_rate, forward[2] + self.second[2] - self.along(m, 1, 1)[2]))
+        mean, variance, eps = line(m, m1), line(self.v, v1), line(self.eps, 1)
+        value = self.along(m + self.eps * m1, v1, 1, m1) - (eps * mean * mean + variance) * (self.kappa / 2)
+        return forward[1] - self.kappa * m * m / 2, 2 * (value + variance.log() * HALF)[2]
+
+
+def maximiser(shear: Shear, eps: arb, near: Point) -> Point:
+    """Krawczyk's method: a box that holds one stationary point for every eps of the ball; `near` is only a guess."""
+    middle, (m, v) = arb(eps.mid()), near
+    for _ in range(12):
+        at = Stationarity(shear, m, v, middle)
+        step = solve(*at.jacobian, at.residual)
+        m, v = (m - step[0]).mid(), (v - step[1]).mid()
+        require(m.is_finite() and v > 0, "Newton's method failed from the hint given")
+    a, b, c, d = (entry.mid() for entry in Stationarity(shear, m, v, middle).jacobian)
+    offset = solve(a, b, c, d, Stationarity(shear, m, v, eps).residual)
+    radii = [entry.abs_upper() * 2 + arb(2) ** (-ctx.prec * 7 // 8) for entry in offset]
+    for _ in range(10):
+        dm, dv = ((-radius).union(radius) for radius in radii)
+        require(v + dv > 0 and dm.is_finite(), "Krawczyk's test left the domain: the maximiser is not enclosed")
+        ja, jb, jc, jd = Stationarity(shear, m + dm, v + dv, eps).jacobian
+        column, other = solve(a, b, c, d, (ja, jc)), solve(a, b, c, d, (jb, jd))
+        m_new = m - offset[0] + (1 - column[0]) * dm - other[0] * dv
+        v_new = v - offset[1] - column[1] * dm + (1 - other[1]) * dv
+        if (m + dm).contains_interior(m_new) and (v + dv).contains_interior(v_new):
+            return m_new, v_new
+        radii = [(5 * (new - old).abs_upper() / 4).mid() for new, old in ((m_new, m), (v_new, v))]
+    raise CertificateError("Krawczyk's test failed: the maximiser is not enclosed")
+
+
+def prove_global(shear: Shear, h: arb, box: Point) -> None:
+    """Branch and bound in (w, lambda) = (h m, log v): the stationary point of the box is the global maximum."""
+    value, kappa = partial(shear.scaled_elbo, h), arb(shear.kappa)
+    w, rate = h * box[0], box[1].log()
+    lower, (w0, rate0) = value(w.mid(), rate.mid()).lower(), (w.mid().fmpq(), rate.mid().fmpq())
+    r, concave = fmpq(1), False
+    while not concave:
+        r = 3 * r / 4
+        require(r > fmpq(1, 100), "the ELBO is not proved to be concave near its maximum")
+        home = (w0 - r, w0 + r, rate0 - r, rate0 + r)
+        sides = arb(home[0]).union(arb(home[1])), arb(home[2]).union(arb(home[3]))
+        ww = value(line(sides[0], 1), line(sides[1]))[2]
+        rr = value(line(sides[0]), line(sides[1], 1))[2]
+        wr = value(line(sides[0], 1), line(sides[1], 1))[2] - ww - rr
+        concave = ww < 0 and 4 * ww * rr > wr * wr
+    require(sides[0].contains_interior(w) and sides[1].contains_interior(rate), "the maximiser left its region")
+    spare = (-HALF - kappa.log() / 2 - lower).nonnegative_part() + 1
+    reach, top = (2 * spare / kappa).sqrt().ceil().upper().fmpq(), (-kappa.log()).ceil().upper().fmpq()
+    while not -kappa / 2 * arb(top).exp() + arb(top) / 2 < lower:
+        top += 1
+    cells, count = [(-reach, reach, (2 * lower).floor().lower().fmpq(), top)], 0
+    while cells:
+        a, b, c, d = cells.pop()
+        count += 1
+        require(count < 20000, "branch and bound did not end: global maximality is not proved")
+        if home[0] <= a and b <= home[1] and home[2] <= c and d <= home[3]:
+            continue
+        x, y = arb(a).union(arb(b)), arb(c).union(arb(d))
+        if value(x, y) < lower or 0 not in value(line(x, 1), line(y))[1] or 0 not in value(line(x), line(y, 1))[1]:
+            continue
+        if b - a > d - c:
+            cells += [(a, (a + b) / 2, c, d), ((a + b) / 2, b, c, d)]
+        else:
+            cells += [(a, b, c, (c + d) / 2), (a, b, (c + d) / 2, d)]
+
+
+def integrals(shear: Shear, eps: arb, h: arb, bits: int) -> list[arb]:
+    """I, I', I'' of I(eps) = int exp(-kappa u^2/2 + phi(g + h u)) du; d/deps acts as d_zz/(2 kappa) + d_eps."""
+    kappa, block, square = arb(shear.kappa), arb(shear.block), arb_poly(shear.mean) ** 2 * -HALF
+    rates = block / (block + eps), -block / (block + eps) ** 2, block / (block + eps) ** 3
+    phi = [arb_poly([0, 0, -HALF]) + square * rates[0], square * rates[1], square * rates[2]]
+    scale, slope, rate_slope = 1 / (2 * kappa), phi[0].derivative(), phi[1].derivative()
+    q1 = (slope.derivative() + slope * slope) * scale + phi[1]
+    q1_eps = (rate_slope.derivative() + 2 * slope * rate_slope) * scale + 2 * phi[2]
+    q2 = (q1.derivative().derivative() + 2 * q1.derivative() * slope) * scale + q1_eps + q1 * q1
+    path = arb_poly([arb(shear.g), h])
+    exponent = acb_poly(phi[0](path) - arb_poly([0, 0, kappa / 2]))
+    limit, tolerance, results = (arb(2 * bits) / kappa).sqrt().ceil().mid() + 1, arb(2) ** -bits, []
+    for q in (arb_poly([1]), q1, q2):
+        factor, tail = acb_poly(q(path)), arb(0)
+        weighted = partial(lambda factor, u, _: exponent(u).exp() * factor(u), factor)
+        body = acb.integral(weighted, acb(-limit), acb(limit), rel_tol=tolerance, abs_tol=tolerance).real
+        for k, coefficient in enumerate(q(path).coeffs()):
+            power = arb(fmpq(k + 1, 2))
+            tail += abs(coefficient) * (2 / kappa) ** power * (kappa * limit * limit / 2).gamma_upper(power)
+        results.append(body + (-tail).union(tail))
+    return results
+
+
+def gap(shear: Shear, eps: fmpq, near: Point) -> tuple[arb, arb, Point]:
+    """gap, d gap/d eps and the box of the stationary point they belong to, at one rational eps."""
+    ball = arb(eps)
+    box = maximiser(shear, ball, near)
+    at, (value, first, _) = Stationarity(shear, *box, ball), integrals(shear, ball, ball.sqrt(), ctx.prec)
+    twice_elbo = 2 * at.first[0] - at.kappa * (ball * box[0] * box[0] + box[1]) + box[1].log()
+    constant = (2 * arb.pi() * arb(1).exp()).log()
+    return value.log() - (twice_elbo + constant) / 2, first / value - at.elbo_slopes()[0], box
+
+
+def slope_on_piece(shear: Shear, start: fmpq, end: fmpq, near: Point) -> arb:
+    """(gap - c)/eps for every eps of (start, end], by Taylor's theorem about 0 or the middle of the piece."""
+    centre = fmpq(0) if start == 0 else (start + end) / 2
+    with ctx.workprec(128):
+        value, first, point = gap(shear, centre, near)
+    with ctx.workprec(64):
+        eps, h = arb(start).union(arb(end)), arb(start).sqrt().union(arb(end).sqrt())
+        box = maximiser(shear, eps, near)
+        require(box[0].contains(point[0]) and box[1].contains(point[1]), "two stationary points on one piece")
+        prove_global(shear, h, box)
+        total, slope, bend = integrals(shear, eps, h, 20)
+        require(total > 0, "the evidence is not proved to be positive")
+        ratio = slope / total
+        bend = bend / total - ratio * ratio - Stationarity(shear, *box, eps).elbo_slopes()[1]
+    with ctx.workprec(128):
+        reach = end if start == 0 else max((start - centre) ** 2 / start, (end - centre) ** 2 / end)
+        # At centre 0 the gap is c, exactly.
+        excess = 0 if start == 0 else (value - shear.contrast - centre * first) / arb(start).union(arb(end))
+        return first + excess + bend * arb(0).union(arb(reach)) / 2
+
+
+def check_value(shear: Shear, entry: Any) -> str:
+    """One line for a quantity enclosed at one eps (0: its limit), or for the falsehood refuted by it."""
+    quantity, eps, proved = entry["quantity"], number(entry["eps"]), pair(entry["enclosed"])
+    m, v = (arb(value).mid() for value in pair(entry["near"], ordered=False))
+    with ctx.workprec(320):
+        value, first, box = gap(shear, eps, (m, v))
+        slope = first if eps == 0 else (value - shear.contrast) / eps
+        found = {"gap": value, "slope": slope, "variance": box[1]}[quantity]
+    with ctx.workprec(64):
+        prove_global(shear, arb(eps).sqrt(), box)
+        if eps == 0:
+            slope_on_piece(shear, eps, fmpq(1, 1000), (m, v))
+    require(holds(found, proved), f"the {quantity} at eps = {eps} is not proved to lie in {entry['enclosed']}")
+    fact = f"{quantity} at eps = {eps} lies in [{', '.join(entry['enclosed'])}]"
+    if "claimed" not in entry:
+        return fact
+    low, high = pair(entry["claimed"])
+    require(high < proved[0] or proved[1] < low, f"{entry['statement']!r} is not refuted: its interval is not excluded")
+    return f"false: {entry['statement']}; {fact}"
+
+
+def prove_piece(shear: Shear, start: fmpq, end: fmpq, near: Point, claimed: Interval, halvings: int) -> None:
+    """Prove that (gap - c)/eps lies in the claimed interval on (start, end], halving the piece if that helps."""
+    proved = slope_on_piece(shear, start, end, near)
+    if not holds(proved, claimed):
+        hopeful = halvings > 0 and proved.overlaps(arb(claimed[0]).union(arb(claimed[1])))
+        require(hopeful, f"(gap - c)/eps is not proved to lie in {claimed} on ({start}, {end}]")
+        prove_piece(shear, start, (start + end) / 2, near, claimed, halvings - 1)
+        prove_piece(shear, (start + end) / 2, end, near, claimed, halvings - 1)
+
+
+def check_uniform(shear: Shear, entry: Any) -> str:
+    """One line for a verified statement about every eps of (0, eps0]."""
+    eps0, whole, reached = number(entry["eps0"]), pair(entry["slope"]), fmpq(0)
+    for piece in entry["pieces"]:
+        start, end, claimed = number(piece["start"]), number(piece["end"]), pair(piece["slope"])
+        m, v = (arb(value).mid() for value in pair(piece["near"], ordered=False))
+        require(start == reached and end > start, f"the pieces leave a hole at eps = {reached}")
+        require(whole[0] <= claimed[0] and claimed[1] <= whole[1], f"the piece from {start} exceeds {entry['slope']}")
+        prove_piece(shear, start, end, (m, v), claimed, 5)
+        reached = end
+    require(reached == eps0 and eps0 > 0, f"the pieces end at {reached}, expected {eps0}")
+    order = "; the order is exactly 1" if whole[0] > 0 or whole[1] < 0 else ""
+    return f"(gap - c)/eps lies in [{', '.join(entry['slope'])}] for every eps in (0, {eps0}]{order}"
+
+
+def check(path: str | Path) -> list[str]:
+    """Verify a certificate file; the verified statements, one a line. Raises CertificateError with one line."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CertificateError(f"cannot read {path}: expected a JSON certificate, got {error}") from error
+    known = isinstance(document, dict) and document.get("format") == "elbogap enclosure certificate"
+    require(known and "sha256" in document, f"{path} is not an enclosure certificate")
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    found = hashlib.sha256(canonical.encode()).hexdigest()
+    require(found == document["sha256"], f"the content was changed: its SHA-256 is {found}, not {document['sha256']}")
+    try:
+        with ctx.workprec(128):
+            shears = [Shear(data) for data in document["instances"]]
+            parts = ((check_value, "fixed"), (check_uniform, "uniform"), (check_value, "refutations"))
+            return [verify(shears[entry["instance"]], entry) for verify, name in parts for entry in document[name]]
+    except (KeyError, IndexError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise CertificateError(f"malformed certificate: {type(error).__name__} {error}") from error
