@@ -16,6 +16,7 @@ accuracy of nearly dependent columns (error about eps times the condition number
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -42,7 +43,7 @@ def ima_contrast(
     is zero; the other members of the batch, and their derivatives, are not affected.
 
     Raises TypeError where z or f(z) is not floating, ValueError where f(z) is not a vector with D >= d
-    entries, where chunk < 1, or where the Jacobian is not finite (under `jit`: an equinox runtime error).
+    entries, where chunk < 1, or where f(z) or J is not finite (under `jit`: an equinox runtime error).
     """
     z = jnp.asarray(z)
     if z.ndim == 0 or not jnp.issubdtype(z.dtype, jnp.floating):
@@ -55,7 +56,7 @@ def ima_contrast(
     elif chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
-    message = "the Jacobian of the decoder must be finite, got nan or inf"
+    message = "the decoder and its Jacobian must be finite, got nan or inf"
     if not isinstance(finite, jax.core.Tracer):
         if not finite.all():
             raise ValueError(f"{message} at {int((~finite).sum())} of {finite.size} points")
@@ -83,7 +84,7 @@ def metric_contrast(
 
     def contrast(matrix: Array) -> Array:
         scale = jnp.sqrt(jnp.diagonal(matrix))
-        factor = jnp.linalg.cholesky(matrix / (scale[:, None] * scale))  # M = L L', so J = L'
+        factor = jnp.linalg.cholesky(matrix / jnp.outer(scale, scale))  # M = L L', so J = L'
         return _contrast_of_columns(factor) if blocks is None else _contrast_of_blocks(factor, blocks)
 
     return _over_batch(contrast, metric)
@@ -145,7 +146,7 @@ def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
         product = unit @ unit.T
         product = jnp.where(jnp.eye(len(unit), dtype=bool), 1.0, product)
         present = logarithm > -jnp.inf
-        return jnp.where(present[:, None] & present, product, jnp.nan)
+        return jnp.where(jnp.outer(present, present), product, jnp.nan)
 
     return _over_batch(correlation, jacobian)
 
@@ -198,7 +199,7 @@ def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: Sequence[Sequenc
     return jnp.where(independent & jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
 
 
-def _check_output(output: jax.ShapeDtypeStruct, latent_dim: int) -> None:
+def _check_output(output: Any, latent_dim: int) -> None:
     """The decoder returns a floating vector with D >= d entries, or a clear error says what it returned."""
     if not isinstance(output, jax.ShapeDtypeStruct) or not jnp.issubdtype(output.dtype, jnp.floating):
         raise TypeError(f"the decoder must return one floating array of shape (D,), got {output}")
@@ -210,20 +211,23 @@ def _check_output(output: jax.ShapeDtypeStruct, latent_dim: int) -> None:
 def _contrast_of_batch(
     decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
-    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never leave the
+    """Contrasts, and whether value and Jacobian are finite; `chunk` points at a time, the Jacobians never leave the
     map.
     """
 
     def at(point: Array) -> tuple[Array, Array]:
-        def derivative(direction: Array) -> Array:
-            return jax.jvp(decoder, (point,), (direction,))[1]
+        def derivative(direction: Array) -> tuple[Array, Array]:
+            return jax.jvp(decoder, (point,), (direction,))
 
-        columns = jax.vmap(derivative)(jnp.eye(len(point), dtype=point.dtype))
-        return _contrast_of_columns(columns), jnp.all(jnp.isfinite(columns))
+        basis = jnp.eye(len(point), dtype=point.dtype)
+        value, columns = jax.vmap(derivative, out_axes=(None, 0))(basis)
+        finite = jnp.all(jnp.isfinite(value)) & jnp.all(jnp.isfinite(columns))
+        return _contrast_of_columns(columns), finite
 
     return jax.lax.map(at, points, batch_size=min(chunk, max(1, len(points))))
 
 
+@jax.jit
 def _contrast_of_columns(columns: Inexact[Array, "d D"]) -> Inexact[Array, ""]:
     """The contrast of the matrix whose columns are given as rows, so that each is contiguous in memory."""
     unit, logarithm = unit_columns(columns)

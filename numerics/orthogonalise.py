@@ -51,7 +51,7 @@ def _triangular_factor_loop(unit: Inexact[Array, "d D"]) -> tuple[Inexact[Array,
         rest, multiple, pivot = state
         direction, length = _direction(rest[k])
         entries = jnp.where(jnp.arange(len(rest)) > k, rest @ direction, 0.0)
-        return rest - entries[:, None] * direction, multiple + entries**2, pivot.at[k].set(length)
+        return rest - jnp.outer(entries, direction), multiple + entries**2, pivot.at[k].set(length)
 
     zeros = jnp.zeros_like(unit[:, 0])
     _, multiple, pivot = jax.lax.fori_loop(0, len(unit), eliminate, (unit, zeros, zeros))
