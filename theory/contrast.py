@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 
 from .derivation import Derivation, Shown, Step, argued
+from .gaussian_moments import in_ring
 from .tensors import determinant, independent, symmetric
 
 LARGEST = 5
@@ -46,6 +47,13 @@ def hadamard_steps() -> tuple[Step, ...]:
     def metric(d: int) -> np.ndarray:
         return triangular(d).T @ triangular(d)
 
+    def in_polynomials(d: int) -> np.ndarray:
+        return in_ring({"R": triangular(d)})[1]["R"]
+
+    def volume(d: int) -> Any:
+        upper = in_polynomials(d)
+        return determinant(upper.T @ upper)
+
     def excess(d: int) -> tuple[Any, ...]:
         upper = triangular(d)
         return tuple(upper[i, k] ** 2 for k in range(d) for i in range(k)) or (sp.Integer(0),)
@@ -69,9 +77,9 @@ def hadamard_steps() -> tuple[Step, ...]:
     bordered[:size, :size], bordered[:size, size], bordered[size, size] = known, column, corner
     return (
         Step(
-            Shown(lambda: {d: determinant(metric(d)) for d in dimensions}, r"\det A,\; A = R^\top R"),
+            Shown(lambda: {d: volume(d) for d in dimensions}, r"\det A,\; A = R^\top R"),
             Shown(
-                lambda: {d: sp.prod([triangular(d)[k, k] ** 2 for k in range(d)]) for d in dimensions},
+                lambda: {d: np.prod(in_polynomials(d).diagonal() ** 2) for d in dimensions},
                 r"\prod_k R_{kk}^2",
             ),
             "triangularisation J = O R (Gram-Schmidt): the determinant of a product of triangular matrices, d = 1..5",

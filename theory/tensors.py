@@ -7,6 +7,7 @@ indices run over d, data indices over D.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -37,14 +38,14 @@ def symmetric(name: str, dimension: int, rank: int, lead: int | None = None) -> 
     return out
 
 
-def determinant(matrix: Array) -> sp.Expr:
+def determinant(matrix: Array) -> Any:
     """Laplace expansion along the first row, not expanded further; meant for d <= 3 (and small blocks)."""
     size = matrix.shape[0]
     if size == 0:
         return sp.Integer(1)
     if size == 1:
         return matrix[0, 0]
-    total = 0
+    total: Any = 0
     for column in range(size):
         minor = np.delete(matrix[1:], column, axis=1)
         total = total + (-1) ** column * matrix[0, column] * determinant(minor)

@@ -96,7 +96,7 @@ def _evaluate(expression: sp.Expr, point: dict[sp.Basic, sp.Expr]) -> tuple[sp.E
     concrete = _with_concrete_functions(expression)
     if concrete.has(sp.log) and not concrete.has(sp.I):
         concrete = concrete.replace(sp.log, lambda argument: sp.log(sp.Abs(argument)))
-    terms = [term.subs(point).doit().evalf(DIGITS + 20) for term in sp.Add.make_args(concrete)]
+    terms = [term.xreplace(point).doit().evalf(DIGITS + 20) for term in sp.Add.make_args(concrete)]
     if not all(term.is_number and term.is_finite for term in terms):
         return None, sp.Integer(1)
     return sum(terms, sp.Integer(0)).evalf(DIGITS + 20), max([abs(term) for term in terms] + [sp.Integer(1)])
