@@ -76,9 +76,7 @@ def blocks_of(family: Family, d: int) -> tuple[tuple[int, ...], ...]:
     if family == "full":
         return (tuple(range(d)),)
     if isinstance(family, str) or sorted(k for block in family for k in block) != list(range(d)):
-        raise ValueError(
-            f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}'
-        )
+        raise ValueError(f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}')
     return tuple(tuple(sorted(block)) for block in family)
 
 
@@ -116,9 +114,7 @@ def expected_exponent(
     return centre + weights @ (values - centre), weights @ rounding
 
 
-def maximise(
-    model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]
-) -> Optimum:
+def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
     """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 3."""
     d = model.latent_dim
     blocks = blocks_of(family, d)

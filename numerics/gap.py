@@ -41,9 +41,7 @@ class GapMeasurement(NamedTuple):
     converged: Bool[Array, ""]
 
 
-def measure_gap(
-    model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: Family = "mean-field"
-) -> GapMeasurement:
+def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: Family = "mean-field") -> GapMeasurement:
     """Measure log-likelihood, best ELBO and their gap at x (D,), from start (d,) or several starts (S, d).
 
     Pure: may be jitted, vmapped and differentiated with respect to every leaf. With several starts the

@@ -68,9 +68,7 @@ class LatentModel(eqx.Module):
             raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
         size = getattr(self.noise, "shape", None)
         if size is not None and observation is None and size.shape[0] != out.shape[0]:
-            raise ValueError(
-                f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}"
-            )
+            raise ValueError(f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}")
 
     @property
     def eps(self) -> Float[Array, ""]:
@@ -97,6 +95,11 @@ class LatentModel(eqx.Module):
         if array.shape != (self.latent_dim,):
             raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
         return check_finite(name, array)
+
+    def mean(self, z: Point) -> Float[Array, " D"]:
+        """Return the mean of x given z: f(z), or n grad Psi(f(z)) for observations."""
+        f = self.decoder(z)
+        return f if self.observation is None else self.observation.mean(f)
 
     def potential(self, z: Point, x: Vector) -> Float[Array, ""]:
         """Return V(z, x) >= V(g, x), without the factor 1/eps."""

@@ -22,6 +22,10 @@ Vector = Float[Array | np.ndarray, " D"]
 # of the noise: quadrature around the mode does not need more.
 _STANDARD_DEVIATIONS = 1e-9
 
+# Where a kink (a Laplace prior at 0, a leaky ReLU) keeps Newton from the tolerance, a point this close still
+# serves to place the quadrature, whose error estimate does not assume more.
+_ACCEPTED = 0.25
+
 
 class Mode(NamedTuple):
     """A mode: its point g, M = Hess(V - eps ell), the exponent -V/eps + ell, and whether Newton converged."""
@@ -43,6 +47,7 @@ def find_mode(model: LatentModel, x: Vector, start: Float[Array, " d"]) -> Mode:
         second_derivatives(lambda z: -model.exponent(z, x)),
         start,
         tolerance=_STANDARD_DEVIATIONS + relative_rounding(model, x),
+        accepted=_ACCEPTED,
         slack=model.rounding(start, x),
     )
     return Mode(minimum.point, model.eps * minimum.hessian, -minimum.value, minimum.converged)

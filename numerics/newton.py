@@ -23,10 +23,6 @@ from .precision import EPS64
 # at which the search is given up, all relative to the mean modulus of the eigenvalues.
 _GROW, _SHRINK, _FIRST, _DROP, _LAST = 8.0, 0.1, 0.1, 1e-3, 1e14
 
-# A decrement of 1e-6 leaves an error of 5e-13 in the value: good enough to be called converged where
-# round-off prevents the tolerance asked for.
-_ACCEPTED = 1e-6
-
 
 class Minimum(NamedTuple):
     """The point reached, the value and derivatives there, the Newton decrement, and whether it is a
@@ -54,16 +50,17 @@ def minimise(
     start: Float[Array, " P"],
     *,
     tolerance: Float[Array, ""] | float = 1e-10,
+    accepted: float = 1e-6,
     slack: Float[Array, ""] | float = 0.0,
     max_steps: int = 200,
 ) -> Minimum:
     """Minimise from `start`; `derivatives(y)` returns (value, gradient, Hessian).
 
     Stops when the decrement is within `tolerance`, when no damped step descends any more, or after
-    `max_steps` evaluations; `converged` says that the Hessian is positive definite and the decrement at
-    most 1e-6 (or the tolerance, where that is larger). `slack` is the round-off in the value: a step that
-    changes the value by less is accepted if it lowers the gradient. Where the start itself is not finite,
-    converged is False.
+    `max_steps` evaluations; `converged` says that the Hessian is positive definite and the decrement at most
+    `accepted` (1e-6 leaves an error of 5e-13 in the value) or the tolerance, whichever is larger. `slack`
+    is the round-off in the value: a step that changes the value by less is accepted if it lowers the
+    gradient. Where the start itself is not finite, converged is False.
     """
     size, dtype = start.shape[0], start.dtype
 
@@ -89,7 +86,7 @@ def minimise(
         steps = old.steps + 1
         # The first pass evaluates the start; where that is not finite there is nothing to descend from.
         found = jnp.isfinite(chosen.value)
-        converged = found & (eigenvalues[0] > 0) & (decrement <= jnp.maximum(tolerance, _ACCEPTED))
+        converged = found & (eigenvalues[0] > 0) & (decrement <= jnp.maximum(tolerance, accepted))
         running = found & (decrement > tolerance) & (damping < _LAST) & (steps < max_steps)
         minimum = chosen._replace(decrement=decrement, steps=steps, converged=converged)
         return _State(minimum, move, damping, running)

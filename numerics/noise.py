@@ -84,9 +84,7 @@ class DiagonalNoise(Noise):
         array = jnp.asarray(shape, dtype=float)
         if array.ndim != 1:
             raise ValueError(f"noise shape: expected (D,), got shape {array.shape}")
-        self.shape = _checked(
-            array, ~jnp.all((array > 0) & jnp.isfinite(array)), "noise: expected variances > 0"
-        )
+        self.shape = _checked(array, ~jnp.all((array > 0) & jnp.isfinite(array)), "noise: expected variances > 0")
 
     def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
         """Return residual / sqrt(shape)."""

@@ -9,6 +9,7 @@ integer.
 from abc import abstractmethod
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
@@ -30,6 +31,10 @@ class Observation(eqx.Module):
     @abstractmethod
     def log_base(self, x: Vector) -> Float[Array, ""]:
         """Return the log base measure at x, summed over entries."""
+
+    def mean(self, eta: Vector) -> Float[Array, " D"]:
+        """Return the model's mean n grad Psi(eta) of x."""
+        return self.n * jax.grad(lambda y: jnp.sum(self.log_partition(y)))(eta)
 
     @property
     def eps(self) -> Float[Array, ""]:

@@ -4,7 +4,7 @@ The library never switches x64 on by itself: that is a global setting which belo
 it says so in one line instead of returning half of the digits.
 """
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 
 EPS64: float = float(np.finfo(np.float64).eps)
@@ -12,7 +12,7 @@ EPS64: float = float(np.finfo(np.float64).eps)
 
 def require_float64(what: str) -> None:
     """Raise `RuntimeError` in one line, naming `what`, unless JAX computes in float64."""
-    if not jax.config.jax_enable_x64:
+    if jnp.result_type(float) != jnp.float64:
         raise RuntimeError(
             f"{what} needs float64: expected jax_enable_x64=True, got False; "
             'call jax.config.update("jax_enable_x64", True) first'

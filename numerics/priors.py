@@ -25,9 +25,7 @@ _LOG_2PI = float(np.log(2 * np.pi))
 
 def _positive(name: str, value: ArrayLike) -> Float[Array, "..."]:
     array = jnp.asarray(value, dtype=float)
-    return eqx.error_if(
-        array, ~(array > 0), f"{name} must be positive: expected > 0, got a value <= 0 or nan"
-    )
+    return eqx.error_if(array, ~(array > 0), f"{name} must be positive: expected > 0, got a value <= 0 or nan")
 
 
 class Prior(eqx.Module):
@@ -94,9 +92,7 @@ class CorrelatedNormal(Prior):
 
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,); d must be the dimension of the mean."""
-        return np.asarray(self.mean) + np.linalg.cholesky(np.asarray(self.covariance)) @ rng.standard_normal(
-            d
-        )
+        return np.asarray(self.mean) + np.linalg.cholesky(np.asarray(self.covariance)) @ rng.standard_normal(d)
 
     def push(self, u: Point) -> Float[Array, " d"]:
         """Return mean + L u with covariance = L L'."""

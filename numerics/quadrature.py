@@ -66,9 +66,7 @@ def lattice(d: int, step: float, radius: float) -> Lattice:
     of radius.
     """
     if d < 1 or not 0 < step < radius:
-        raise ValueError(
-            f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}"
-        )
+        raise ValueError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
     half = int(radius / step)
     index = np.array(list(product(range(-half, half + 1), repeat=d)))
     index = index[np.sum(index**2, axis=1) <= (radius / step) ** 2]
