@@ -14,6 +14,9 @@ from flint import acb, arb, ctx, fmpq, fmpz
 
 from ..theory.series_ring import FUNCTION_NAMES, Ring
 
+# End points of a ball are dyadic: with this many bits their conversion loses nothing worth having.
+EXACT_BITS = 1024
+
 
 def rational(value: Any) -> fmpq:
     """The exact rational of an integer, a Fraction, an fmpq or a string such as "-1/5" or "0.25".
@@ -43,13 +46,13 @@ def interval(lower: Any, upper: Any) -> arb:
 
 def dyadic(ball: arb) -> fmpq:
     """The midpoint of a ball as an exact rational."""
-    mantissa, exponent = ball.mid().man_exp()
-    return fmpq(mantissa) * fmpq(2) ** int(exponent)
+    return ball.mid().fmpq()
 
 
 def end_points(ball: arb) -> tuple[fmpq, fmpq]:
     """Exact rationals lower <= every point of the ball <= upper."""
-    return dyadic(ball.lower()), dyadic(ball.upper())
+    with ctx.workprec(EXACT_BITS):
+        return dyadic(ball.lower()), dyadic(ball.upper())
 
 
 def inside(inner: arb, outer: arb) -> bool:
@@ -74,7 +77,7 @@ def decimal_interval(ball: arb, places: int) -> tuple[str, str]:
 def shown(ball: arb, digits: int = 4) -> str:
     """An outward-rounded interval "[lower, upper]" with `digits` figures of the ball's radius."""
     places = 1
-    radius = ball.rad() if ball.rad() > 0 else abs(ball) * arb(2) ** (-ctx.prec)
+    radius = ball.rad() if ball.rad() > 0 else arb(2) ** (-EXACT_BITS // 8)
     while places < 10_000 and radius * arb(10) ** places < arb(10) ** (digits - 1):
         places += 1
     return "[{}, {}]".format(*decimal_interval(ball, places))

@@ -17,7 +17,7 @@ import flint
 from flint import arb, ctx, fmpq
 
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
-from .balls import decimal_interval, dyadic
+from .balls import EXACT_BITS, decimal_interval, dyadic
 from .fixed import FixedGap
 from .maximiser import Box
 from .refutation import Refutation
@@ -26,7 +26,6 @@ from .shear import ShearInstance
 FORMAT = "elbogap enclosure certificate"
 VERSION = 1
 HINT_BITS = 160
-WRITING_BITS = 1000  # nothing is lost between a proved ball and its decimal form
 # Intervals are widened by this share of their radius, so that a checker with other round-off can confirm them.
 MARGIN = fmpq(1, 16)
 
@@ -74,7 +73,7 @@ def build_certificate(
 
     Two latents only, for the sake of a small checker. ValueError for more, or if a refutation does not stand.
     """
-    with ctx.workprec(WRITING_BITS):
+    with ctx.workprec(EXACT_BITS):
         return _build(fixed, uniform, refuted, version)
 
 
