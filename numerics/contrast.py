@@ -16,6 +16,7 @@ accuracy of nearly dependent columns (error about eps times the condition number
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -66,7 +67,8 @@ def ima_contrast(
 
 
 def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
-    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D < d.
+    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D <
+    d.
 
     Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
     """
@@ -76,16 +78,18 @@ def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> 
 def metric_contrast(
     metric: Shaped[Array | np.ndarray, "*batch d d"], blocks: Sequence[Sequence[int]] | None = None
 ) -> Inexact[Array, "*batch"]:
-    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (theory.md, T0).
+    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (theory.md,
+    T0).
 
-    blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is not
-    positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
+    blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is
+    not positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
     """
+    partition = None if blocks is None else _partition(blocks, metric.shape[-1])
 
     def contrast(matrix: Array) -> Array:
         scale = jnp.sqrt(jnp.diagonal(matrix))
         factor = jnp.linalg.cholesky(matrix / jnp.outer(scale, scale))  # M = L L', so J = L'
-        return _contrast_of_columns(factor) if blocks is None else _contrast_of_blocks(factor, blocks)
+        return _contrast_of_columns(factor) if partition is None else _contrast_of_blocks(factor, partition)
 
     return _over_batch(contrast, metric)
 
@@ -95,20 +99,23 @@ def block_contrast(
 ) -> Inexact[Array, "*batch"]:
     """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (theory.md, T8).
 
-    blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0. Columns
-    within a block may be replaced by an orthonormal basis of their span, which makes this the contrast of the new
-    columns. nan where the columns of one block are dependent; ValueError where `blocks` is not a partition.
+    blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0.
+    Columns within a block may be replaced by an orthonormal basis of their span, which makes this the
+    contrast of the new columns. nan where the columns of one block are dependent; ValueError where `blocks`
+    is not a partition.
     """
-    return _over_batch(lambda matrix: _contrast_of_blocks(matrix.T, blocks), jacobian)
+    partition = _partition(blocks, jacobian.shape[-1])
+    return _over_batch(lambda matrix: _contrast_of_blocks(matrix.T, partition), jacobian)
 
 
 def finite_noise_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], noise_var: ArrayLike
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model (theory.md, T7).
+    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model
+    (theory.md, T7).
 
-    It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared. noise_var = eps
-    > 0.
+    It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared.
+    noise_var = eps > 0.
     """
 
     def contrast(matrix: Array) -> Array:
@@ -122,8 +129,8 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
     """d/2 log(tr A / d) - 1/2 log det A, A = J'J: what an encoder with covariance sigma^2 I pays.
 
     Never below the contrast; 0 exactly when A is a multiple of the identity, J conformal (arithmetic against
-    geometric mean of the eigenvalues; the measure of Buchholz, Besserve and Schoelkopf, NeurIPS 2022, is of this
-    kind).
+    geometric mean of the eigenvalues; the measure of Buchholz, Besserve and Schoelkopf, NeurIPS 2022, is of
+    this kind).
     """
 
     def contrast(matrix: Array) -> Array:
@@ -137,8 +144,8 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 
 
 def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch d d"]:
-    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for zero
-    columns.
+    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for
+    zero columns.
     """
 
     def correlation(matrix: Array) -> Array:
@@ -154,10 +161,11 @@ def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 def amari_distance(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], other: Shaped[Array | np.ndarray, "*batch D d"]
 ) -> Inexact[Array, "*batch"]:
-    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1 gives 0.
+    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1
+    gives 0.
 
-    With P = pinv(J) J_other: [sum_i (sum_j |P_ij| / max_j |P_ij| - 1) + the same over columns] / (2 d (d - 1)) (Amari,
-    Cichocki and Yang, NeurIPS 1996). 0 exactly when P is a permutation times a diagonal matrix.
+    With P = pinv(J) J_other: [sum_i (sum_j |P_ij| / max_j |P_ij| - 1) + the same over columns] / (2 d (d -
+    1)) (Amari, Cichocki and Yang, NeurIPS 1996). 0 exactly when P is a permutation times a diagonal matrix.
     """
     size = jacobian.shape[-1]
 
@@ -172,7 +180,9 @@ def amari_distance(
 
 
 def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.ndarray, "*batch D d"]) -> Array:
-    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their shape."""
+    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their
+    shape.
+    """
     arrays = [jnp.asarray(matrix) for matrix in matrices]
     for array in arrays:
         if array.ndim < 2 or array.shape[-2] < array.shape[-1] or array.shape != arrays[0].shape:
@@ -184,18 +194,24 @@ def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.nda
     return result.reshape(*batch, *result.shape[1:])
 
 
-def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: Sequence[Sequence[int]]) -> Inexact[Array, ""]:
-    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its span."""
+def _partition(blocks: Sequence[Sequence[int]], size: int) -> tuple[tuple[int, ...], ...]:
+    """The blocks as nested tuples; ValueError where they are not a partition of range(size)."""
+    partition = tuple(tuple(int(k) for k in block) for block in blocks)
+    if sorted(k for block in partition for k in block) != list(range(size)) or not all(partition):
+        raise ValueError(f"blocks must be a partition of range({size}), got {partition}")
+    return partition
+
+
+@partial(jax.jit, static_argnums=1)
+def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: tuple[tuple[int, ...], ...]) -> Inexact[Array, ""]:
+    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its
+    span.
+    """
     unit, logarithm = unit_columns(columns)
-    if sorted(k for block in blocks for k in block) != list(range(len(unit))) or not all(map(len, blocks)):
-        raise ValueError(f"blocks must be a partition of range({len(unit)}), got {tuple(map(tuple, blocks))}")
-    bases, pivots = [], []
-    for block in blocks:
-        q, r = jnp.linalg.qr(unit[jnp.asarray(block)].T)
-        bases.append(q.T)
-        pivots.append(jnp.abs(jnp.diagonal(r)))
-    independent = jnp.min(jnp.concatenate(pivots)) >= 4 * len(unit) * jnp.finfo(unit.dtype).eps
-    contrast = _contrast_of_columns(jnp.concatenate(bases))
+    factors = [jnp.linalg.qr(unit[jnp.asarray(block)].T) for block in blocks]
+    pivots = jnp.concatenate([jnp.abs(jnp.diagonal(r)) for _, r in factors])
+    independent = jnp.min(pivots) >= 4 * len(unit) * jnp.finfo(unit.dtype).eps
+    contrast = _contrast_of_columns(jnp.concatenate([q.T for q, _ in factors]))
     return jnp.where(independent & jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
 
 
@@ -211,8 +227,8 @@ def _check_output(output: Any, latent_dim: int) -> None:
 def _contrast_of_batch(
     decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
-    """Contrasts, and whether value and Jacobian are finite; `chunk` points at a time, the Jacobians never leave the
-    map.
+    """Contrasts, and whether value and Jacobian are finite; `chunk` points at a time, the Jacobians never
+    leave the map.
     """
 
     def at(point: Array) -> tuple[Array, Array]:
