@@ -43,7 +43,7 @@ def _conjugate() -> dict[str, Any]:
 
 def decomposition_steps() -> tuple[Step, ...]:
     """The decomposition, Gibbs' inequality, and the conjugate example."""
-    log_px, log_pzx, log_q = sp.symbols("log_px log_pzx log_q", real=True)
+    log_px, log_pzx, log_q = sp.symbols("lx lz lq", real=True)
     y = sp.Symbol("y", positive=True)
     z, mu = sp.symbols("z mu", real=True)
     v = sp.Symbol("sigma2", positive=True)

@@ -168,14 +168,14 @@ def _decide(step: Step) -> Decision:
     if left.keys() != right.keys():
         return Decision("refuted", f"sides have different components: {list(left)[:4]} and {list(right)[:4]}")
     if step.relation == "=":
-        return _worst([(place, left[place] - right[place]) for place in left], "components equal")
+        return _worst([(place, left[place] - right[place]) for place in left], "sides equal")
     terms = dict(entries(step.certificate))
     wrong_sign = [place for place, term in terms.items() if not sp.sympify(term).is_nonnegative]
     if not terms or wrong_sign:
         return Decision("refuted", f"certificate has terms without sign: {wrong_sign[:4] or 'none given'}")
     difference = sum(left.values(), sp.Integer(0)) - sum(right.values(), sp.Integer(0))
     balance = sum(terms.values(), sp.Integer(0)) - difference
-    return _worst([((), balance)], f"difference equals {len(terms)} nonnegative terms")
+    return _worst([((), balance)], f"difference is a sum of {len(terms)} nonnegative terms")
 
 
 def _worst(differences: Sequence[tuple[tuple[Any, ...], Any]], success: str) -> Decision:
@@ -189,7 +189,8 @@ def _worst(differences: Sequence[tuple[tuple[Any, ...], Any]], success: str) -> 
             return Decision("refuted", f"component {place}: {decision.detail}" if place else decision.detail)
         if "evaluated" not in weakest and (decision.status == "evaluated" or decision.detail > weakest.detail):
             weakest = decision
-    return Decision(weakest.status, f"{len(differences)} {success}: {weakest.detail}")
+    count = f"all {len(differences)} " if len(differences) > 1 else ""
+    return Decision(weakest.status, f"{count}{success}: {weakest.detail}")
 
 
 DerivationBuilder = Callable[[], Derivation]

@@ -21,7 +21,7 @@ from .gaussian_moments import Isserlis, in_ring
 from .general_limit import COVARIANCE_CORRECTION, CURVATURE, ELBO_SLOPE, FORCE
 from .indices import formula
 from .likelihood_expansion import DIMENSIONS
-from .tensors import block_inverse, independent, same_block, symmetric
+from .tensors import block_inverse, determinant, independent, same_block, symmetric
 
 ENERGY = formula("F0", quadratic="-1/2 M_ab Q_ab")
 FIRST_VARIATION = formula(
@@ -155,11 +155,13 @@ def covariance_limit_steps() -> tuple[Step, ...]:
     y = sp.Symbol("y", positive=True)
 
     def rotated(d: int) -> tuple[Any, Any]:
-        """tr(M Q) and log det M + log det Q for M = R'R, Q = R^-1 Y R^-T, entry by entry in triangular R."""
+        """Trace and determinant of M Q for M = R'R, Q = R^-1 Y R^-T, R triangular; and of Y."""
         upper = np.array([[sp.Symbol(f"R_{i}{j}", positive=True) if i <= j else 0 for j in range(d)] for i in range(d)])
         inverse = np.array(sp.Matrix(upper).inv().tolist(), dtype=object)
         middle = symmetric("Y", d, 2)
-        return np.trace(upper.T @ upper @ inverse @ middle @ inverse.T), np.trace(middle)
+        metric, covariance = upper.T @ upper, inverse @ middle @ inverse.T
+        left = [np.trace(metric @ covariance), determinant(metric) * determinant(covariance)]
+        return left, [np.trace(middle), determinant(middle)]
 
     certificates = {d: _energy_certificate(d) for d in DIMENSIONS}
     return (
@@ -169,12 +171,12 @@ def covariance_limit_steps() -> tuple[Step, ...]:
             "log y <= y - 1, equality only at y = 1: the difference vanishes there, falls before and rises after",
         ),
         Step(
-            Shown(lambda: [rotated(d)[0] for d in DIMENSIONS], r"\operatorname{tr}(M_{BB} Q_B)"),
+            Shown(lambda: [rotated(d)[0] for d in DIMENSIONS], r"\operatorname{tr}(M_{BB} Q_B),\ \det M_{BB} \det Q_B"),
             Shown(
                 lambda: [rotated(d)[1] for d in DIMENSIONS],
-                r"\operatorname{tr} Y,\; Y = R Q_B R^\top,\; M_{BB} = R^\top R",
+                r"\operatorname{tr} Y,\ \det Y,\quad Y = R Q_B R^\top,\; M_{BB} = R^\top R",
             ),
-            "block by block; det Y = det M_BB det Q_B, and Q_B = (M_BB)^-1 means Y = I",
+            "block by block, in the coordinates in which M_BB is the identity; Q_B = (M_BB)^-1 means Y = I",
         ),
         *(
             Step(

@@ -109,7 +109,11 @@ class Formula:
     def latex(self) -> str:
         """``symbol_free = ...`` as LaTeX."""
         right = " ".join(term.latex() for term in self.terms).removeprefix("+ ")
-        return f"{_factor_latex(self.symbol, self.free)} = {right}"
+        return f"{self.left_latex()} = {right}"
+
+    def left_latex(self) -> str:
+        """The left side with its free indices as LaTeX."""
+        return _factor_latex(self.symbol, self.free)
 
     def text(self) -> str:
         """``symbol_free = ...`` as plain text."""

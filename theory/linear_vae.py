@@ -44,7 +44,7 @@ def _divergence(d: int) -> tuple[Any, Any]:
     """
     precision, v = symmetric("Y", d, 2), np.array(sp.symbols(f"v_:{d}", positive=True), dtype=object)
     mu, n, u = independent("mu", (d,)), independent("n", (d,)), independent("u", (d,))
-    log_det = sp.Symbol("log_det", real=True)
+    log_det = sp.Symbol("ld", real=True)
     shift = mu + u - n
     exponent = -sum(u**2 / v) / 2 + (shift @ precision @ shift) / 2
     moments = sp.Poly(sp.expand(exponent), *u)

@@ -219,6 +219,7 @@ def elbo_limit() -> Derivation:
         *decomposition_steps()[:3],
         *_expansion_steps(),
         *likelihood.likelihood_steps(),
+        likelihood_constant_step(),
         *encoder.expectation_steps(),
         *encoder.covariance_limit_steps(),
         *encoder.mean_steps(),
@@ -226,10 +227,10 @@ def elbo_limit() -> Derivation:
         trace_step(),
         contrast_step(),
         ima_step(),
-        slope_step(),
         *substitution.potential_steps(),
         *substitution.mean_substitution(),
         *substitution.likelihood_substitution(),
         *substitution.elbo_substitution(),
+        slope_step(),
     )
     return Derivation("elbo-limit", "ELBO* = log p_eps(x) - c - a1 eps + O(eps^2)", steps)

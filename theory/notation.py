@@ -76,6 +76,14 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("Y", "Y", "", "encoder covariance in the coordinates in which M is the identity"),
     Symbol("y", "y", "", "standardised variable"),
     Symbol("k", "k", "", "logarithm of a squared diagonal entry"),
+    Symbol("lx", r"\log p_\varepsilon(x)", r"\log p_\theta(x)", "log-likelihood, the evidence"),
+    Symbol("lz", r"\log p_\varepsilon(z|x)", r"\log p_\theta(z|x)", "log-density of the posterior"),
+    Symbol("lq", r"\log q(z)", r"\log q_\phi(z|x)", "log-density of the encoder"),
+    Symbol("sigma2", r"\sigma^2", r"\sigma_k^\phi(x)^2", "encoder variance"),
+    Symbol("v", "v", r"\sigma_k^\phi(x)^2", "encoder variance of the factorised Gaussian"),
+    Symbol("r", "r", "", "column that borders a triangular matrix; parameter of a rotation"),
+    Symbol("r2", "|r|^2", "", "squared norm of that column"),
+    Symbol("ld", r"\log\det\Lambda", "", "log-determinant of the posterior precision"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
 )
 
@@ -88,7 +96,7 @@ def lookup(name: str) -> Symbol:
     """
     base = name.split("_")[0]
     if base not in _BY_CODE:
-        raise KeyError(f"symbol {name!r} is not in the notation table, expected one of {sorted(_BY_CODE)}")
+        raise KeyError(f"symbol {base!r} is not in the notation table, expected one of {sorted(_BY_CODE)}")
     return _BY_CODE[base]
 
 
