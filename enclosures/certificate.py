@@ -52,7 +52,7 @@ def _hint(box: Box) -> list[str]:
 
 def _short(ball: arb) -> fmpq:
     scale = fmpq(2) ** HINT_BITS
-    return fmpq((dyadic(ball) * scale).round()) / scale
+    return fmpq((dyadic(ball) * scale).floor()) / scale
 
 
 def _instance(instance: ShearInstance) -> Document:

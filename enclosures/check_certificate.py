@@ -203,7 +203,7 @@ def integrals(shear: Shear, eps: arb, h: arb, bits: int) -> list[arb]:
     limit, tolerance, results = (arb(2 * bits) / kappa).sqrt().ceil().mid() + 1, arb(2) ** -bits, []
     for q in (arb_poly([1]), q1, q2):
         factor, tail = acb_poly(q(path)), arb(0)
-        weighted = partial(lambda factor, u, _: exponent(u).exp() * factor(u), factor)
+        weighted = partial(lambda factor, u, _: acb(exponent(u)).exp() * factor(u), factor)
         body = acb.integral(weighted, acb(-limit), acb(limit), rel_tol=tolerance, abs_tol=tolerance).real
         for k, coefficient in enumerate(q(path).coeffs()):
             power = arb(fmpq(k + 1, 2))

@@ -12,6 +12,8 @@ over |u| <= U is Arb's rigorous quadrature; the tails are bounded by incomplete 
 <= 1. Claim T22.
 """
 
+from functools import partial
+
 from flint import acb, acb_poly, arb, arb_poly, ctx, fmpq, fmpq_mat
 
 from .shear import HALF, ShearInstance, response
@@ -83,17 +85,15 @@ def evidence_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, ac
     values = []
     for factor in factors:
         polynomial = factor[0](path)
-        complex_factor = acb_poly(polynomial)
-        body = acb.integral(
-            lambda u, _, weight=complex_factor: complex_exponent(u).exp() * weight(u),
-            acb(-limit),
-            acb(limit),
-            rel_tol=tolerance,
-            abs_tol=tolerance,
-        )
+        integrand = partial(_weighted, complex_exponent, acb_poly(polynomial))
+        body = acb.integral(integrand, acb(-limit), acb(limit), rel_tol=tolerance, abs_tol=tolerance)
         tail = _tail(polynomial, curvature, limit)
         values.append(body.real + tail.neg().union(tail))
     return values
+
+
+def _weighted(exponent: acb_poly, factor: acb_poly, u: acb, _: bool) -> acb:
+    return acb(exponent(u)).exp() * factor(u)
 
 
 def log_likelihood(instance: ShearInstance, eps: fmpq) -> arb:
