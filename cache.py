@@ -19,7 +19,12 @@ def cache_directory() -> Path:
 
 
 def prepare_jax() -> None:
-    """Switch on float64 and keep every compiled program (JAX's default drops those that compile within a second)."""
+    """Switch on float64 and keep every compiled program (JAX's default drops those that compile within a second).
+
+    Programs that call back into Python to raise an error cannot be kept, so a runtime error becomes nan here; the
+    verifier counts a nan as inconclusive, never as evidence. To be called before equinox is imported.
+    """
+    os.environ.setdefault("EQX_ON_ERROR", "nan")
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -55,6 +55,7 @@ def verify_command(
     list_
         List the claims and stop.
     """
+    prepare_jax()
     from .registry import CLAIMS
 
     if list_:
@@ -66,11 +67,16 @@ def verify_command(
         raise RequestError(f"--seed: expected an integer from 0 to {LARGEST_SEED}, got {seed}")
     chosen = [known_claim(name) for name in claims]
     with _folder(out):
-        prepare_jax()
         from .verify import verify
 
         with _progress() as progress:
-            report = verify([claim.id for claim in chosen] or None, effort=effort, seed=seed, progress=progress)
+            report = verify(
+                [claim.id for claim in chosen] or None,
+                effort=effort,
+                seed=seed,
+                progress=progress,
+                cache_dir=cache_directory(),
+            )
         written = report.write(out) if out else []
     if json:
         print(report.to_json())

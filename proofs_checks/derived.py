@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Derivations:
             "cache": str(cache_dir) if cache_dir else None,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from elbogap.theory.verdicts import serve; serve()"],
+            [sys.executable, "-c", f"from {__name__} import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -52,6 +53,15 @@ class Derivations:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+def serve() -> None:
+    """Answer one request on standard input with the verdicts on standard output (run by `Derivations`)."""
+    from ..theory.verdicts import run_all
+
+    request = json.load(sys.stdin)
+    verdicts = run_all(request["ids"], request["time_limit"], request["cache"])
+    json.dump([asdict(verdict) for verdict in verdicts.values()], sys.stdout)
 
 
 def _evidence(verdict: dict[str, Any]) -> Evidence:

@@ -26,7 +26,7 @@ def explain(claim: Claim, *, latex: bool = False, cache_dir: Path | None = None)
     if derivation is None:
         lines += ["", "This claim has no symbolic derivation; its evidence is measured."]
     else:
-        (verdict,) = run_all([derivation.id], STEP_TIME_LIMIT, cache_dir)
+        verdict = run_all([derivation.id], STEP_TIME_LIMIT, cache_dir)[derivation.id]
         lines += ["", "Derivation", explain_text(derivation, verdict)]
     return "\n".join(lines)
 

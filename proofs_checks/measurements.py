@@ -19,9 +19,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -33,6 +31,7 @@ from ..numerics.priors import Choice, Logistic, Normal
 from ..numerics.stationarity import stationarity
 from .formulas import evaluate, total
 from .laws import Instances
+from .programs import Programs
 
 LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
 """eps from 1e-1 to 1e-6 in half decades: below, (gap - c) / eps has lost half its digits to round-off."""
@@ -49,9 +48,8 @@ class Effort:
     batches: tuple[tuple[str, int], ...]
 
 
-_QUICK = (("linear", 1), ("linear", 2), ("linear", 3), ("moebius", 1), ("moebius", 2))
-_QUICK += (("mlp", 1), ("mlp", 2), ("mlp", 3), ("shear", 1), ("shear", 2))
-_STANDARD = (*_QUICK, ("moebius", 3), ("shear", 3), ("moebius_linear", 2), ("moebius_linear", 3))
+_QUICK = (("mlp", 3), ("linear", 3), ("mlp", 2), ("linear", 2), ("moebius", 2), ("shear", 2), ("mlp", 1), ("shear", 1))
+_STANDARD = (*_QUICK, ("linear", 1), ("moebius", 1), ("moebius", 3), ("shear", 3), ("moebius_linear", 2))
 EFFORTS = {"quick": Effort(6, _QUICK), "standard": Effort(24, _STANDARD), "full": Effort(72, _STANDARD)}
 
 
@@ -124,9 +122,17 @@ class Batch:
 class Measurements:
     """What a run measures, each part on first use: the table of gaps, and a source of randomness for each name."""
 
-    def __init__(self, effort: str = "quick", seed: int = 0, notify: Callable[[str], None] = lambda what: None):
+    def __init__(
+        self,
+        effort: str = "quick",
+        seed: int = 0,
+        *,
+        programs: Programs | None = None,
+        notify: Callable[[str], None] = lambda what: None,
+    ):
         self.effort = EFFORTS[effort]
         self.seed = seed
+        self.programs = programs or Programs()
         self._notify = notify
 
     def rng(self, *name: str | int) -> np.random.Generator:
@@ -147,7 +153,7 @@ class Measurements:
 
     def _batch(self, family: str, d: int) -> Batch:
         self._notify(f"measuring {family}, d = {d}")
-        return measure_batch(self.rng("gaps", family, d), family, d, self.effort.instances)
+        return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort.instances)
 
 
 def stack(members: list[Any]) -> Any:
@@ -155,56 +161,50 @@ def stack(members: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *members)
 
 
-def measure_batch(rng: np.random.Generator, family: str, d: int, count: int) -> Batch:
+def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: int, count: int) -> Batch:
     """Draw `count` decoders of a family, half of them with each prior, and measure them along the ladder."""
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
     priors = np.arange(count) % len(PRIORS)
     direction = rng.standard_normal((count, d))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    (measured, exact), derivatives = _measure(stack(decoders), priors, points, LADDER)
-    J = np.asarray(derivatives["J"])
-    converged = np.asarray(measured.converged)
+    found = programs.run(_measure, stack(decoders), priors, points, LADDER)
     # An optimum that was not reached bounds nothing: its error is infinite and the estimators leave it out.
-    lost = np.where(converged, 0.0, np.inf)
-    instances = Instances(
-        (family,) * count, (d,) * count, (J.shape[1],) * count, tuple(PRIORS[index] for index in priors)
-    )
+    lost = np.where(found["converged"], 0.0, np.inf)
+    D = found["J"].shape[1]
     return Batch(
         family=family,
-        instances=instances,
+        instances=Instances((family,) * count, (d,) * count, (D,) * count, tuple(PRIORS[i] for i in priors)),
         eps=LADDER,
         direction=direction,
-        log_likelihood=np.asarray(measured.log_likelihood),
-        log_likelihood_error=np.asarray(measured.log_likelihood_error),
-        elbo=np.asarray(measured.elbo),
-        gap=np.asarray(measured.gap),
-        gap_error=np.asarray(measured.gap_error) + lost,
-        mean=np.asarray(measured.mean),
-        variance=np.asarray(measured.std) ** 2,
-        mean_error=np.linalg.norm(exact.mean_error, axis=-1) + lost,
-        variance_error=np.linalg.norm(exact.variance_error, axis=-1) + lost,
-        precision=np.asarray(exact.precision),
+        log_likelihood=found["log_likelihood"],
+        log_likelihood_error=found["log_likelihood_error"],
+        elbo=found["elbo"],
+        gap=found["gap"],
+        gap_error=found["gap_error"] + lost,
+        mean=found["mean"],
+        variance=found["std"] ** 2,
+        mean_error=np.linalg.norm(found["mean_error"], axis=-1) + lost,
+        variance_error=np.linalg.norm(found["variance_error"], axis=-1) + lost,
+        precision=found["precision"],
         point=points,
-        derivatives={name: np.asarray(value) for name, value in derivatives.items()},
+        derivatives={name: found[name] for name in DERIVATIVES},
     )
 
 
-@eqx.filter_jit
-def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> Any:
-    def one(decoder: Any, index: Any, point: Any) -> Any:
-        prior = Choice((Normal(), Logistic()), index)
-        model = LatentModel(decoder, point.shape[0], prior=prior, noise_var=1.0)
+def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
+    def one(decoder: Any, index: Any, point: Any) -> dict[str, Any]:
+        model = LatentModel(decoder, point.shape[0], prior=Choice((Normal(), Logistic()), index), noise_var=1.0)
         x = decoder(point)
 
-        def at(eps: Any) -> Any:
+        def at(eps: Any) -> dict[str, Any]:
             noisy = model.with_noise(eps)
             found = measure_gap(noisy, x, start=point)
-            return found, stationarity(noisy, x, found.mean, found.std)
+            return found._asdict() | stationarity(noisy, x, found.mean, found.std)._asdict()
 
         _, J, H, T = decoder_derivatives(decoder, point, 3)
         l1, l2 = prior_derivatives(model, point)
         derivatives = {"J": J, "H": H, "T": T, "l0": model.log_prior(point), "l1": l1, "l2": l2}
-        return jax.vmap(at)(ladder), derivatives
+        return jax.vmap(at)(ladder) | derivatives
 
-    return jax.vmap(one)(decoders, jnp.asarray(priors), jnp.asarray(points))
+    return jax.vmap(one)(decoders, priors, points)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import write_by_rename
 from .claim import KINDS, ClaimResult
 from .laws import ConvergenceLaw, LawResult
 from .measurements import Batch
@@ -105,20 +104,6 @@ FIGURES = (
     "eps_min",
     "eps_max",
 )
-
-
-def write_by_rename(path: Path, text: str) -> Path:
-    """Write `text` to a temporary file beside `path`, then rename it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _claim_document(result: ClaimResult) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..cache import cache_directory
 from ..errors import RequestError
 from ..numerics.precision import require_float64
 from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .derived import Derivations
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
+from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
 
@@ -33,7 +33,8 @@ def verify(
     """Verify the named claims, all when `claims` is None.
 
     effort: "quick", "standard" or "full"; seed: of the random decoders; progress(done, total, what) is called as work
-    goes on. Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
+    goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None.
+    Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
     unknown = [name for name in claims or () if name not in CLAIMS]
@@ -42,20 +43,21 @@ def verify(
     if effort not in EFFORTS:
         raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
-    derivations = Derivations(
-        [claim.derivation for claim in chosen if claim.derivation],
-        cache_directory() / "derivations" if cache_dir is None else cache_dir,
-    )
+    ids = [claim.derivation for claim in chosen if claim.derivation]
+    derivations = Derivations(ids, cache_dir / "derivations" if cache_dir else None)
+    programs = Programs(cache_dir / "traces" if cache_dir else None)
     try:
-        return _run(chosen, effort, seed, progress, derivations)
+        return _run(chosen, effort, seed, progress, derivations, programs)
     finally:
         derivations.cancel()
 
 
-def _run(chosen: list[Claim], effort: str, seed: int, progress: Progress, derivations: Derivations) -> Report:
+def _run(
+    chosen: list[Claim], effort: str, seed: int, progress: Progress, derivations: Derivations, programs: Programs
+) -> Report:
     total = len(chosen) + 1
     done = 0
-    measured = Measurements(effort, seed, notify=lambda what: progress(done, total, what))
+    measured = Measurements(effort, seed, programs=programs, notify=lambda what: progress(done, total, what))
     judged: dict[str, tuple[tuple[LawResult, ...], tuple[ControlOutcome, ...]]] = {}
     for claim in chosen:
         progress(done, total, claim.id)

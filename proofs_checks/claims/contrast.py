@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +27,6 @@ dozen operations of the composed derivatives."""
 FAMILY, LATENT_DIM, COUNT = "mlp", 3, 12
 
 
-@eqx.filter_jit
 def _contrasts(decoders: Any, points: Any, others: Any, turns: Any, maps: Any) -> dict[str, Any]:
     def one(decoder: Any, z: Any, other: Any, turn: Any, matrix: Any) -> dict[str, Any]:
         order = jnp.roll(jnp.arange(z.shape[0]), 1)
@@ -67,9 +65,9 @@ def _measure(measured: Measurements) -> tuple[Instances, dict[str, np.ndarray]]:
     square = (COUNT, LATENT_DIM, LATENT_DIM)
     turns, _ = np.linalg.qr(rng.standard_normal(square))
     maps = np.eye(LATENT_DIM) + 0.3 * rng.standard_normal(square)
-    found = _contrasts(decoders, points, others, turns, maps)
+    found = measured.programs.run(_contrasts, decoders, points, others, turns, maps)
     instances = Instances((FAMILY,) * COUNT, (LATENT_DIM,) * COUNT, (LATENT_DIM,) * COUNT, ("none",) * COUNT)
-    return instances, {name: np.asarray(value) for name, value in found.items()}
+    return instances, found
 
 
 def _divergence(J: np.ndarray, *, reverse: bool) -> np.ndarray:

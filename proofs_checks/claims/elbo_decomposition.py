@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +30,6 @@ GRID_TOLERANCE = 1e-10
 trapezoid rule is then exact to about exp(-(2 pi 3)^2 / 2), and a sum of 26 000 terms of size one keeps 1e-12."""
 
 
-@eqx.filter_jit
 def _grids(decoders: Any, points: Any, shifts: Any, stretches: Any, noises: Any) -> dict[str, Any]:
     def one(decoder: Any, point: Any, shift: Any, stretch: Any, eps: Any) -> dict[str, Any]:
         model = LatentModel(decoder, point.shape[0], noise_var=eps)
@@ -65,9 +63,9 @@ def _measure(measured: Measurements, count: int = 8, d: int = 2) -> tuple[Instan
     decoders = stack([family.draw(rng, d) for _ in range(count)])
     points = np.stack([family.point(rng, d) for _ in range(count)])
     shifts, stretches = rng.uniform(-1.0, 1.0, (count, d)), rng.uniform(0.7, 1.4, (count, d))
-    found = _grids(decoders, points, shifts, stretches, NOISES)
+    found = measured.programs.run(_grids, decoders, points, shifts, stretches, NOISES)
     instances = Instances(("mlp",) * count, (d,) * count, (d,) * count, ("normal",) * count)
-    return instances, {name: np.asarray(value) for name, value in found.items()}
+    return instances, found
 
 
 def _identity(

@@ -1,0 +1,83 @@
+"""Compiled programs that survive the process: traced once, exported, and read back by the next run.
+
+JAX's persistent cache saves compilation but not tracing, which costs seconds for a program full of derivatives. Here a
+program is exported (StableHLO, `jax.export`) under a key made of the sources it was traced from, the structure and
+shapes of its arguments and JAX's version; the next run reads it back and the persistent cache supplies the machine
+code. Without a folder, programs are simply jitted. `names` says which programs a run used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.export
+import numpy as np
+
+from ..files import write_by_rename
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_SOURCES = ("numerics", "proofs_checks")
+
+
+class Programs:
+    """Runs functions of arrays, each compiled once; `folder` is where exported programs are kept, None for nowhere."""
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder
+        self.names: list[str] = []
+
+    def run(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+        """function(*arguments), jitted; a dictionary of arrays, as NumPy arrays.
+
+        The arguments are trees of arrays (decoders, priors, points); everything else in them is part of the program.
+        """
+        dynamic, static = eqx.partition(arguments, eqx.is_array_like)
+        leaves, tree = jax.tree.flatten(jax.tree.map(np.asarray, dynamic))
+
+        def flat(*values: Any) -> dict[str, Any]:
+            return function(*eqx.combine(jax.tree.unflatten(tree, values), static))
+
+        self.names.append(f"{function.__module__}.{function.__qualname__}")
+        program: Callable[..., dict[str, Any]] = flat
+        if self.folder is not None:
+            shapes = ", ".join(f"{leaf.dtype}{leaf.shape}" for leaf in leaves)
+            key = f"{self.names[-1]} {tree} {static} {shapes} {jax.__version__} {_sources()}"
+            program = _exported(self.folder, _ADDRESS.sub("", key), flat, leaves)
+        found = jax.jit(program)(*leaves)
+        return {name: np.asarray(value) for name, value in found.items()}
+
+
+def _exported(
+    folder: Path, key: str, flat: Callable[..., dict[str, Any]], leaves: list[np.ndarray]
+) -> Callable[..., dict[str, Any]]:
+    """The program under `key` in `folder`, traced and written there if it is not."""
+    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.stablehlo"
+    try:
+        return jax.export.deserialize(bytearray(path.read_bytes())).call
+    except (OSError, ValueError):
+        pass
+    try:
+        exported = jax.export.export(jax.jit(flat))(*leaves)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_by_rename(path, bytes(exported.serialize()))
+    except (OSError, NotImplementedError):
+        # A full disk, or a program that calls back into Python, costs the next run time, never a result.
+        return flat
+    return exported.call
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """The hash of everything that a program can have been traced from."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in _SOURCES for path in (root / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""The command line as a user meets it: what is printed where, exit statuses, one line for a wrong request."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from elbogap.cli import run
+
+FAST = ("contrast",)  # the one claim that needs no table of gaps
+
+
+def elbogap(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "elbogap", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+def test_list_names_every_claim(capsys: pytest.CaptureFixture) -> None:
+    """`verify --list` prints one line a claim, its id first, and verifies nothing."""
+    from elbogap.proofs_checks.registry import CLAIMS
+
+    assert run(["verify", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "elbo-limt"], "unknown claim 'elbo-limt': did you mean 'elbo-limit'?"),
+        (["verify", "qqqq"], "unknown claim 'qqqq': expected one of"),
+        (["verify", "--effort", "huge"], "--effort: expected one of quick, standard, full, got 'huge'"),
+        (["verify", "--seed", "-1"], "--seed: expected an integer from 0 to 4294967295, got -1"),
+        (["verify", "--seed", "many"], "many"),
+        (["explain", "nothing-like-it"], "unknown claim"),
+        (["explain"], "CLAIM"),
+        (["verify", "--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_status_two(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    """A wrong request prints one line on standard error, nothing on standard output, and exits with 2."""
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("elbogap: ") and message in err
+
+
+def test_an_unwritable_folder_is_refused_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """`--out` at a path that cannot be a folder is refused at once, and nothing is left behind."""
+    file = tmp_path / "file"
+    file.write_text("")
+    started = time.monotonic()
+    assert run(["verify", *FAST, "--out", str(file / "folder")]) == 2
+    assert "--out: expected a folder that can be written" in capsys.readouterr().err
+    assert time.monotonic() - started < 60 and list(tmp_path.iterdir()) == [file]
+
+
+def test_help_is_light() -> None:
+    """`--help` imports neither jax nor sympy nor pyplot."""
+    code = (
+        "import sys; from elbogap.cli import run; run(['--help']);"
+        "print({'jax', 'sympy', 'matplotlib', 'scipy', 'equinox'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "set()" and "verify" in done.stdout
+
+
+def test_an_interrupt_leaves_nothing_and_exits_130(tmp_path: Path) -> None:
+    """Ctrl-C during `verify --out DIR` leaves no file and no folder and exits with 130."""
+    out = tmp_path / "made" / "by-verify"
+    command = [sys.executable, "-m", "elbogap", "verify", "--out", str(out)]
+    environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path / "cache")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the first line of progress: the work has begun
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert output == "" and "Traceback" not in errors and not out.parent.exists()
+
+
+def test_the_cache_is_shown_and_cleared(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch) -> None:
+    """`cache` says where and how much, `cache --clear` empties it."""
+    monkeypatch.setenv("ELBOGAP_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "program").write_bytes(b"x" * 2**20)
+    assert run(["cache"]) == 0
+    assert "1 files (1.0 MiB)" in capsys.readouterr().out
+    assert run(["cache", "--clear"]) == 0
+    assert not (tmp_path / "cache").exists()
