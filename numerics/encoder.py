@@ -4,10 +4,8 @@ ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = 
 expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
 partition of the coordinates: singletons are mean field, one block is full covariance (T8).
 
-Optimisation: with g a mode, M the Hessian there and C = blockdiag(chol((M_BB)^-1)), write z = g + h C (u +
-R xi), R lower triangular in each block. z is linear in the parameters p = (u, R), so that with phi = (1,
-xi) the derivatives of the sum are exact contractions of the gradient and Hessian of the exponent at the
-nodes, and -log det R is convex. The optimum has u = O(h), R = I + O(h^2).
+The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are exact
+contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
 """
 
 from typing import NamedTuple
@@ -18,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
+from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .likelihood import constant_rounding, find_modes, highest
 from .model import LatentModel
 from .modes import Mode, relative_rounding
@@ -27,8 +26,6 @@ from .quadrature import Rule, gauss_hermite
 from .starts import starts_or_search
 
 Vector = Float[Array | np.ndarray, " D"]
-Family = str | tuple[tuple[int, ...], ...]
-
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
 _NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
 
@@ -54,50 +51,6 @@ class Encoding(NamedTuple):
     agreed: Bool[Array, ""]
 
 
-class Optimum(NamedTuple):
-    """The mode started from, mean, covariance factor L, and the ELBO without log C, relative to a reference
-    exponent.
-    """
-
-    mode: Float[Array, " d"]
-    mean: Float[Array, " d"]
-    factor: Float[Array, "d d"]
-    value: Float[Array, ""]
-    error: Float[Array, ""]
-    converged: Bool[Array, ""]
-
-
-def blocks_of(family: Family, d: int) -> tuple[tuple[int, ...], ...]:
-    """Return the partition of range(d): "mean-field" (singletons), "full" (one block), or the blocks
-    themselves.
-    """
-    if family == "mean-field":
-        return tuple((k,) for k in range(d))
-    if family == "full":
-        return (tuple(range(d)),)
-    if isinstance(family, str) or sorted(k for block in family for k in block) != list(range(d)):
-        raise ValueError(f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}')
-    return tuple(tuple(sorted(block)) for block in family)
-
-
-def _pairs(blocks: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the parameters as (row, feature): feature 0 is the mean, feature 1 + l the column l of R."""
-    d = sum(len(block) for block in blocks)
-    pairs = [(k, 0) for k in range(d)]
-    pairs += [(k, 1 + j) for block in blocks for k in block for j in block if j <= k]
-    rows, features = zip(*pairs, strict=True)
-    return np.array(rows), np.array(features)
-
-
-def block_factor(hessian: Float[Array, "d d"], blocks: tuple[tuple[int, ...], ...]) -> Float[Array, "d d"]:
-    """Return C with C C' = blockdiag((M_BB)^-1), lower triangular within each block."""
-    factor = jnp.zeros_like(hessian)
-    for block in blocks:
-        index = np.ix_(block, block)
-        factor = factor.at[index].set(jnp.linalg.cholesky(jnp.linalg.inv(hessian[index])))
-    return factor
-
-
 def expected_exponent(
     model: LatentModel, x: Vector, mean: Array, factor: Array, rule: Rule, reference: Array
 ) -> tuple[Array, Array]:
@@ -114,26 +67,27 @@ def expected_exponent(
     return centre + weights @ (values - centre), weights @ rounding
 
 
+def entropy(factor: Float[Array, "d d"]) -> Float[Array, ""]:
+    """Return log abs det L + (d/2) log(2 pi e) for N(., L L'), L triangular within its blocks."""
+    return jnp.sum(jnp.log(jnp.abs(jnp.diagonal(factor)))) + 0.5 * factor.shape[0] * (1 + np.log(2 * np.pi))
+
+
 def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
     """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 3."""
     d = model.latent_dim
     blocks = blocks_of(family, d)
-    rows, features = _pairs(blocks)
+    parameters = parameters_of(blocks)
+    rows, features, diagonal = parameters
     coarse, fine = (gauss_hermite(d, n) for n in _NODES[d])
     h = jnp.sqrt(model.eps)
     scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
-    diagonal = np.flatnonzero(rows == features - 1)
     weights = jnp.asarray(coarse.weights)
     phi = jnp.asarray(np.insert(coarse.nodes, 0, 1.0, axis=1))
     moments = weights[:, None] * phi
     squares = moments[:, features][:, :, None] * phi[:, features][:, None, :]
 
-    def matrix(p: Array) -> Array:
-        """Parameters as the (d, 1 + d) matrix [u, R]."""
-        return jnp.zeros((d, 1 + d), p.dtype).at[rows, features].set(p)
-
     def derivatives(p: Array) -> tuple[Array, Array, Array]:
-        offsets = phi @ matrix(p).T
+        offsets = phi @ matrix_of(p, parameters).T
         local = second_derivatives(lambda v: reference - model.exponent(mode.point + scale @ v, x))
         values, gradients, hessians = jax.vmap(local)(offsets)
         value = weights @ values - jnp.sum(jnp.log(p[diagonal]))
@@ -142,17 +96,15 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
         hessian = jnp.einsum("npq,npq->pq", hessians[:, rows][:, :, rows], squares)
         return value, gradient, hessian.at[diagonal, diagonal].add(1 / p[diagonal] ** 2)
 
-    start = jnp.asarray((rows == features - 1).astype(float))
     slack = model.rounding(mode.point, x) + relative_rounding(model, x)
-    found = minimise(derivatives, start, tolerance=_TOLERANCE + relative_rounding(model, x), slack=slack)
-    shift, root = jnp.split(matrix(found.point), [1], axis=1)
+    tolerance = _TOLERANCE + relative_rounding(model, x)
+    found = minimise(derivatives, identity(parameters), tolerance=tolerance, slack=slack)
+    shift, root = jnp.split(matrix_of(found.point, parameters), [1], axis=1)
     mean, factor = mode.point + scale @ shift[:, 0], scale @ root
     expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)
-    entropy = jnp.sum(jnp.log(jnp.diagonal(factor))) + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
-    value = expected + entropy
-    log_scale = jnp.sum(jnp.log(jnp.diagonal(scale))) + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
-    truncation = jnp.abs(value - (log_scale - found.value)) + found.decrement**2
-    error = truncation + rounding + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy))
+    value = expected + entropy(factor)
+    truncation = jnp.abs(value - (entropy(scale) - found.value)) + found.decrement**2
+    error = truncation + rounding + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy(factor)))
     return Optimum(mode.point, mean, factor, value, error, found.converged & mode.converged)
 
 

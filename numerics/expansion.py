@@ -25,7 +25,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .encoder import Family, block_factor, blocks_of
+from .blocks import Blocks, Family, block_factor, blocks_of
 from .model import LatentModel
 from .modes import whitening
 from .newton import minimise, second_derivatives
@@ -152,7 +152,7 @@ def expansion(
     )
 
 
-def _same_block(blocks: tuple[tuple[int, ...], ...]) -> np.ndarray:
+def _same_block(blocks: Blocks) -> np.ndarray:
     """Return the (d, d) mask of pairs in one block."""
     label = np.zeros(sum(len(block) for block in blocks), dtype=int)
     for number, block in enumerate(blocks):

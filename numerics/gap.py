@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
-from .encoder import Family, best_optimum
+from .blocks import Family
+from .encoder import best_optimum
 from .likelihood import constant_rounding, evidence, find_modes, highest
 from .model import LatentModel
 from .precision import require_float64
