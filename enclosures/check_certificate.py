@@ -199,11 +199,11 @@ def integrals(shear: Shear, eps: arb, h: arb, bits: int) -> list[arb]:
     q1_eps = (rate_slope.derivative() + 2 * slope * rate_slope) * scale + 2 * phi[2]
     q2 = (q1.derivative().derivative() + 2 * q1.derivative() * slope) * scale + q1_eps + q1 * q1
     path = arb_poly([arb(shear.g), h])
-    exponent = acb_poly(phi[0](path) - arb_poly([0, 0, kappa / 2]))
+    exponent: Any = acb_poly(phi[0](path) - arb_poly([0, 0, kappa / 2]))
     limit, tolerance, results = (arb(2 * bits) / kappa).sqrt().ceil().mid() + 1, arb(2) ** -bits, []
     for q in (arb_poly([1]), q1, q2):
         factor, tail = acb_poly(q(path)), arb(0)
-        weighted = partial(lambda factor, u, _: acb(exponent(u)).exp() * factor(u), factor)
+        weighted = partial(lambda factor, u, _: exponent(u).exp() * factor(u), factor)
         body = acb.integral(weighted, acb(-limit), acb(limit), rel_tol=tolerance, abs_tol=tolerance).real
         for k, coefficient in enumerate(q(path).coeffs()):
             power = arb(fmpq(k + 1, 2))

@@ -13,6 +13,7 @@ over |u| <= U is Arb's rigorous quadrature; the tails are bounded by incomplete 
 """
 
 from functools import partial
+from typing import no_type_check
 
 from flint import acb, acb_poly, arb, arb_poly, ctx, fmpq, fmpq_mat
 
@@ -92,6 +93,7 @@ def evidence_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, ac
     return values
 
 
+@no_type_check
 def _weighted(exponent: acb_poly, factor: acb_poly, u: acb, _: bool) -> acb:
     return acb(exponent(u)).exp() * factor(u)
 

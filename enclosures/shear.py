@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
-from typing import Any
+from typing import Any, no_type_check
 
 import sympy
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpq_poly
@@ -174,6 +174,8 @@ def normaliser(instance: ShearInstance, eps: arb) -> tuple[arb, arb, arb]:
     return value / 2, first / 2, second / 2
 
 
+# Evaluated a few hundred times in a proof: no run-time type checks of every step.
+@no_type_check
 def _horner(polynomial: fmpq_poly, argument: Any) -> Any:
     coefficients = polynomial.coeffs()
     total = argument * 0 + (arb(coefficients[-1]) if coefficients else arb(0))
@@ -182,6 +184,7 @@ def _horner(polynomial: fmpq_poly, argument: Any) -> Any:
     return total
 
 
+@no_type_check
 def smooth_part(instance: ShearInstance, mean: Any, variance: Any, eps: Any, responses: Sequence[Sequence[Any]]) -> Any:
     """Phi(mu_d, v, eps) for arguments in balls or in series over balls, with `responses` = R(eps) (d-1, d-1).
 

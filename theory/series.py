@@ -9,7 +9,7 @@ divides by a coefficient. Elementary functions of a series are in `series_functi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 from .series_ring import Ring
 
@@ -30,6 +30,8 @@ def unpack(key: int, count: int) -> Exponents:
     return tuple((key >> (BITS * k)) & LARGEST_DEGREE for k in range(count))
 
 
+# Run-time type checks of every ring operation would cost ten times the operation: the tests leave these out.
+@no_type_check
 def add_product(target: Part, left: Part, right: Part) -> None:
     """target += left * right for homogeneous parts, in place."""
     for left_key, left_value in left.items():
@@ -39,6 +41,7 @@ def add_product(target: Part, left: Part, right: Part) -> None:
             target[key] = target[key] + product if key in target else product
 
 
+@no_type_check
 def add_multiple(target: Part, part: Part, factor: Any) -> None:
     """target += factor * part, in place."""
     for key, value in part.items():
@@ -46,6 +49,7 @@ def add_multiple(target: Part, part: Part, factor: Any) -> None:
         target[key] = target[key] + product if key in target else product
 
 
+@no_type_check
 @dataclass(frozen=True, eq=False)
 class Series:
     """A power series in `variables` variables, truncated above total degree len(parts) - 1."""
@@ -153,8 +157,6 @@ def variables(ring: Ring, point: Sequence[Any], degree: int) -> tuple[Series, ..
     count = len(point)
     one = ring.rational(1, 1)
     return tuple(
-        Series(
-            ring, count, ({0: value}, {1 << (BITS * k): one}, *({} for _ in range(degree - 1)))[: degree + 1]
-        )
+        Series(ring, count, ({0: value}, {1 << (BITS * k): one}, *({} for _ in range(degree - 1)))[: degree + 1])
         for k, value in enumerate(point)
     )
