@@ -1,4 +1,7 @@
-"""The linear family f(z) = W z + b: the case in which the gap is known exactly (theory.md, T7)."""
+"""Linear decoders f(z) = W z + b: the case in which the gap is known exactly (theory.md, T7).
+
+Square ones with entangled columns, and ones with random directions in many dimensions (theory.md, T16).
+"""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +12,7 @@ from .draws import entangling
 
 
 class Linear(Decoder):
-    """f(z) = W z + b, W (D, d) of full column rank. `inverse` is the least-squares preimage."""
+    """f(z) = W z + b, W (D, d) of full column rank."""
 
     matrix: Matrix
     shift: Vector
@@ -32,3 +35,12 @@ def draw_linear(rng: np.random.Generator, latent_dim: int, *, output_dim: int | 
     """A random linear decoder with singular values in [0.6, 1.6] and entangled columns."""
     matrix = entangling(rng, latent_dim, output_dim)
     return Linear(matrix, rng.uniform(-0.5, 0.5, size=len(matrix)))
+
+
+def draw_random_directions(rng: np.random.Generator, latent_dim: int) -> Linear:
+    """Columns with random directions in R^(8 d): independent Gaussian entries of variance 1 / (8 d)
+    (theory.md, T16).
+    """
+    output_dim = 8 * latent_dim
+    matrix = rng.standard_normal((output_dim, latent_dim)) / np.sqrt(output_dim)
+    return Linear(matrix, np.zeros(output_dim))

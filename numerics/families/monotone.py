@@ -23,37 +23,43 @@ def smooth_leaky_relu(t: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 def invert_smooth_leaky_relu(y: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """The t with s(t) = y, elementwise."""
-    return invert_increasing(smooth_leaky_relu, y, minimal_slope=MINIMAL_SLOPE)
+    radius = jnp.abs(y - smooth_leaky_relu(jnp.zeros_like(y))) / MINIMAL_SLOPE
+    return invert_increasing(smooth_leaky_relu, y, radius)
 
 
 def invert_increasing(
     function: Callable[[Array], Array],
     y: Float[Array, "*n"],
+    radius: Float[Array, "*n"],
     *,
-    minimal_slope: float,
     iterations: int = 64,
 ) -> Float[Array, "*n"]:
-    """The t with function(t) = y, elementwise, for a function whose derivative is at least `minimal_slope` >
-    0.
+    """The t in [-radius, radius] with function(t) = y, elementwise; `function` increasing, with positive
+    derivative.
 
-    The root lies within |y - function(0)| / minimal_slope of 0. Newton steps that leave the current bracket
-    are replaced by its midpoint, so 64 steps reach float64 resolution for any smooth function. The derivative
-    of the result is that of one Newton step at the root, which is exact.
+    Newton steps that leave the current bracket are replaced by its midpoint, so that 64 steps reach the
+    resolution of float64. Derivatives of every order, in y and in what `function` closes over, are those of
+    the implicit function.
     """
-    start = jnp.zeros_like(y)
-    radius = jnp.abs(y - function(start)) / minimal_slope
-    slope_of = jnp.ones_like(y)
+    ones = jnp.ones_like(y)
 
-    def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        t, low, high = state
-        value, slope = jax.jvp(function, (t,), (slope_of,))
-        low = jnp.where(value <= y, t, low)
-        high = jnp.where(value >= y, t, high)
-        newton = t - (value - y) / slope
-        inside = (newton >= low) & (newton <= high)
-        return jnp.where(inside, newton, 0.5 * (low + high)), low, high
+    def residual(t: Array) -> Array:
+        return function(t) - y
 
-    root, _, _ = jax.lax.fori_loop(0, iterations, step, (start, start - radius, start + radius))
-    root = jax.lax.stop_gradient(root)
-    value, slope = jax.jvp(function, (root,), (slope_of,))
-    return root - (value - y) / jax.lax.stop_gradient(slope)
+    def solve(residual: Callable[[Array], Array], start: Array) -> Array:
+        def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            t, low, high = state
+            value, slope = jax.jvp(residual, (t,), (ones,))
+            low = jnp.where(value <= 0.0, t, low)
+            high = jnp.where(value >= 0.0, t, high)
+            newton = t - value / slope
+            inside = (newton >= low) & (newton <= high)
+            return jnp.where(inside, newton, 0.5 * (low + high)), low, high
+
+        bracket = jax.lax.stop_gradient(radius)
+        return jax.lax.fori_loop(0, iterations, step, (start, start - bracket, start + bracket))[0]
+
+    def tangent_solve(linear: Callable[[Array], Array], right: Array) -> Array:
+        return right / linear(ones)
+
+    return jax.lax.custom_root(residual, jnp.zeros_like(y), solve, tangent_solve)

@@ -51,7 +51,8 @@ class Cubic(Decoder):
 
     def inverse(self, x: Float[Array, "1"]) -> Float[Array, "1"]:
         """The only real root."""
-        return invert_increasing(self._polynomial, x / self.slope, minimal_slope=0.5)
+        y = x / self.slope
+        return invert_increasing(self._polynomial, y, 2.0 * jnp.abs(y))  # the derivative is at least 1/2
 
 
 def draw_shear(rng: np.random.Generator, latent_dim: int) -> Shear | Cubic:
