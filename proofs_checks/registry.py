@@ -9,6 +9,8 @@ from .claims import (
     encoder_variance,
     likelihood_limit,
     linear_vae,
+    ppca,
+    random_directions,
 )
 
 _MODULES = (
@@ -19,6 +21,8 @@ _MODULES = (
     elbo_limit,
     contrast,
     linear_vae,
+    random_directions,
+    ppca,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
