@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any
 
 import jax
@@ -134,24 +133,36 @@ class Measurements:
         self.seed = seed
         self.programs = programs or Programs()
         self._notify = notify
+        self._table: dict[tuple[str, int], Batch] = {}
 
     def rng(self, *name: str | int) -> np.random.Generator:
         """The generator of this name: independent of every other name's, equal for equal seeds."""
         key = [zlib.crc32(str(part).encode()) for part in name]
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
-    @cached_property
+    @property
     def batches(self) -> tuple[Batch, ...]:
-        """The shared table. Two batches at a time: XLA compiles one while the other is traced."""
+        """The shared table."""
+        return self.of_families(*dict.fromkeys(family for family, _ in self.effort.batches))
+
+    def of_families(self, *families: str) -> tuple[Batch, ...]:
+        """The part of the shared table that belongs to these families, measured on first use.
+
+        Two batches at a time: XLA compiles one while the other is traced.
+        """
+        wanted = [batch for batch in self.effort.batches if batch[0] in families]
+        missing = [batch for batch in wanted if batch not in self._table]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            return tuple(pool.map(lambda batch: self._batch(*batch), self.effort.batches))
+            self._table |= dict(zip(missing, pool.map(self._measure, missing), strict=True))
+        return tuple(self._table[batch] for batch in wanted)
 
     @property
     def table(self) -> tuple[Batch, ...]:
-        """The shared table if a claim asked for it, else nothing."""
-        return self.__dict__.get("batches", ())
+        """The part of the shared table that has been asked for."""
+        return tuple(self._table.values())
 
-    def _batch(self, family: str, d: int) -> Batch:
+    def _measure(self, batch: tuple[str, int]) -> Batch:
+        family, d = batch
         self._notify(f"measuring {family}, d = {d}")
         return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort.instances)
 

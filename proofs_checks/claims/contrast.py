@@ -16,9 +16,10 @@ import numpy as np
 from ...numerics.contrast import contrast_of_jacobian, ima_contrast
 from ...numerics.families.registry import FAMILIES
 from ..claim import Claim, Control
+from ..formulas import evaluate, total
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, stack
-from .from_batches import EPS64, rows
+from .from_batches import EPS64
 
 CONDITION_TOLERANCE = 1e3 * EPS64
 """Singular values stay within [0.4, 2.5]: a contrast loses at most the condition number squared (< 40) times the few
@@ -27,8 +28,8 @@ dozen operations of the composed derivatives."""
 FAMILY, LATENT_DIM, COUNT = "mlp", 3, 12
 
 
-def _contrasts(decoders: Any, points: Any, others: Any, turns: Any, maps: Any) -> dict[str, Any]:
-    def one(decoder: Any, z: Any, other: Any, turn: Any, matrix: Any) -> dict[str, Any]:
+def _contrasts(decoders: Any, moebius: Any, points: Any, others: Any, turns: Any, maps: Any) -> dict[str, Any]:
+    def one(decoder: Any, conformal: Any, z: Any, other: Any, turn: Any, matrix: Any) -> dict[str, Any]:
         order = jnp.roll(jnp.arange(z.shape[0]), 1)
         x = decoder(z)
         centre = x + 2.0 * jnp.ones_like(x)
@@ -48,24 +49,26 @@ def _contrasts(decoders: Any, points: Any, others: Any, turns: Any, maps: Any) -
             "conformal map of x": ima_contrast(lambda y: inversion(decoder(y)), z),
             "rotation of z": ima_contrast(lambda y: decoder(turn @ y), turn.T @ z),
             "linear map of x": ima_contrast(lambda y: matrix @ decoder(y), z),
+            "Moebius map": ima_contrast(conformal, z),
             "orthogonal columns": contrast_of_jacobian(orthogonal),
             "triangular": contrast_of_jacobian(jnp.tril(jacobian)),
             "at the other point": ima_contrast(decoder, other),
             "mean Jacobian": contrast_of_jacobian(0.5 * (jacobian + jax.jacfwd(decoder)(other))),
         }
 
-    return jax.vmap(one)(decoders, points, others, turns, maps)
+    return jax.vmap(one)(decoders, moebius, points, others, turns, maps)
 
 
 @lru_cache(maxsize=4)
 def _measure(measured: Measurements) -> tuple[Instances, dict[str, np.ndarray]]:
     family, rng = FAMILIES[FAMILY], measured.rng("contrast")
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(COUNT)])
+    moebius = stack([FAMILIES["moebius"].draw(rng, LATENT_DIM) for _ in range(COUNT)])
     points, others = (np.stack([family.point(rng, LATENT_DIM) for _ in range(COUNT)]) for _ in range(2))
     square = (COUNT, LATENT_DIM, LATENT_DIM)
     turns, _ = np.linalg.qr(rng.standard_normal(square))
     maps = np.eye(LATENT_DIM) + 0.3 * rng.standard_normal(square)
-    found = measured.programs.run(_contrasts, decoders, points, others, turns, maps)
+    found = measured.programs.run(_contrasts, decoders, moebius, points, others, turns, maps)
     instances = Instances((FAMILY,) * COUNT, (LATENT_DIM,) * COUNT, (LATENT_DIM,) * COUNT, ("none",) * COUNT)
     return instances, found
 
@@ -92,20 +95,14 @@ def laws(measured: Measurements) -> list[Law]:
     instances, found = _measure(measured)
     c, J = found["contrast"], found["jacobian"]
     invariances = ("permutation", "element-wise", "orthogonal map of x", "scaling of x", "conformal map of x")
-    table = np.concatenate([batch.predict("contrast") for batch in measured.batches])
-    conformal = [batch for batch in measured.batches if batch.family == "moebius"]
-    moebius = np.concatenate([batch.predict("contrast") for batch in conformal])
+    seen = np.stack([c, found["at the other point"], found["rotation of z"], found["linear map of x"]], axis=1)
     return [
-        _equal("theory's formula", instances, c, _divergence(J, reverse=False)),
-        BoundLaw(
-            "contrast >= 0",
-            rows(measured.batches),
-            table[:, None],
-            np.full((len(table), 1), CONDITION_TOLERANCE),
-        ),
+        _equal("theory's formula", instances, c, total(evaluate("contrast", LATENT_DIM, J=J))),
+        _equal("the divergence", instances, c, _divergence(J, reverse=False)),
+        BoundLaw("contrast >= 0", instances, seen, np.full_like(seen, CONDITION_TOLERANCE)),
         _equal("zero for orthogonal columns", instances, found["orthogonal columns"], np.zeros(COUNT)),
+        _equal("zero for Moebius maps", instances, found["Moebius map"], np.zeros(COUNT)),
         *(_equal(f"invariant: {name}", instances, found[name], c) for name in invariances),
-        _equal("zero for Moebius maps", rows(conformal), moebius, np.zeros(len(moebius))),
     ]
 
 

@@ -10,8 +10,8 @@ from ..measurements import Batch, Measurements
 from .from_batches import LIMIT_ROUND_OFF, PerBatch, convergence, identity
 
 
-def _linear(measured: Measurements) -> list[Batch]:
-    return [batch.where(prior="normal") for batch in measured.batches if batch.family == "linear"]
+def _linear(measured: Measurements, prior: str = "normal") -> list[Batch]:
+    return [batch.where(prior=prior) for batch in measured.of_families("linear")]
 
 
 def _closed_form(weights: PerBatch, **factors: float) -> PerBatch:
@@ -78,7 +78,7 @@ def laws(measured: Measurements) -> list[IdentityLaw | ConvergenceLaw]:
 def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T7."""
     batches = _linear(measured)
-    logistic = [batch.where(prior="logistic") for batch in measured.batches if batch.family == "linear"]
+    logistic = _linear(measured, prior="logistic")
     doubled = _slope_law(batches, lambda batch: 2 * batch.predict("gap_slope"))
     return [
         Control(
