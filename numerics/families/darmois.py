@@ -52,7 +52,7 @@ class Darmois(Decoder):
         def mass(low: Array | float, high: Array | float) -> Array:
             nodes = (high + low) / 2 + (high - low) / 2 * jnp.asarray(_NODES)
             standard = (x - self._mean(nodes)) / self.matrix[0, 0]
-            return (high - low) / 2 * (_WEIGHTS @ jnp.exp(-(nodes**2 + standard**2) / 2))
+            return (high - low) / 2 * (jnp.asarray(_WEIGHTS) @ jnp.exp(-(nodes**2 + standard**2) / 2))
 
         below, above = mass(-REACH, s), mass(s, REACH)
         return _normal_quantile(below / (below + above), above / (below + above))

@@ -47,7 +47,7 @@ def invert_increasing(
         return function(t) - y
 
     def solve(residual: Callable[[Array], Array], start: Array) -> Array:
-        def step(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        def step(_: int | Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             t, low, high = state
             value, slope = jax.jvp(residual, (t,), (ones,))
             low = jnp.where(value <= 0.0, t, low)

@@ -62,7 +62,7 @@ def draw_shear(rng: np.random.Generator, latent_dim: int) -> Shear | Cubic:
     if latent_dim == 1:
         cubic = rng.uniform(0.06, 0.12)
         quadratic = signed(rng, 0.4, 1.0) * np.sqrt(1.5 * cubic)
-        return Cubic(signed(rng, 0.7, 1.4), quadratic, np.array(cubic))
+        return Cubic(signed(rng, 0.7, 1.4), np.array(quadratic), np.array(cubic))
     width = np.sqrt(latent_dim - 1)
     return Shear(
         entangling(rng, latent_dim, low=0.7, high=1.4),
