@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 
 from .indices import formula
-from .tensors import determinant, inverse
+from .tensors import determinant, scaled_inverse
 
 POTENTIAL_THIRD = formula("V3_abc", ab="J_ic H_iab", ac="J_ib H_iac", bc="J_ia H_ibc")
 POTENTIAL_FOURTH = formula(
@@ -77,13 +77,12 @@ def with_metric(components: Mapping[str, Any]) -> dict[str, Any]:
     """Add A = J'J, B = A^-1 (adjugate over determinant, unexpanded) and s_k = 1/A_kk to components with J."""
     jacobian = components["J"]
     metric = jacobian.T @ jacobian
-    return dict(components) | {"A": metric, "B": inverse(metric), "s": 1 / np.diagonal(metric)}
+    return dict(components) | {"A": metric, "B": scaled_inverse(metric), "s": 1 / np.diagonal(metric)}
 
 
 def with_mean_shift(components: Mapping[str, Any]) -> dict[str, Any]:
     """Add the force b and the mean shift m = B b of the mean-field encoder."""
-    force = FORCE.total(components)
-    return dict(components) | {"b": force, "m": components["B"] @ force}
+    return dict(components) | {"b": FORCE.total(components), "m": MEAN_SHIFT.total(components)}
 
 
 def elbo_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:

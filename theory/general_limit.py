@@ -18,7 +18,7 @@ import numpy as np
 import sympy as sp
 
 from .indices import Formula, formula
-from .tensors import block_inverse, determinant, inverse, normal_blocks, same_block
+from .tensors import block_inverse, determinant, normal_blocks, same_block, scaled_inverse
 
 FORCE = formula("b_a", prior="l1_a", skewness="-1/2 V3_abc Q_bc")
 MEAN_SHIFT = formula("m_a", prior="N_ab l1_b", skewness="-1/2 N_ab V3_bcd S_cd")
@@ -52,7 +52,7 @@ def with_inverses(components: Mapping[str, Any], blocks: Sequence[Sequence[int]]
     """Add N = M^-1, S, P (unexpanded adjugates over determinants) to components that contain M."""
     matrix = components["M"]
     return dict(components) | {
-        "N": inverse(matrix),
+        "N": scaled_inverse(matrix),
         "S": block_inverse(matrix, blocks),
         "P": same_block(matrix.shape[0], blocks),
     }
@@ -61,7 +61,7 @@ def with_inverses(components: Mapping[str, Any], blocks: Sequence[Sequence[int]]
 def with_mean_shift(components: Mapping[str, Any]) -> dict[str, Any]:
     """Add the force b(S) and the mean shift m = N b(S)."""
     force = FORCE.total(dict(components) | {"Q": components["S"]})
-    return dict(components) | {"b": force, "m": components["N"] @ force}
+    return dict(components) | {"b": force, "m": MEAN_SHIFT.total(components)}
 
 
 def elbo_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:

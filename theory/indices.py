@@ -37,6 +37,39 @@ def factors_of(product: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def _contracted(arrays: list[Array], subscripts: list[str], free: str) -> Array:
+    """The product summed over all indices not in `free`, two factors at a time, smallest intermediate result first.
+
+    NumPy's own optimised path needs numeric arrays; entries here are objects.
+    """
+    arrays, subscripts = list(arrays), list(subscripts)
+    while len(arrays) > 1:
+
+        def kept(pair: tuple[int, int]) -> str:
+            needed = set(free).union(*(s for k, s in enumerate(subscripts) if k not in pair))
+            return "".join(sorted((set(subscripts[pair[0]]) | set(subscripts[pair[1]])) & needed))
+
+        pairs = [(i, j) for i in range(len(arrays)) for j in range(i + 1, len(arrays))]
+        one, other = min(pairs, key=lambda pair: len(kept(pair)))
+        out = kept((one, other))
+        product = np.einsum(f"{subscripts[one]},{subscripts[other]}->{out}", arrays[one], arrays[other])
+        for place in (other, one):
+            del arrays[place], subscripts[place]
+        arrays.append(np.asarray(product, dtype=object))
+        subscripts.append(out)
+    return np.asarray(np.einsum(f"{subscripts[0]}->{free}", arrays[0]), dtype=object)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """`array` times the scalar `factor`, kept apart so that an inverse adj/det divides once a term and not once an
+    entry.
+    """
+
+    array: Array
+    factor: Any
+
+
 @dataclass(frozen=True)
 class Term:
     """`coefficient` times the product of indexed factors `product`; `name` is how a false variant refers to
@@ -56,10 +89,15 @@ class Term:
         for name, _ in factors:
             if name not in components:
                 raise KeyError(f"no components for {name!r} in {self.product!r}, got {sorted(components)}")
-        arrays = [np.asarray(components[name], dtype=object) for name, _ in factors]
-        subscripts = ",".join(indices for _, indices in factors) + "->" + free
-        value = np.asarray(np.einsum(subscripts, *arrays, optimize=len(arrays) > 2), dtype=object)
-        return value[()] * self.coefficient  # in this order: SymPy would turn the array into its own kind
+        scale: Any = self.coefficient
+        arrays = []
+        for name, _ in factors:
+            component: Any = components[name]
+            if isinstance(component, Scaled):
+                component, scale = component.array, scale * component.factor
+            arrays.append(np.asarray(component, dtype=object))
+        value = _contracted(arrays, [indices for _, indices in factors], free)
+        return value[()] * scale  # in this order: SymPy would turn the array into its own kind
 
     def latex(self) -> str:
         """The term as LaTeX, sign included."""

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .indices import Scaled
+
 Array = np.ndarray
 
 
@@ -65,6 +67,11 @@ def adjugate(matrix: Array) -> Array:
 def inverse(matrix: Array) -> Array:
     """adj / det, unexpanded; never call it on a symbolic matrix that is then expanded."""
     return adjugate(matrix) / determinant(matrix)
+
+
+def scaled_inverse(matrix: Array) -> Scaled:
+    """adj and 1/det apart, for index formulas."""
+    return Scaled(adjugate(matrix), 1 / determinant(matrix))
 
 
 def normal_blocks(dimension: int, blocks: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:

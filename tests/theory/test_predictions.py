@@ -1,7 +1,9 @@
 """The exported predictions against the numbers of theory.md and against each other."""
 
 import itertools
+from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -48,6 +50,7 @@ def _decoder(name: str) -> tuple[sp.Matrix, list[sp.Rational]]:
     return sp.Matrix([[1, HALF], [-r(1, 5), r(6, 5)]]) * sp.Matrix([z1 + t, z2]), [r(7, 10), -r(2, 5)]
 
 
+@cache
 def _numbers(name: str) -> dict[str, np.ndarray]:
     """Derivatives of the decoder and of a standard normal log-prior at the named point."""
     f, g = _decoder(name)
@@ -87,20 +90,30 @@ def _potential(numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _evaluate(what: Prediction, numbers: dict[str, np.ndarray]) -> np.ndarray:
+def _compiled(what: Prediction) -> Callable[..., np.ndarray]:
     expression = what.expression
     nested = expression.tolist() if isinstance(expression, sp.NDimArray) else expression
-    names = [symbols.ravel().tolist() for symbols in what.arguments.values()]
+    return sp.lambdify([symbols.ravel().tolist() for symbols in what.arguments.values()], nested, cse=True)
+
+
+@cache
+def _exported(name: str, d: int, D: int, blocks: tuple | None) -> tuple[list[str], Callable[..., np.ndarray]]:
+    what = prediction(name, d, D, blocks)
+    return list(what.arguments), _compiled(what)
+
+
+def _evaluate(what: Prediction, numbers: dict[str, np.ndarray]) -> np.ndarray:
     values = [np.asarray(numbers[name]).ravel() for name in what.arguments]
-    return np.array(sp.lambdify(names, nested, cse=True)(*values), dtype=float)
+    return np.array(_compiled(what)(*values), dtype=float)
 
 
 def _value(name: str, decoder: str, blocks: tuple | None = None) -> np.ndarray:
     numbers = _numbers(decoder)
     D, d = numbers["J"].shape
-    if name.startswith("general"):
-        return _evaluate(prediction(name, d, d, blocks), _potential(numbers))
-    return _evaluate(prediction(name, d, D, blocks), numbers)
+    general = name.startswith("general")
+    names, function = _exported(name, d, d if general else D, blocks)
+    values = _potential(numbers) if general else numbers
+    return np.array(function(*(values[key].ravel() for key in names)), dtype=float)
 
 
 @pytest.mark.parametrize(

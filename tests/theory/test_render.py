@@ -6,17 +6,11 @@ import pytest
 from elbogap.theory.derivation import check
 from elbogap.theory.notation import TABLE, lookup
 from elbogap.theory.registry import DERIVATIONS, derivation
-from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text, symbols_used
+from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text
 from elbogap.theory.unicode_text import unicode_text
 
 CLAIMS = sorted(DERIVATIONS)
 DISPLAY = re.compile(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", re.DOTALL)
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-def test_every_symbol_is_in_the_notation_table(claim):
-    """No derivation uses a symbol that the table does not explain."""
-    assert symbols_used(derivation(claim))
 
 
 def test_the_table_has_one_row_a_symbol_and_no_unknown_ones():
@@ -30,9 +24,10 @@ def test_the_table_has_one_row_a_symbol_and_no_unknown_ones():
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_text_shows_every_step_with_its_status(claim):
-    """Each step appears with number, rule and what became of it, and no LaTeX command is left."""
+    """Each step appears with number, rule and status; every symbol is in the notation table (else KeyError)."""
     chain = derivation(claim)
     text = explain_text(chain)
+    assert "Notation (ours" in text
     for number, step in enumerate(chain.steps, 1):
         first_words = " ".join(f"{number}. {step.rule}".split()[:4])
         assert first_words in " ".join(text.split())
