@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import partial, reduce
 from math import factorial
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 from flint import acb, acb_poly, arb, arb_poly, arb_series, ctx, fmpq, fmpq_poly
 
@@ -60,6 +60,7 @@ def line(*coefficients: Any) -> arb_series:
     return arb_series([arb(c) for c in coefficients], prec=3)
 
 
+@no_type_check
 class Shear:
     """One instance, with G, kappa, c and the contrast."""
 
@@ -177,7 +178,7 @@ def prove_global(shear: Shear, h: arb, box: Point) -> None:
     while cells:
         a, b, c, d = cells.pop()
         count += 1
-        require(count < 20000, "branch and bound did not end: global maximality is not proved")
+        require(count < 9999, "branch and bound did not end: global maximality is not proved")
         if home[0] <= a and b <= home[1] and home[2] <= c and d <= home[3]:
             continue
         x, y = arb(a).union(arb(b)), arb(c).union(arb(d))
