@@ -73,7 +73,7 @@ def _compiled(
             if symbol not in symbols:
                 symbols.append(symbol)
     first = [places.index(i) for i in range(len(symbols))]
-    shapes = {term: getattr(value, "shape", ()) for term, value in wanted.terms.items()}
+    shapes = {term: tuple(map(int, getattr(value, "shape", ()))) for term, value in wanted.terms.items()}
     outputs = [entry for value in wanted.terms.values() for entry in _entries(value)]
     function = compile_graph(symbols, outputs)
     return wanted, shapes, lambda *columns: function(*[columns[i] for i in first])

@@ -4,14 +4,13 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from elbogap import LatentModel, expansion, ima_contrast
 from elbogap.numerics.families.registry import FAMILIES
 from elbogap.numerics.gap import measure_gap
 from elbogap.numerics.priors import Choice, Logistic, Normal
 from elbogap.proofs_checks.laws import ConvergenceLaw, Instances
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 LADDER = 10.0 ** -np.arange(1.5, 5.25, 0.5)
 D = 2
