@@ -5,18 +5,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("flint", reason="enclosures need the extra `rigorous`")
 
 from elbogap.enclosures.balls import rational
+from elbogap.enclosures.evidence import log_likelihood
 from elbogap.enclosures.fixed import gap_at
 from elbogap.enclosures.shear import ShearInstance, shear_instance
-from elbogap.numerics.families.shear import Shear
+from elbogap.numerics.families.linear import draw_linear
+from elbogap.numerics.families.shear import Shear, draw_shear
 from elbogap.numerics.gap import GapMeasurement, measure_gap
 from elbogap.numerics.model import LatentModel
-from flint import fmpq
+from elbogap.theory import series_decoders
+from flint import ctx, fmpq
 
 BATCH = 48
 # Dyadic numbers of few bits: the decoder, g and x = f(g) are exact in float64.
@@ -85,3 +89,42 @@ def test_floats_are_refused_as_data() -> None:
     """A float cannot enter an instance: it would not be the number that is meant."""
     with pytest.raises(ValueError, match="exact numbers"):
         rational(0.1)
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3])
+def test_symbolic_decoders_repeat_the_families(latent_dim: int) -> None:
+    """The SymPy shear and linear decoder, as JAX functions, equal the families of `numerics` with their parameters."""
+    rng = np.random.default_rng(latent_dim)
+    drawn, line = draw_shear(rng, latent_dim), draw_linear(rng, latent_dim)
+    profiles = [
+        lambda t, q=quadratic, r=cubic: (
+            sympy.Rational(*float(q).as_integer_ratio()) * t**2 + sympy.Rational(*float(r).as_integer_ratio()) * t**3
+        )
+        for quadratic, cubic in zip(drawn.quadratic, drawn.cubic, strict=True)
+    ]
+    pairs = (
+        (drawn, series_decoders.shear(exact_rows(drawn.matrix), profiles)),
+        (line, series_decoders.linear(exact_rows(line.matrix))),
+    )
+    for decoder, symbolic in pairs:
+        z = jnp.asarray(rng.normal(size=latent_dim))
+        again = jnp.stack(symbolic.callable_form(jnp)(*z))
+        # A few dozen float64 operations on numbers of order one.
+        value = decoder(z) - decoder(jnp.zeros(latent_dim))  # the family's linear decoders have a shift
+        assert jnp.allclose(again, value, rtol=0, atol=1e-13)
+        assert not jnp.allclose(again, value + decoder(z + 0.1) - decoder(z), rtol=0, atol=1e-3)
+
+
+def exact_rows(matrix: np.ndarray) -> list[list[sympy.Rational]]:
+    """A float64 matrix as the rationals that its entries are."""
+    return [[sympy.Rational(*float(entry).as_integer_ratio()) for entry in row] for row in matrix]
+
+
+def test_float_log_likelihood_lies_within_its_error_estimate() -> None:
+    """The same for log p_eps(x), whose constants the enclosure adds in ball arithmetic."""
+    batch = draw(np.random.default_rng(7))
+    found = measured(*(jnp.asarray(part) for part in batch))
+    for k in range(BATCH):
+        with ctx.workprec(100):
+            proved = log_likelihood(instance(*(part[k] for part in batch[:4])), exact(batch[4][k]))
+            assert abs(proved - exact(found.log_likelihood[k])) <= exact(found.log_likelihood_error[k])
