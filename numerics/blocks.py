@@ -1,8 +1,8 @@
 """Block-diagonal Gaussian encoders: their partition, their parameters and what a search for the best one returns.
 
-With g a mode, M the Hessian of V - eps ell there, C = blockdiag(chol((M_BB)^-1)) and h = sqrt(eps), an encoder is
-z = g + h C (u + R xi), xi ~ N(0, I), R lower triangular within each block. It is linear in its parameters
-p = (u, R): with phi = (1, xi) and the parameters listed as (row k, feature l), d z / d p_(k,l) = h C e_k phi_l. The optimum has
+With g a mode, M the Hessian of V - eps ell there, C = blockdiag(chol((M_BB)^-1)) and h = sqrt(eps), an encoder is z
+= g + h C (u + R xi), xi ~ N(0, I), R lower triangular within each block. It is linear in its parameters p = (u, R):
+with phi = (1, xi) and the parameters listed as (row k, feature l), d z / d p_(k,l) = h C e_k phi_l. The optimum has
 u = O(h) and R = I + O(h^2).
 """
 

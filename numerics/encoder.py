@@ -4,8 +4,8 @@ ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = 
 expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
 partition of the coordinates: singletons are mean field, one block is full covariance (T8).
 
-The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are exact
-contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
+The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are
+exact contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
 """
 
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
+from .high_dimension import maximise_symmetric
 from .likelihood import constant_rounding, find_modes, highest
 from .model import LatentModel
 from .modes import Mode, relative_rounding
@@ -24,10 +25,11 @@ from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
 from .starts import starts_or_search
+from .symmetric import symmetric_levels
 
 Vector = Float[Array | np.ndarray, " D"]
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
-_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
+_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
 
 _TOLERANCE = 1e-11
 
@@ -112,7 +114,10 @@ def best_optimum(
     model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""]
 ) -> tuple[Optimum, Optimum]:
     """Return the optimum reached from every mode (stacked), and the best of those that converged."""
-    optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
+    if model.latent_dim in _NODES:
+        optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
+    else:
+        optima = jax.lax.map(lambda mode: maximise_symmetric(model, x, mode, family, reference), modes)
     best = jnp.argmax(jnp.where(optima.converged, optima.value, -jnp.inf))
     return optima, jax.tree.map(lambda leaf: leaf[best], optima)
 
@@ -133,15 +138,18 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         log_det = jnp.linalg.slogdet(factor)[1]
     else:
         raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
-    rule = gauss_hermite(d, _NODES[d][1])
-    expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
+    if d in _NODES:
+        rule = gauss_hermite(d, _NODES[d][1])
+        expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
+    else:
+        expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7
     return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
 
 
 def optimal_encoder(
     model: LatentModel, x: ArrayLike, *, family: Family = "mean-field", start: ArrayLike | None = None
 ) -> Encoding:
-    """Return the Gaussian encoder with the largest ELBO at x (D,), d <= 3.
+    """Return the Gaussian encoder with the largest ELBO at x (D,).
 
     family: "mean-field", "full", or blocks such as ((0, 1), (2,)); start: (d,), (S, d), or None to search.
     The best optimum over the starts wins; `candidates` keeps the others. `converged` reports, nothing is

@@ -57,7 +57,7 @@ def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: F
 def gap(
     model: LatentModel, x: ArrayLike, *, family: Family = "mean-field", start: ArrayLike | None = None
 ) -> Float[Array, ""]:
-    """Return log p_eps(x) - max ELBO(x) >= 0 for x (D,), d <= 3.
+    """Return log p_eps(x) - max ELBO(x) >= 0 for x (D,).
 
     family and start as in `optimal_encoder`. Raises `ValueError` for wrong shapes, and an error (also
     inside jit) when a search did not converge; `measure_gap` reports that instead, together with both sides

@@ -17,6 +17,7 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from .high_dimension import sampled_evidence
 from .model import LatentModel
 from .modes import Mode, find_mode, whitening
 from .precision import EPS64, require_float64
@@ -28,7 +29,10 @@ Vector = Float[Array | np.ndarray, " D"]
 # Step and radius of the lattice in posterior standard deviations. On N(0, I) the full rule errs by 2d
 # exp(-(2 pi / step)^2 / 2) and its halves by 2^d exp(-d (pi / step)^2 / 2), both below 1e-14 here; beyond
 # the radius lie 1e-16.
-_LATTICE = {1: (0.25, 9.0), 2: (0.5, 9.0), 3: (0.65, 8.75)}
+_LATTICE = {1: (0.25, 9.0), 2: (0.5, 9.0), 3: (0.65, 8.75), 4: (0.8, 8.5)}
+
+# Squared distance in posterior standard deviations above which two modes are taken to be different.
+_SAME_MODE = 1e-4
 
 
 class LogLikelihood(NamedTuple):
@@ -68,8 +72,10 @@ def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array
 
 
 def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
-    """Integrate exp(exponent - reference) over z for d <= 3, around the modes that converged (stacked)."""
+    """Integrate exp(exponent - reference) over z, around the modes that converged (stacked)."""
     d = model.latent_dim
+    if d not in _LATTICE:
+        return _evidence_of_highest(model, x, modes, reference)
     rule = lattice(d, *_LATTICE[d])
     h = jnp.sqrt(model.eps)
     safe = jnp.where(modes.converged[:, None, None], modes.hessian, jnp.eye(d))
@@ -103,10 +109,22 @@ def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array,
     return Evidence(value, error)
 
 
+def _evidence_of_highest(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
+    """Evidence for d > 3: that of the highest mode; the others, where they differ from it, only enlarge the error."""
+    top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
+    mode = jax.tree.map(lambda leaf: leaf[top], modes)
+    value, error = sampled_evidence(model, x, mode, reference)
+    r = modes.point - mode.point[None, :]
+    distance = jnp.einsum("sa,ab,sb->s", r, mode.hessian, r) / model.eps
+    other = modes.converged & (distance > _SAME_MODE)
+    mass = jnp.sum(jnp.where(other, jnp.exp(modes.exponent - mode.exponent), 0.0))
+    return Evidence(value, error + mass)
+
+
 def log_likelihood(
     model: LatentModel, x: ArrayLike, *, start: ArrayLike | None = None, full_output: bool = False
 ) -> Float[Array, ""] | LogLikelihood:
-    """Return log p_eps(x) for x (D,), d <= 3; with full_output a `LogLikelihood` with error and modes.
+    """Return log p_eps(x) for x (D,); with full_output a `LogLikelihood` with error and modes.
 
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. Exact up to the
     error stated, for any eps, on and off the manifold, injective or not (T1, T4, T13).
