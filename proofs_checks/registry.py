@@ -11,6 +11,7 @@ from .claims import (
     linear_vae,
     ppca,
     random_directions,
+    spurious_solutions,
 )
 
 _MODULES = (
@@ -23,6 +24,7 @@ _MODULES = (
     linear_vae,
     random_directions,
     ppca,
+    spurious_solutions,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
