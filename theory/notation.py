@@ -84,6 +84,12 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("r", "r", "", "column that borders a triangular matrix; parameter of a rotation"),
     Symbol("r2", "|r|^2", "", "squared norm of that column"),
     Symbol("ld", r"\log\det\Lambda", "", "log-determinant of the posterior precision"),
+    Symbol("nu", r"\nu", "", "residual x - f(g) off the manifold; t - Psi' for exponential families"),
+    Symbol("U", "U", "", "fourth derivatives of f at g, U_iabcd"),
+    Symbol("psi2", r"\Psi''", "", "second derivative of the log-partition function: variance of the observation"),
+    Symbol("psi3", r"\Psi'''", "", "third derivative of the log-partition function"),
+    Symbol("beta", r"\beta", r"\beta", "weight of the KL term in the beta-VAE"),
+    Symbol("kl", r"KL(q\|p_0)", r"KL(q_\phi\|p_0)", "divergence of the encoder from the prior"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
 )
 

@@ -7,11 +7,13 @@ not before `check`.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from .block_encoder import block_encoder
 from .contrast import contrast_derivation
 from .decomposition import elbo_decomposition
 from .derivation import Derivation
 from .linear_vae import linear_vae
 from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
+from .noise_models import anisotropic_noise, beta_vae, exponential_family, rectangular
 
 DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
     {
@@ -23,6 +25,11 @@ DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
         "elbo-limit": elbo_limit,
         "contrast": contrast_derivation,
         "linear-vae": linear_vae,
+        "block-encoder": block_encoder,
+        "beta-vae": beta_vae,
+        "rectangular": rectangular,
+        "anisotropic-noise": anisotropic_noise,
+        "exponential-family": exponential_family,
     }
 )
 CORE = (

@@ -210,4 +210,4 @@ def _exponentials_to_generators(expression: sp.Expr) -> sp.Expr:
             out *= sp.Symbol(f"exp({rest}/{denominators[rest]})", positive=True) ** (coefficient * denominators[rest])
         return out
 
-    return expression.replace(sp.exp, product)
+    return expression.xreplace({node: product(node.exp) for node in expression.atoms(sp.exp)})
