@@ -17,7 +17,7 @@ import flint
 from flint import arb, ctx, fmpq
 
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
-from .balls import EXACT_BITS, decimal_interval, dyadic
+from .balls import EXACT_BITS, decimal_interval, dyadic, rational
 from .fixed import FixedGap
 from .maximiser import Box
 from .refutation import Refutation
@@ -26,6 +26,8 @@ from .shear import ShearInstance
 FORMAT = "elbogap enclosure certificate"
 VERSION = 1
 HINT_BITS = 160
+# Outward rounding moves an end by at most this part of the radius.
+ROUNDING_STEPS = 1000
 # Intervals are widened by this share of their radius, so that a checker with other round-off can confirm them.
 MARGIN = fmpq(1, 16)
 
@@ -39,7 +41,7 @@ def written_interval(ball: arb, least: fmpq = NOTHING) -> list[str]:
     radius = ball.rad() * MARGIN + least
     wide = ball + (-radius).union(radius)
     places = 1
-    while wide.rad() * MARGIN * arb(10) ** places < 1:
+    while wide.rad() * arb(10) ** places < ROUNDING_STEPS:
         places += 1
     return list(decimal_interval(wide, places))
 
@@ -111,23 +113,7 @@ def _build(
             }
             for instance, found in fixed
         ],
-        "uniform": [
-            {
-                "instance": index(enclosure.instance),
-                "eps0": str(enclosure.eps0),
-                "slope": written_interval(enclosure.slope, dyadic(enclosure.slope.rad()) * MARGIN),
-                "pieces": [
-                    {
-                        "start": str(piece.start),
-                        "end": str(piece.end),
-                        "slope": written_interval(piece.slope),
-                        "near": _hint(piece.maximiser),
-                    }
-                    for piece in enclosure.pieces
-                ],
-            }
-            for enclosure in uniform
-        ],
+        "uniform": [_uniform(index(enclosure.instance), enclosure) for enclosure in uniform],
         "refutations": [_refutation(index(instance), refutation) for instance, refutation in refuted],
         "precision": {"piece_bits": str(PIECE_BITS), "centre_digits": str(CENTRE_DIGITS)},
         "versions": {"elbogap": version, "python-flint": flint.__version__, "python": platform.python_version()},
@@ -135,6 +121,22 @@ def _build(
     document["instances"] = [_instance(instance) for instance in instances]
     document["sha256"] = digest(document)
     return document
+
+
+def _uniform(index: int, enclosure: UniformEnclosure) -> Document:
+    pieces = [
+        {
+            "start": str(piece.start),
+            "end": str(piece.end),
+            "slope": written_interval(piece.slope),
+            "near": _hint(piece.maximiser),
+        }
+        for piece in enclosure.pieces
+    ]
+    # The hull of what is written, so that no piece exceeds it.
+    lower = min((piece["slope"][0] for piece in pieces), key=rational)
+    upper = max((piece["slope"][1] for piece in pieces), key=rational)
+    return {"instance": index, "eps0": str(enclosure.eps0), "slope": [lower, upper], "pieces": pieces}
 
 
 def _refutation(index: int, refutation: Refutation) -> Document:

@@ -57,9 +57,7 @@ def gap_series(potential: Series, log_prior: Series, order: int) -> GapSeries:
     return GapSeries(likelihood, elbo, gap, _coefficients(mean), _coefficients(variance), ratio)
 
 
-def encoder_series(
-    potential: Series, log_prior: Series, order: int
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def encoder_series(potential: Series, log_prior: Series, order: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The full series (mu, w) of the optimal encoder to eps^order, without the 2n+1 shortcut."""
     mean, variance = optimum(_graded(potential, log_prior, order + 1), _hessian(potential), order)
     return _coefficients(mean), _coefficients(variance)

@@ -34,9 +34,7 @@ class SymbolicDecoder:
         return sympy.lambdify(self.symbols, list(self.outputs), modules=module, cse=True)
 
 
-def decoder_series(
-    decoder: SymbolicDecoder, point: Sequence[Any], degree: int, ring: Ring
-) -> tuple[Series, ...]:
+def decoder_series(decoder: SymbolicDecoder, point: Sequence[Any], degree: int, ring: Ring) -> tuple[Series, ...]:
     """The Taylor series of each output at g = point (rational numbers, or elements of the ring)."""
     if len(point) != len(decoder.symbols):
         raise ValueError(
@@ -85,9 +83,7 @@ def gap_coefficients(
     if log_prior is None:
         prior = standard_normal_series(point, degree, ring)
     else:
-        prior = decoder_series(
-            SymbolicDecoder("the log-prior", decoder.symbols, (log_prior,)), point, degree, ring
-        )[0]
+        prior = decoder_series(SymbolicDecoder("the log-prior", decoder.symbols, (log_prior,)), point, degree, ring)[0]
     return gap_series(potential_series(outputs), prior.without_constant(), order)
 
 
@@ -147,16 +143,12 @@ def linear(matrix: Sequence[Sequence[Any]]) -> SymbolicDecoder:
     return SymbolicDecoder("linear", symbols, tuple(weights * sympy.Matrix(symbols)))
 
 
-def shear(
-    matrix: Sequence[Sequence[Any]], profiles: Sequence[Callable[[sympy.Symbol], sympy.Expr]]
-) -> SymbolicDecoder:
+def shear(matrix: Sequence[Sequence[Any]], profiles: Sequence[Callable[[sympy.Symbol], sympy.Expr]]) -> SymbolicDecoder:
     """f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) for profiles p_1, ..., p_{d-1}."""
     symbols = latent_symbols(len(profiles) + 1)
     driver = symbols[-1]
     inner = [symbol + profile(driver) for symbol, profile in zip(symbols, profiles, strict=False)]
-    outputs = sympy.Matrix([[Rational(entry) for entry in row] for row in matrix]) * sympy.Matrix(
-        [*inner, driver]
-    )
+    outputs = sympy.Matrix([[Rational(entry) for entry in row] for row in matrix]) * sympy.Matrix([*inner, driver])
     return SymbolicDecoder("shear", symbols, tuple(outputs))
 
 

@@ -172,8 +172,6 @@ def expand(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], point: Seque
         name = type(node).__name__
         if name in FUNCTIONS and len(node.args) == 1:
             return FUNCTIONS[name](visit(node.args[0]))
-        raise ValueError(
-            f"cannot expand {node}: expected +, *, rational powers or one of {', '.join(FUNCTIONS)}"
-        )
+        raise ValueError(f"cannot expand {node}: expected +, *, rational powers or one of {', '.join(FUNCTIONS)}")
 
     return visit(sympy.sympify(expression))

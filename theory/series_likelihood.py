@@ -53,9 +53,7 @@ def _decorrelated(graded: Series, lower: Matrix) -> list[Part]:
     return result
 
 
-def log_likelihood_coefficients(
-    graded: Series, lower: Matrix, pivots: Sequence[Any], order: int
-) -> tuple[Any, ...]:
+def log_likelihood_coefficients(graded: Series, lower: Matrix, pivots: Sequence[Any], order: int) -> tuple[Any, ...]:
     """L_1 .. L_order from the parts P_n (entry n of `graded`) and the factors of the Hessian M."""
     ring, count = graded.ring, graded.variables
     parts = _decorrelated(graded, lower)

@@ -34,9 +34,7 @@ class Ring:
     def convert(self, number: Any) -> Any:
         """The element equal to a rational number: a Python integer, a Fraction or a SymPy Rational."""
         if isinstance(number, float | sympy.Float):
-            raise ValueError(
-                f"numbers of a series must be exact: expected a rational, got the float {number}"
-            )
+            raise ValueError(f"numbers of a series must be exact: expected a rational, got the float {number}")
         exact = sympy.Rational(number)
         return self.rational(int(exact.p), int(exact.q))
 
@@ -58,9 +56,7 @@ def _rational_function(name: str, element: Any) -> Any:
             return _rational(int(root.p), int(root.q))
     elif value in _RATIONAL_VALUES[name]:
         return _rational(_RATIONAL_VALUES[name][int(value)], 1)
-    raise ValueError(
-        f"exact rationals cannot hold {name}({value}): expected a rational value, use another ring"
-    )
+    raise ValueError(f"exact rationals cannot hold {name}({value}): expected a rational value, use another ring")
 
 
 def _no_rational_pi() -> Any:
