@@ -45,7 +45,6 @@ class Claim:
     derivation: str | None = None
     laws: Callable[[Measurements], Sequence[Law]] | None = None
     controls: Callable[[Measurements], Sequence[Control]] | None = None
-    enclosed: Callable[[str], Evidence] | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def verify_command(
     seed
         Seed of the random decoders; the same seed gives the same digits.
     out
-        Folder for report.json, laws.csv and gaps.csv.
+        Folder for report.json, laws.csv, gaps.csv and the certificate of the enclosures.
     json
         Print one JSON document instead of the table.
     list_
@@ -75,6 +75,7 @@ def verify_command(
                 effort=effort,
                 seed=seed,
                 progress=progress,
+                certificate=out is not None,
                 cache_dir=cache_directory(),
             )
         written = report.write(out) if out else []

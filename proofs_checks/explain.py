@@ -9,7 +9,7 @@ from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_latex, explain_text
 from ..theory.verdicts import run_all
 from .claim import Claim
-from .derived import STEP_TIME_LIMIT
+from .exact import STEP_TIME_LIMIT
 
 WIDTH = 100
 

@@ -13,7 +13,7 @@ the family's name and d; the same seed gives the same instances whatever else is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -94,13 +94,17 @@ class Batch:
 
     def where(self, prior: str) -> Batch:
         """The rows with this prior."""
-        kept = np.flatnonzero(np.array(self.instances.prior) == prior)
+        return self.take([i for i, name in enumerate(self.instances.prior) if name == prior])
+
+    def take(self, rows: Sequence[int]) -> Batch:
+        """Some of the rows."""
+        kept = np.array(rows, dtype=int)
         chosen: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray) and field.name != "eps":
                 chosen[field.name] = value[kept]
-        chosen["instances"] = self.instances.take(kept)
+        chosen["instances"] = self.instances.take(rows)
         chosen["derivatives"] = {name: value[kept] for name, value in self.derivatives.items()}
         return replace(self, **chosen)
 

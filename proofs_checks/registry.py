@@ -5,6 +5,7 @@ from .claims import (
     contrast,
     elbo_decomposition,
     elbo_limit,
+    enclosure,
     encoder_mean,
     encoder_variance,
     likelihood_limit,
@@ -25,6 +26,7 @@ _MODULES = (
     random_directions,
     ppca,
     spurious_solutions,
+    enclosure,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

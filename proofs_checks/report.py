@@ -35,6 +35,7 @@ class Report:
     results: tuple[ClaimResult, ...]
     laws: dict[str, tuple[LawResult, ...]]
     batches: tuple[Batch, ...]
+    certificate: dict[str, Any] | None = None
 
     @property
     def planted(self) -> int:
@@ -86,8 +87,10 @@ class Report:
         return _csv(header, (row for batch in self.batches for row in batch.csv_rows()))
 
     def write(self, folder: Path) -> list[Path]:
-        """Write report.json, laws.csv and gaps.csv into `folder`, each by rename; the paths written."""
+        """Write report.json, laws.csv, gaps.csv and the certificate if there is one, by rename; the paths written."""
         texts = {"report.json": self.to_json(), "laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
+        if self.certificate is not None:
+            texts["enclosure-certificate.json"] = json.dumps(self.certificate, indent=1, sort_keys=True) + "\n"
         return [write_by_rename(folder / name, text) for name, text in texts.items()]
 
 

@@ -1,7 +1,7 @@
 """`verify`: every claim asked for, derived and measured, with its controls, as one `Report`.
 
-The derivations run in a process of their own while the measurements run here. A claim is never left out: where a
-kind of evidence does not exist for it, the report says `n/a`.
+Derivations and enclosures run in a process of their own while the measurements run here. A claim is never left out:
+where a kind of evidence does not exist for it, the report says `n/a`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import RequestError
 from ..numerics.precision import require_float64
 from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence
-from .derived import Derivations
+from .exact import ENCLOSED, ExactEvidence
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
 from .programs import Programs
@@ -28,12 +28,14 @@ def verify(
     effort: str = "quick",
     seed: int = 0,
     progress: Progress = lambda done, total, what: None,
+    certificate: bool = False,
     cache_dir: Path | None = None,
 ) -> Report:
     """Verify the named claims, all when `claims` is None.
 
     effort: "quick", "standard" or "full"; seed: of the random decoders; progress(done, total, what) is called as work
-    goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None.
+    goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None. `certificate` asks for the
+    certificate of the claim `enclosure` in the report.
     Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
@@ -43,17 +45,21 @@ def verify(
     if effort not in EFFORTS:
         raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
-    ids = [claim.derivation for claim in chosen if claim.derivation]
-    derivations = Derivations(ids, cache_dir / "derivations" if cache_dir else None)
+    exact = ExactEvidence(
+        [claim.derivation for claim in chosen if claim.derivation],
+        effort if any(claim.id == ENCLOSED for claim in chosen) else None,
+        certificate=certificate,
+        cache_dir=cache_dir / "derivations" if cache_dir else None,
+    )
     programs = Programs(cache_dir / "traces" if cache_dir else None)
     try:
-        return _run(chosen, effort, seed, progress, derivations, programs)
+        return _run(chosen, effort, seed, progress, exact, programs)
     finally:
-        derivations.cancel()
+        exact.cancel()
 
 
 def _run(
-    chosen: list[Claim], effort: str, seed: int, progress: Progress, derivations: Derivations, programs: Programs
+    chosen: list[Claim], effort: str, seed: int, progress: Progress, exact: ExactEvidence, programs: Programs
 ) -> Report:
     total = len(chosen) + 1
     done = 0
@@ -65,8 +71,8 @@ def _run(
         controls = tuple(map(judge_control, claim.controls(measured))) if claim.controls else ()
         judged[claim.id] = laws, controls
         done += 1
-    progress(done, total, "waiting for the derivations")
-    derived = derivations.evidence()
+    progress(done, total, "waiting for derivations and enclosures")
+    derived, enclosed = exact.wait()
     results = []
     for claim in chosen:
         laws, controls = judged[claim.id]
@@ -75,10 +81,13 @@ def _run(
             evidence["derived"] = derived[claim.derivation]
         if laws:
             evidence["measured"] = measured_evidence(laws)
+        if claim.id == ENCLOSED:
+            evidence["enclosed"] = enclosed.evidence
+            controls += enclosed.controls
         results.append(ClaimResult(claim, evidence, controls))
     progress(total, total, "done")
     laws_of = {name: laws for name, (laws, _) in judged.items()}
-    return Report(seed, effort, tuple(results), laws_of, measured.table)
+    return Report(seed, effort, tuple(results), laws_of, measured.table, enclosed.certificate)
 
 
 def judge_control(control: Control) -> ControlOutcome:

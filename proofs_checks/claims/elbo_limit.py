@@ -7,15 +7,7 @@ import numpy as np
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Batch, Measurements
-from .from_batches import PerBatch, convergence, nothing
-
-
-def _contrast(**factors: float) -> PerBatch:
-    return lambda batch: batch.predict("contrast", **factors)
-
-
-def _slope(**factors: float) -> PerBatch:
-    return lambda batch: batch.predict("gap_slope", **factors)
+from .from_batches import PerBatch, contrast_at_point, gap_law, gap_slope, nothing
 
 
 def _contrast_of(jacobian: PerBatch) -> PerBatch:
@@ -30,41 +22,28 @@ def _inverse(batch: Batch) -> np.ndarray:
     return np.linalg.inv(batch.derivatives["J"])
 
 
-def _law(
-    name: str,
-    measured: Measurements,
-    *,
-    limit: PerBatch,
-    constant: PerBatch | None = None,
-    order: float = 1.0,
-) -> ConvergenceLaw:
-    return convergence(
-        name,
-        measured.batches,
-        measured=lambda batch: batch.gap,
-        floor=lambda batch: batch.gap_error,
-        limit=limit,
-        constant=constant or _slope(),
-        order=order,
-    )
-
-
 def laws(measured: Measurements) -> list[ConvergenceLaw]:
     """gap - c has order 1 and constant a1."""
-    return [_law("gap - contrast", measured, limit=_contrast())]
+    return [gap_law("gap - contrast", measured.batches, limit=contrast_at_point(), constant=gap_slope())]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T5."""
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
-        return Control(key, statement, _law("gap", measured, limit=variant))
+        return Control(key, statement, gap_law("gap", measured.batches, limit=variant, constant=gap_slope()))
 
     def slope(key: str, statement: str, **factors: float) -> Control:
-        return Control(key, statement, _law("gap", measured, limit=_contrast(), constant=_slope(**factors)))
+        return Control(
+            key, statement, gap_law("gap", measured.batches, limit=contrast_at_point(), constant=gap_slope(**factors))
+        )
 
     def rate(key: str, statement: str, order: float) -> Control:
-        return Control(key, statement, _law("gap", measured, limit=_contrast(), order=order))
+        return Control(
+            key,
+            statement,
+            gap_law("gap", measured.batches, limit=contrast_at_point(), constant=gap_slope(), order=order),
+        )
 
     flipped = {name: -1.0 for name in measured.batches[0].terms("gap_slope")}
     return [
@@ -72,7 +51,7 @@ def controls(measured: Measurements) -> list[Control]:
         rate("rate-gamma-4", "the gap converges at the rate gamma^-4", 2.0),
         limit("rows", "the contrast of the Jacobian's rows is the limit", _contrast_of(_rows)),
         limit("inverse-columns", "the contrast of the inverse Jacobian is the limit", _contrast_of(_inverse)),
-        limit("log-det-twice", "the contrast with log det A for 1/2 log det A", _contrast(volume=2.0)),
+        limit("log-det-twice", "the contrast with log det A for 1/2 log det A", contrast_at_point(volume=2.0)),
         limit("no-regulariser", "the gap closes, as with a full-covariance encoder", nothing),
         slope("slope-sign", "a1 with its sign flipped", **flipped),
         slope("slope-no-shift", "a1 without b' A^-1 b in E1", elbo_mean_shift=0.0),

@@ -63,3 +63,28 @@ def identity(name: str, batches: Sequence[Batch], left: PerBatch, right: PerBatc
     """The law left = right over all rows and noise variances of the batches."""
     join = [np.concatenate([part(batch) for batch in batches]) for part in (left, right, tolerance)]
     return IdentityLaw(name, rows(batches), *join)
+
+
+def contrast_at_point(**factors: float) -> PerBatch:
+    """c_IMA at the batch's points, predicted."""
+    return lambda batch: batch.predict("contrast", **factors)
+
+
+def gap_slope(**factors: float) -> PerBatch:
+    """a1 at the batch's points, predicted."""
+    return lambda batch: batch.predict("gap_slope", **factors)
+
+
+def gap_law(
+    name: str, batches: Sequence[Batch], *, limit: PerBatch, constant: PerBatch, order: float = 1.0
+) -> ConvergenceLaw:
+    """The law  gap - limit = constant eps^order + ...  over all rows of the batches."""
+    return convergence(
+        name,
+        batches,
+        measured=lambda batch: batch.gap,
+        floor=lambda batch: batch.gap_error,
+        limit=limit,
+        constant=constant,
+        order=order,
+    )

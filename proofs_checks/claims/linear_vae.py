@@ -7,7 +7,7 @@ import numpy as np
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw
 from ..measurements import Batch, Measurements
-from .from_batches import LIMIT_ROUND_OFF, PerBatch, convergence, identity
+from .from_batches import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, gap_law, gap_slope, identity
 
 
 def _linear(measured: Measurements, prior: str = "normal") -> list[Batch]:
@@ -55,23 +55,12 @@ def _law(name: str, batches: list[Batch], predicted: PerBatch) -> IdentityLaw:
     return identity(name, batches, lambda batch: batch.gap, predicted, _tolerance)
 
 
-def _slope_law(batches: list[Batch], constant: PerBatch) -> ConvergenceLaw:
-    return convergence(
-        "gap - contrast",
-        batches,
-        measured=lambda batch: batch.gap,
-        floor=lambda batch: batch.gap_error,
-        limit=lambda batch: batch.predict("contrast"),
-        constant=constant,
-    )
-
-
 def laws(measured: Measurements) -> list[IdentityLaw | ConvergenceLaw]:
     """The closed form at every gamma, and the slope of its expansion."""
     batches = _linear(measured)
     return [
         _law("gap = closed form", batches, _closed_form(_columns)),
-        _slope_law(batches, lambda batch: batch.predict("gap_slope")),
+        gap_law("gap - contrast", batches, limit=contrast_at_point(), constant=gap_slope()),
     ]
 
 
@@ -79,7 +68,7 @@ def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T7."""
     batches = _linear(measured)
     logistic = _linear(measured, prior="logistic")
-    doubled = _slope_law(batches, lambda batch: 2 * batch.predict("gap_slope"))
+    doubled = gap_law("gap", batches, limit=contrast_at_point(), constant=lambda batch: 2 * gap_slope()(batch))
     return [
         Control(
             "no-one",

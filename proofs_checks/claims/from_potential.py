@@ -1,0 +1,144 @@
+"""Rows measured for models of any kind, with the derivatives of their potential: what the generalisations of T0 need.
+
+Notation of T0: joint density C exp(-V/eps + ell), g the minimiser of V, M, V3, V4 the second to fourth derivatives of V
+at g, l1 and l2 gradient and Hessian of ell there. `along_ladder` runs inside a claim's one program and measures an
+instance at every noise variance; `batch_of` makes a `Batch` of what it found, so that `from_batches` puts laws about
+decoders, noises and observations of every kind together alike. Predictions are theory's `general_...` ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ...numerics.derivatives import prior_derivatives, tower
+from ...numerics.gap import measure_gap
+from ...numerics.model import LatentModel
+from ...numerics.stationarity import stationarity
+from ..formulas import Blocks, evaluate, total
+from ..laws import ConvergenceLaw, Instances
+from ..measurements import LADDER, Batch
+from .from_batches import PerBatch, gap_law
+
+POTENTIAL = ("M", "V3", "V4", "l0", "l1", "l2", "J")
+
+ModelAt = Callable[[Any], tuple[LatentModel, Any]]
+"""eps -> model and observation; the observation may grow with 1/eps (counts), the potential may not change."""
+
+
+def potential_derivatives(model: LatentModel, x: Any, point: Any) -> dict[str, Any]:
+    """M, V3, V4, l0, l1, l2 at g = point, and the decoder's Jacobian."""
+    _, _, M, V3, V4 = tower(lambda z: model.potential(z, x), point, 4)
+    l1, l2 = prior_derivatives(model, point)
+    jacobian = jax.jacfwd(model.decoder)(point)
+    return {"M": M, "V3": V3, "V4": V4, "l0": model.log_prior(point), "l1": l1, "l2": l2, "J": jacobian}
+
+
+def along_ladder(model_at: ModelAt, point: Any, ladder: Any, *, encoder: bool = False) -> dict[str, Any]:
+    """Gap and both its sides at each eps of the ladder, and the derivatives at g = point.
+
+    encoder: also how exact the mean and variance of the mean-field encoder are, for laws about these.
+    """
+
+    def at(eps: Any) -> dict[str, Any]:
+        model, x = model_at(eps)
+        found = measure_gap(model, x, start=point)
+        exactness = stationarity(model, x, found.mean, found.std)._asdict() if encoder else {}
+        return found._asdict() | exactness
+
+    return jax.vmap(at)(ladder) | potential_derivatives(*model_at(jnp.ones(())), point)
+
+
+def normal_vector(jacobian: Any, vector: Any, length: Any) -> Any:
+    """The part of a vector (D,) normal to the columns of J (D, d), scaled to the given length; needs D > d."""
+    along = jnp.linalg.solve(jacobian.T @ jacobian, jacobian.T @ vector)
+    normal = vector - jacobian @ along
+    # Projecting twice makes it normal to round-off.
+    normal = normal - jacobian @ jnp.linalg.solve(jacobian.T @ jacobian, jacobian.T @ normal)
+    return length * normal / jnp.linalg.norm(normal)
+
+
+def metric(columns: Float[np.ndarray, "n D d"]) -> Float[np.ndarray, "n d d"]:
+    """J'J of each instance."""
+    return np.einsum("nia,nib->nab", columns, columns)
+
+
+def batch_of(
+    found: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    points: Float[np.ndarray, "n d"],
+    families: Sequence[str],
+    priors: Sequence[str],
+    eps: Float[np.ndarray, " e"] = LADDER,
+    also: Sequence[str] = (),
+) -> Batch:
+    """The rows that a program found; `rng` draws the direction in which vectors are looked at.
+
+    also: the names of further arrays that its derivatives keep.
+    """
+    count, d = points.shape
+    direction = rng.standard_normal((count, d))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    # An optimum that was not reached bounds nothing: its error is infinite and the estimators leave it out.
+    lost = np.where(found["converged"], 0.0, np.inf)
+    unknown = np.full_like(found["mean"], np.inf)
+    D = found["J"].shape[1]
+    return Batch(
+        family=families[0],
+        instances=Instances(tuple(families), (d,) * count, (D,) * count, tuple(priors)),
+        eps=eps,
+        direction=direction,
+        log_likelihood=found["log_likelihood"],
+        log_likelihood_error=found["log_likelihood_error"],
+        elbo=found["elbo"],
+        gap=found["gap"],
+        gap_error=found["gap_error"] + lost,
+        mean=found["mean"],
+        variance=found["std"] ** 2,
+        mean_error=np.linalg.norm(found.get("mean_error", unknown), axis=-1) + lost,
+        variance_error=np.linalg.norm(found.get("variance_error", unknown), axis=-1) + lost,
+        precision=found.get("precision", unknown),
+        point=points,
+        derivatives={name: value for name, value in found.items() if name in POTENTIAL or name in also},
+    )
+
+
+def predicted(
+    name: str, blocks: Blocks = None, factors: dict[str, float] | None = None, **replaced: PerBatch
+) -> PerBatch:
+    """A prediction as a function of the batch: terms weighted by `factors`, arguments replaced by those given."""
+
+    def value(batch: Batch) -> np.ndarray:
+        arguments: dict[str, Any] = batch.derivatives | {name: change(batch) for name, change in replaced.items()}
+        return total(evaluate(name, batch.latent_dim, blocks=blocks, **arguments), **(factors or {}))
+
+    return value
+
+
+def limit_law(
+    name: str,
+    batches: Sequence[Batch],
+    *,
+    limit: PerBatch | None = None,
+    slope: PerBatch | None = None,
+    order: float = 1.0,
+) -> ConvergenceLaw:
+    """gap - contrast(M) has order 1 and constant a1, unless another limit, constant or order is claimed."""
+    return gap_law(
+        name,
+        batches,
+        limit=limit or predicted("general_contrast"),
+        constant=slope or predicted("general_gap_slope"),
+        order=order,
+    )
+
+
+def flipped(name: str, batch: Batch) -> dict[str, float]:
+    """Factors that flip the sign of every term of a prediction."""
+    arguments: dict[str, Any] = batch.derivatives
+    return {term: -1.0 for term in evaluate(name, batch.latent_dim, **arguments)}

@@ -1,0 +1,113 @@
+"""Derived and enclosed evidence: what needs no JAX, worked out in a process of its own beside the measurements.
+
+SymPy and ball arithmetic then use one core, JAX the other. The process is a fresh interpreter (never a fork: JAX has
+threads). Verdicts of derivations are cached by the hash of theory's sources. Without python-flint the enclosures
+are `not installed`, with the hint.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .claim import ControlOutcome, Evidence
+
+STEP_TIME_LIMIT = 60.0
+"""Seconds that one SymPy call may take; the slowest core step takes a tenth of it."""
+
+ENCLOSED = "enclosure"
+"""The claim whose evidence ball arithmetic gives."""
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What ball arithmetic proved: the evidence, the false statements that it refuted, and the certificate."""
+
+    evidence: Evidence
+    controls: tuple[ControlOutcome, ...] = ()
+    certificate: dict[str, Any] | None = None
+
+
+class ExactEvidence:
+    """A running request for the verdicts on `derivations`, and for the enclosures of an effort if they are wanted."""
+
+    def __init__(
+        self,
+        derivations: Sequence[str],
+        enclosures: str | None,
+        *,
+        certificate: bool = False,
+        cache_dir: Path | None = None,
+    ) -> None:
+        request = {
+            "derivations": list(derivations),
+            "time_limit": STEP_TIME_LIMIT,
+            "enclosures": enclosures,
+            "certificate": certificate,
+            "cache": str(cache_dir) if cache_dir else None,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from {__name__} import serve; serve()", json.dumps(request)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait(self) -> tuple[dict[str, Evidence], Enclosed]:
+        """The derived evidence by claim id, and what was enclosed."""
+        output, errors = self._process.communicate()
+        if self._process.returncode != 0:
+            raise RuntimeError(f"the process for exact evidence failed: {(errors.strip().splitlines() or ['?'])[-1]}")
+        answer = json.loads(output)
+        derived = {verdict["id"]: _derived(verdict) for verdict in answer["derived"]}
+        return derived, _enclosed(answer["enclosed"])
+
+    def cancel(self) -> None:
+        """Stop the process if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+def serve() -> None:
+    """Answer the request in the first argument on standard output (run by `ExactEvidence`)."""
+    from ..theory.verdicts import run_all
+
+    request = json.loads(sys.argv[1])
+    verdicts = run_all(request["derivations"], request["time_limit"], request["cache"])
+    enclosed: dict[str, Any] | None = None
+    if request["enclosures"]:
+        try:
+            from ..enclosures.claim import certificate, evidence
+
+            enclosed = asdict(evidence(request["enclosures"]))
+            enclosed["certificate"] = certificate(request["enclosures"]) if request["certificate"] else None
+        except ImportError as error:
+            enclosed = {"verdict": "not installed", "hint": str(error), "instances": [], "controls": []}
+    json.dump({"derived": [asdict(verdict) for verdict in verdicts.values()], "enclosed": enclosed}, sys.stdout)
+
+
+def _derived(verdict: dict[str, Any]) -> Evidence:
+    statuses = [step["status"] for step in verdict["steps"]]
+    counts = {name: statuses.count(name) for name in ("proved", "refuted", "evaluated", "timed out", "argued")}
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if counts["refuted"]:
+        return Evidence("fails", summary, verdict)
+    # Steps that are argued in words are said to be so; they do not make or break the machine's verdict.
+    checked = counts["proved"] and not counts["evaluated"] and not counts["timed out"]
+    return Evidence("holds" if checked else "inconclusive", summary, verdict)
+
+
+def _enclosed(found: dict[str, Any] | None) -> Enclosed:
+    if found is None:
+        return Enclosed(Evidence("n/a"))
+    controls = tuple(ControlOutcome(**control) for control in found["controls"])
+    summary = found.get("hint") or f"{len(found['instances'])} intervals"
+    evidence = Evidence(found["verdict"], summary, {"instances": found["instances"]})
+    return Enclosed(evidence, controls, found.get("certificate"))
