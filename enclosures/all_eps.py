@@ -56,9 +56,7 @@ class UniformEnclosure:
 
 
 def second_derivative(instance: ShearInstance, eps: arb, h: arb, box: Box) -> arb:
-    """K = gap'' for all eps of a ball with square root h, the maximiser being the stationary point in the
-    box.
-    """
+    """K = gap'' for all eps of a ball with square root h, the maximiser being the stationary point in the box."""
     integral, first, second = evidence_integrals(instance, eps, h, 2, PIECE_ACCURACY)
     if not integral > 0:
         raise EnclosureError(f"the evidence is not provably positive for eps in {eps}")
@@ -103,9 +101,7 @@ def enclose_all_eps(instance: ShearInstance, eps0: fmpq, width: fmpq) -> Uniform
 
 
 def enclose_piece(instance: ShearInstance, start: fmpq, end: fmpq, width: fmpq, guess: Box | None = None) -> Piece:
-    """The enclosure on (start, end]; EnclosureError if a proof fails or the interval is wider than
-    `width`.
-    """
+    """The enclosure on (start, end]; EnclosureError if a proof fails or the interval is wider than `width`."""
     near = stationary_gap(instance, fmpq(0) if start == 0 else (start + end) / 2, CENTRE_DIGITS, guess)
     eps, h = interval(start, end), arb(start).sqrt().union(arb(end).sqrt())
     box = enclose_maximiser(instance, eps, Box(near.box.mean.mid(), near.box.variance.mid()))

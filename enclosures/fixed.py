@@ -1,4 +1,4 @@
-"""The gap of a shear at one rational eps, enclosed to any precision, and its first two derivatives in eps.
+"""The gap of a shear at one rational eps, enclosed to any precision, and its derivative in eps.
 
 gap = log I - max F - log(2 pi e)/2 + normaliser (notation of `shear`). The integral is `evidence`, the
 maximiser `maximiser`, that it is global `global_maximum`. At eps = 0 the same formulas give the contrast and

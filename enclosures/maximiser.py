@@ -19,6 +19,7 @@ from .balls import BALLS, inside
 from .shear import HALF, ShearInstance, response, smooth_part
 
 MAXIMAL_STEPS = 60
+SMALLEST_STEP = 10_000  # of eps, as a divisor
 
 
 class EnclosureError(ArithmeticError):
@@ -35,7 +36,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Jet:
-    """Phi and its derivatives in (mu, v) and, where asked for, eps, at fixed other arguments."""
+    """Phi and its first and second derivatives in (mu, v, eps); the derivative v_mu is `mu_v`."""
 
     value: arb
     mu: arb
@@ -105,25 +106,22 @@ def approximate_maximiser(instance: ShearInstance, eps: fmpq, start: Box | None 
 
     Nothing is proved about the result: it is the centre that the proofs start from.
     """
-    here, step = fmpq(0), eps
-    point = limit_start(instance) if start is None else start
-    if start is not None and _newton(instance, start, arb(eps)) is None:
-        point = limit_start(instance)
-    elif start is not None:
-        here = eps
-    while here < eps:
+    if start is not None:
+        found = _newton(instance, start, arb(eps))
+        if found is not None:
+            return found
+    here, step, point = fmpq(0), eps, limit_start(instance)
+    while True:
         target = min(eps, here + step)
         found = _newton(instance, point, arb(target))
-        if found is None:
-            step = step / 2
-            if step * 10_000 < eps:
-                raise EnclosureError(f"Newton's method found no stationary point at eps = {target}")
-        else:
+        if found is not None and target == eps:
+            return found
+        if found is not None:
             here, point = target, found
-    found = _newton(instance, point, arb(eps))
-    if found is None:
-        raise EnclosureError(f"Newton's method found no stationary point at eps = {eps}")
-    return found
+        elif step * SMALLEST_STEP <= eps:
+            raise EnclosureError(f"Newton's method found no stationary point at eps = {target}")
+        else:
+            step = step / 2
 
 
 def _newton(instance: ShearInstance, start: Box, eps: arb) -> Box | None:

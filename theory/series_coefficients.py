@@ -4,10 +4,10 @@ The joint density is C exp(-V(z)/eps + ell(z)), V minimal at g with Hessian M, a
 
     log p_eps(x) = const + sum_n L_n eps^n,  ELBO*(x) = const' + sum_n E_n eps^n,  gap = c + sum_n a_n eps^n,
 
-a_n = L_n - E_n and c the contrast. With z = g + h u, h^2 = eps, the exponent is -u'Mu/2 + sum_{n>=1} h^n
-P_n(u), where P_n = -V_{n+2} + ell_n collects homogeneous Taylor parts. `series_likelihood` finds the L_n and
-`series_encoder` the E_n. The series of ELBO* converges for polynomial decoders; that of log p is asymptotic
-in general: stop at its smallest term.
+a_n = L_n - E_n and c the contrast. With z = g + h u, h^2 = eps, the exponent is
+-u'Mu/2 + sum_{n>=1} h^n P_n(u), where P_n = -V_{n+2} + ell_n collects homogeneous Taylor parts.
+`series_likelihood` finds the L_n and `series_encoder` the E_n. The series of ELBO* converges for polynomial
+decoders; that of log p is asymptotic in general: stop at its smallest term.
 """
 
 from dataclasses import dataclass
