@@ -21,7 +21,7 @@ from .precision import EPS64
 
 # Growth and decay of the damping, its first non-zero value, the value below which it is dropped and the one
 # at which the search is given up, all relative to the mean modulus of the eigenvalues.
-_GROW, _SHRINK, _FIRST, _DROP, _LAST = 8.0, 0.1, 0.1, 1e-3, 1e14
+_GROW, _SHRINK, _FIRST, _DROP, _LAST = 4.0, 0.25, 1e-3, 1e-6, 1e9
 
 
 class Minimum(NamedTuple):
