@@ -14,13 +14,11 @@ from jaxtyping import Array, Float
 
 if TYPE_CHECKING:  # products of a parameter, NumPy or JAX, with a JAX array are JAX arrays; mypy cannot tell
     Vector: TypeAlias = Any
-    Profile: TypeAlias = Any
     Matrix: TypeAlias = Any
     Scalar: TypeAlias = Any
 else:
-    Vector = Float[Array | np.ndarray, "n"]
-    Profile = Float[Array | np.ndarray, "k"]  # a vector of another length than the matrix beside it
-    Matrix = Float[Array | np.ndarray, "m n"]
+    Vector = Float[Array | np.ndarray, "_"]
+    Matrix = Float[Array | np.ndarray, "_ _"]
     Scalar = Float[Array | np.ndarray, ""]
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .decoder import Decoder, Matrix, Profile, Scalar
+from .decoder import Decoder, Matrix, Scalar, Vector
 from .draws import entangling, signed
 from .monotone import invert_increasing
 
@@ -18,8 +18,8 @@ class Shear(Decoder):
     """f(z) = M (z_k + q_k z_d^2 + r_k z_d^3 for k < d; z_d), with q, r (d-1,) and M (d, d) invertible."""
 
     matrix: Matrix
-    quadratic: Profile
-    cubic: Profile
+    quadratic: Vector
+    cubic: Vector
 
     def _bend(self, last: Float[Array, ""]) -> Float[Array, "d"]:
         bend = last**2 * (self.quadratic + last * self.cubic)
