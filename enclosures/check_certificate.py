@@ -254,7 +254,7 @@ def check_value(shear: Shear, entry: Any) -> str:
         return fact
     low, high = pair(entry["claimed"])
     require(high < proved[0] or proved[1] < low, f"{entry['statement']!r} is not refuted: its interval is not excluded")
-    return f"false: {entry['statement']}; {fact}"
+    return f"false: {entry['statement']}; {fact}, not in [{', '.join(entry['claimed'])}]"
 
 
 def check_uniform(shear: Shear, entry: Any) -> str:
@@ -282,7 +282,7 @@ def check(path: str | Path) -> list[str]:
     """Verify a certificate file; the verified statements, one a line. Raises CertificateError with one line."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CertificateError(f"cannot read {path}: expected a JSON certificate, got {error}") from error
     known = isinstance(document, dict) and document.get("format") == "elbogap enclosure certificate"
     require(known, f"{path} is not an enclosure certificate")

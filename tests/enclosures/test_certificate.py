@@ -133,7 +133,16 @@ def test_false_certificates_with_a_matching_hash_are_refused(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", '{"format": "something else"}', '{"format": "elbogap enclosure certificate"}', "\udce9"],
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"format": "something else"}',
+        '{"format": "elbogap enclosure certificate"}',
+        "\udce9",
+        "[" * 10**5,
+    ],
 )
 def test_malformed_files_give_one_line(tmp_path: Path, text: str) -> None:
     """A file that is not a certificate is refused with one clear line."""
