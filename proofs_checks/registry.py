@@ -8,6 +8,7 @@ from .claims import (
     enclosure,
     encoder_mean,
     encoder_variance,
+    folds,
     likelihood_limit,
     linear_vae,
     ppca,
@@ -27,6 +28,7 @@ _MODULES = (
     ppca,
     spurious_solutions,
     enclosure,
+    folds,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

@@ -8,6 +8,8 @@ prediction) and as starts of the search at finite noise, which knows nothing els
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import quad
@@ -100,7 +102,8 @@ def gap(u: Grid, eps: Grid, a: Grid, b: Grid, branch: Grid) -> Grid:
     evidence = evidence + np.where(one_sided, np.log(2.0), 0.0)
     scale = np.sqrt(width / a)
     xi = (u / scale) ** 2
-    mu, s = (np.where(branch, on, off) for on, off in zip(branch_optimum(xi), (0.0, zero_mean_scale(xi)), strict=True))
+    on_branch = branch_optimum(xi)
+    mu, s = np.where(branch, on_branch[0], 0.0), np.where(branch, on_branch[1], zero_mean_scale(xi))
 
     def derivatives(mu: np.ndarray, tau: np.ndarray) -> Objective:
         columns = [value[..., None] for value in (u, x, eps, a, b)]
@@ -121,17 +124,17 @@ def _exponent(z: np.ndarray, u: np.ndarray, x: np.ndarray, eps: np.ndarray, a: n
 def expected_gap(eps: Float[np.ndarray, " e"], a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> np.ndarray:
     """E[gap] over x = f(z), z ~ N(0, 1), shape (n, e): Gauss-Legendre panels that grow from the switch on."""
     shape = (len(a), len(eps))
-    grids = [np.broadcast_to(value, shape) for value in (eps[None, :], a[:, None], b[:, None])]
-    switch = _switch(*grids)
+    noise, quadratic, quartic = (np.broadcast_to(value, shape) for value in (eps, a[:, None], b[:, None]))
+    switch = _switch(noise, quadratic, quartic)
     ratios = np.concatenate([np.linspace(0.0, 1.0, 4), 1.5 ** np.arange(1, 40)])
     total = np.zeros(shape)
-    for low, high in zip(ratios[:-1], ratios[1:], strict=True):
+    for low, high in pairwise(ratios):
         left, right = (np.minimum(switch * ratio, 9.0) for ratio in (low, high))
         if not np.any(right > left):
             break
         u = left[..., None] + 0.5 * (right - left)[..., None] * (1 + _LEGENDRE)
-        spread = [np.broadcast_to(value[..., None], u.shape) for value in grids]
-        values = gap(u, *spread, np.full(u.shape, low >= 1.0))
+        n, q, r = (np.broadcast_to(value[..., None], u.shape) for value in (noise, quadratic, quartic))
+        values = gap(u, n, q, r, np.full(u.shape, low >= 1.0))
         density = np.exp(-0.5 * u**2) / np.sqrt(2 * np.pi)
         total += (right - left) * ((values * density) @ _LEGENDRE_WEIGHTS)
     return total

@@ -82,8 +82,12 @@ def _ascent(at: Objective, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     angle = 0.5 * np.arctan2(2 * b, a - c)
     major, minor = np.stack([np.cos(angle), np.sin(angle)]), np.stack([-np.sin(angle), np.cos(angle)])
     gradient = np.stack([at.by_mu * scale, at.by_tau])
-    step = 0.0
-    for vector, value in ((minor, values[0]), (major, values[1])):
-        step = step + vector * (np.sum(vector * gradient, axis=0) / np.maximum(np.abs(value), 1e-12))
+    step = sum(
+        (
+            vector * (np.sum(vector * gradient, axis=0) / np.maximum(np.abs(value), 1e-12))
+            for vector, value in ((minor, values[0]), (major, values[1]))
+        ),
+        start=np.zeros(gradient.shape),
+    )
     step = step / np.maximum(1.0, np.abs(step[1]))
     return step[0] * scale, step[1]
