@@ -53,13 +53,15 @@ class Laws(NamedTuple):
 
 def measure(decoder, z, far):
     """The laws of one member."""
-    points, basis = jnp.stack([z, far]), jnp.eye(len(z))
-    images = jax.vmap(decoder)(points)
+    points, size = jnp.stack([z, far]), len(z)
+    shifts = STEP * jnp.concatenate([jnp.eye(size), -jnp.eye(size)])
+    images = jax.vmap(decoder)(jnp.concatenate([points, z[None] + shifts]))  # one call compiles once
+    forward, backward = images[2 : 2 + size], images[2 + size :]
+    images = images[:2]
     recovered = jax.vmap(decoder.inverse)(images)
-    shifted = jax.vmap(lambda e: decoder(z + STEP * e) - decoder(z - STEP * e), out_axes=1)(basis)
     return Laws(
         jacobian=jax.jacfwd(decoder)(z),
-        difference=shifted / (2 * STEP),
+        difference=(forward - backward).T / (2 * STEP),
         length=jnp.linalg.norm(images[0]),
         recovered=recovered - points,
         again=jax.vmap(decoder)(recovered) - images,
@@ -224,10 +226,6 @@ def test_darmois_has_the_density_of_the_truth_and_another_contrast():
     difference, jacobians = compare(sources)
     contrast = contrast_of_jacobian(jacobians)
     np.testing.assert_allclose(difference, 0.0, atol=1e-12)
-    # Two routes: the decoder by its implicit functions, the inverse of the Jacobian of the construction.
-    y = spurious.inverse(SHEAR(jnp.asarray(G2)))
-    inverse = jnp.linalg.inv(jax.jacfwd(spurious.inverse)(SHEAR(jnp.asarray(G2))))
-    assert abs(ima_contrast(spurious, y) - contrast_of_jacobian(inverse)) < ROUND_OFF
     # Positive, as the construction is triangular, but here smaller than the truth's on average: "Darmois
     # always has the larger contrast" is false (T17).
     assert np.all(contrast > 0.0)
