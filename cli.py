@@ -53,11 +53,22 @@ def run(arguments: Sequence[str]) -> int:
         if len(tokens) < len(arguments):
             raise
         print(f"elbogap: {_line(error)}", file=sys.stderr)
-        return 2 if isinstance(error, CycloptsError | RequestError) else 1
+        return 2 if isinstance(error, CycloptsError | RequestError) or _missing_extra(error) else 1
     return status if isinstance(status, int) else 0
 
 
+def _missing_extra(error: BaseException | None) -> str:
+    """The hint of an optional dependency that is not installed, "" if that is not what went wrong."""
+    while error is not None:
+        if isinstance(error, ImportError) and "pip install" in str(error):
+            return str(error)
+        error = error.__cause__
+    return ""
+
+
 def _line(error: Exception) -> str:
+    if hint := _missing_extra(error):
+        return hint
     text = " ".join(str(error).split())
     if isinstance(error, RequestError):
         return text

@@ -131,6 +131,7 @@ def _range(effort: str) -> fmpq:
     return RANGES[effort]
 
 
+@lru_cache
 def _uniform(eps0: fmpq) -> tuple[UniformEnclosure, ...]:
     return tuple(enclose_all_eps(instance, eps0, WIDTH) for instance in reference_instances()[:2])
 

@@ -94,3 +94,19 @@ def test_the_cache_is_shown_and_cleared(tmp_path: Path, capsys: pytest.CaptureFi
     assert "1 files (1.0 MiB)" in capsys.readouterr().out
     assert run(["cache", "--clear"]) == 0
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.fixture
+def without_flint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without the extra `rigorous`."""
+    for name in [
+        name for name in sys.modules if name.split(".")[0] == "flint" or name.startswith("elbogap.enclosures")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "flint", None)
+
+
+def test_a_missing_extra_is_named_with_its_install_hint(without_flint, capsys: pytest.CaptureFixture) -> None:
+    """Without python-flint, `check-certificate` says what to install and exits with 2."""
+    assert run(["check-certificate", "file.json"]) == 2
+    assert capsys.readouterr().err == 'elbogap: enclosures need python-flint: pip install "elbogap[rigorous]"\n'
