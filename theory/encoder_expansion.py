@@ -44,39 +44,39 @@ FAMILIES: dict[str, tuple[int, tuple[tuple[int, ...], ...]]] = {
 @cache
 def encoder_ring(d: int) -> tuple[Any, dict[str, np.ndarray]]:
     """Ring and tensors for a general covariance Q (symmetric), mean shift m and optimum n = M^-1 b."""
-    arrays = {"V3": symmetric("V3", d, 3), "V4": symmetric("V4", d, 4), "V5": symmetric("V5", d, 5)}
-    arrays |= {"l1": symmetric("l1", d, 1), "l2": symmetric("l2", d, 2), "l3": symmetric("l3", d, 3)}
+    arrays = {f"V{k}": symmetric(f"V{k}", d, k) for k in (3, 4, 5, 6, 7)}
+    arrays |= {f"l{k}": symmetric(f"l{k}", d, k) for k in (1, 2, 3, 4, 5)}
     arrays |= {"M": symmetric("M", d, 2), "Q": symmetric("Q", d, 2), "h": independent("h", ())}
     arrays |= {"m": independent("m", (d,)), "n": independent("n", (d,)), "u": independent("u", (d,))}
     return in_ring(arrays)
 
 
 @cache
-def elbo_coefficients(d: int) -> tuple[Any, ...]:
-    """Coefficients of h^0..h^3 of E[-1/2 w'Mw + sum_n h^n P_n(w)] at w = h m + u, u ~ N(0, Q)."""
+def elbo_coefficients(d: int, order: int = 3) -> tuple[Any, ...]:
+    """Coefficients of h^0..h^order of E[-1/2 w'Mw + sum_n h^n P_n(w)] at w = h m + u, u ~ N(0, Q)."""
     ring, known = encoder_ring(d)
     h = known["h"][()]
+    place = ring.gens.index(h)
     w = known["u"] + known["m"] * h
 
-    def power(tensor: np.ndarray) -> Any:
-        out: Any = tensor
-        for _ in range(tensor.ndim):
-            out = out @ w
-            if isinstance(out, np.ndarray):
-                for index in np.ndindex(*out.shape):
-                    out[index] = truncated(out[index])
-        return truncated(out)
-
     def truncated(element: Any) -> Any:
-        place = ring.gens.index(h)
-        return ring.from_dict({k: c for k, c in element.terms() if k[place] <= 3})
+        return ring.from_dict({k: c for k, c in element.terms() if k[place] <= order})
 
-    exponent = power(known["M"]) * sp.QQ(-1, 2)
-    for n in (1, 2, 3):
-        prior = power(known[f"l{n}"]) * sp.QQ(1, int(sp.factorial(n)))
-        exponent += h**n * (prior - power(known[f"V{n + 2}"]) * sp.QQ(1, int(sp.factorial(n + 2))))
+    def power(tensor: np.ndarray, lowest: int) -> Any:
+        """h^lowest times the tensor applied to copies of w, truncated."""
+        out: Any = tensor * h**lowest
+        for _ in range(tensor.ndim):
+            out = np.asarray(out @ w, dtype=object)
+            for index in np.ndindex(*out.shape):
+                out[index] = truncated(out[index])
+        return out[()]
+
+    exponent = power(known["M"], 0) * sp.QQ(-1, 2)
+    for n in range(1, order + 1):
+        prior = power(known[f"l{n}"], n) * sp.QQ(1, int(sp.factorial(n)))
+        exponent += prior - power(known[f"V{n + 2}"], n) * sp.QQ(1, int(sp.factorial(n + 2)))
     expected = Isserlis(ring, known["u"], known["Q"])(exponent)
-    return tuple(_coefficient(expected, ring, h, n) for n in range(4))
+    return tuple(_coefficient(expected, ring, h, n) for n in range(order + 1))
 
 
 def _coefficient(element: Any, ring: Any, variable: Any, power: int) -> Any:

@@ -28,17 +28,17 @@ SECOND_ORDER = formula("P2", quartic="-1/24 V4_abcd u_a u_b u_c u_d", prior="1/2
 
 
 @cache
-def potential_ring(d: int) -> tuple[Any, dict[str, np.ndarray]]:
-    """The ring of the expansion and its tensors: derivatives of V and ell, N = M^-1, u, h, l0 and M."""
-    arrays = {f"V{n}": symmetric(f"V{n}", d, n) for n in (3, 4, 5, 6)}
-    arrays |= {f"l{n}": symmetric(f"l{n}", d, n) for n in (1, 2, 3, 4)}
+def potential_ring(d: int, order: int = 3) -> tuple[Any, dict[str, np.ndarray]]:
+    """The ring of the expansion to h^order and its tensors: derivatives of V and ell, N = M^-1, u, h, l0, M."""
+    arrays = {f"V{n + 2}": symmetric(f"V{n + 2}", d, n + 2) for n in range(1, order + 1)}
+    arrays |= {f"l{n}": symmetric(f"l{n}", d, n) for n in range(1, order + 1)}
     arrays |= {"l0": independent("l0", ()), "h": independent("h", ()), "u": independent("u", (d,))}
     return in_ring(arrays | {"N": symmetric("N", d, 2), "M": symmetric("M", d, 2)})
 
 
 def exponent_terms(d: int, order: int) -> list[Any]:
     """[0, P_1, ..., P_order]: P_n = -V^(n+2)(u, ..., u)/(n+2)! + ell^(n)(u, ..., u)/n!."""
-    ring, known = potential_ring(d)
+    ring, known = potential_ring(d, max(order, 3))
     u = known["u"]
     terms = [ring.zero]
     for n in range(1, order + 1):
@@ -50,7 +50,7 @@ def exponent_terms(d: int, order: int) -> list[Any]:
 @cache
 def log_evidence_coefficients(d: int, order: int) -> list[Any]:
     """Coefficients of h^0 .. h^order of log E exp(sum h^n P_n), u ~ N(0, N)."""
-    ring, known = potential_ring(d)
+    ring, known = potential_ring(d, max(order, 3))
     expectation = Isserlis(ring, known["u"], known["N"])
     return series_log([expectation(term) for term in series_exp(exponent_terms(d, order), ring.one)])
 

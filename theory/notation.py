@@ -90,6 +90,11 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("psi3", r"\Psi'''", "", "third derivative of the log-partition function"),
     Symbol("beta", r"\beta", r"\beta", "weight of the KL term in the beta-VAE"),
     Symbol("kl", r"KL(q\|p_0)", r"KL(q_\phi\|p_0)", "divergence of the encoder from the prior"),
+    Symbol("V7", "V^{(7)}", "", "seventh derivatives of V at g"),
+    Symbol("l5", r"\ell^{(5)}", "", "fifth derivatives of the log-prior at g"),
+    Symbol("L2", "L_2", "", "coefficient of eps^2 in log p_eps(x)"),
+    Symbol("E2", "E_2", "", "coefficient of eps^2 in ELBO*"),
+    Symbol("F4", "F_4", "", "order eps^2 of the expected exponent as a function of m and Q"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
 )
 

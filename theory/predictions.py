@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from . import gaussian_noise, general_limit
+from . import gaussian_noise, general_limit, higher_orders
 from .tensors import block_inverse, independent, inverse
 
 Arguments = dict[str, np.ndarray]
@@ -59,19 +59,16 @@ class Prediction:
 
 
 def _decoder(d: int, D: int, *names: str) -> Arguments:
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "J": (D, d),
         "H": (D, d, d),
         "T": (D, d, d, d),
         "l0": (),
-        "l1": (d,),
-        "l2": (d, d),
         "eps": (),
         "W": (D, d),
         "M": (d, d),
-        "V3": (d, d, d),
-        "V4": (d, d, d, d),
-    }
+    } | {f"V{n}": (d,) * n for n in (3, 4, 5, 6)}
+    shapes |= {f"l{n}": (d,) * n for n in (1, 2, 3, 4)}
     return {name: independent(name, shapes[name]) for name in names}
 
 
@@ -155,6 +152,19 @@ def _general_gap_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
     return general_limit.gap_terms(likelihood, general_limit.elbo_slope_terms(known))
 
 
+def _general_likelihood_second(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return higher_orders.likelihood_second_terms(a)
+
+
+def _general_elbo_second(a: Arguments, blocks: Any) -> dict[str, Any]:
+    return higher_orders.elbo_second_terms(a, blocks)
+
+
+def _general_gap_second(a: Arguments, blocks: Any) -> dict[str, Any]:
+    likelihood = higher_orders.likelihood_second_terms(a)
+    return general_limit.gap_terms(likelihood, higher_orders.elbo_second_terms(a, blocks))
+
+
 @dataclass(frozen=True)
 class _Recipe:
     claim: str
@@ -162,9 +172,11 @@ class _Recipe:
     build: Callable[[Arguments, Any], dict[str, Any]]
     takes_blocks: bool = False
     square: bool = False
+    largest: int = 3
 
 
 _POTENTIAL = ("M", "V3", "V4", "l1", "l2")
+_SECOND = (*_POTENTIAL, "V5", "V6", "l3", "l4")
 RECIPES: dict[str, _Recipe] = {
     "contrast": _Recipe("contrast", ("J",), _contrast, takes_blocks=True),
     "mean_shift": _Recipe("encoder-mean", ("J", "H", "l1"), _mean_shift),
@@ -184,6 +196,9 @@ RECIPES: dict[str, _Recipe] = {
     "general_likelihood_slope": _Recipe("general-limit", _POTENTIAL, _general_likelihood_slope),
     "general_elbo_slope": _Recipe("general-limit", _POTENTIAL, _general_elbo_slope, True),
     "general_gap_slope": _Recipe("general-limit", _POTENTIAL, _general_gap_slope, True),
+    "general_likelihood_second": _Recipe("higher-orders", _SECOND, _general_likelihood_second, largest=2),
+    "general_elbo_second": _Recipe("higher-orders", _SECOND, _general_elbo_second, True, largest=2),
+    "general_gap_second": _Recipe("higher-orders", _SECOND, _general_gap_second, True, largest=2),
 }
 
 
@@ -191,7 +206,7 @@ RECIPES: dict[str, _Recipe] = {
 def prediction(
     name: str, d: int, D: int | None = None, blocks: tuple[tuple[int, ...], ...] | None = None
 ) -> Prediction:
-    """The named prediction for d latent and D >= d observed variables (default D = d), built once.
+    """The named prediction for d <= 3 latent and D >= d observed variables (default D = d), built once.
 
     `blocks` (general predictions and the contrast) is the encoder's partition; None means mean field.
     Raises ValueError for an unknown name, for D < d, for a square-only prediction with D > d, and for
@@ -202,6 +217,8 @@ def prediction(
     recipe, data_dim = RECIPES[name], d if D is None else D
     if data_dim < d or (recipe.square and data_dim != d):
         raise ValueError(f"{name} was asked for d = {d}, D = {data_dim}, expected D {'=' if recipe.square else '>='} d")
+    if d > recipe.largest:
+        raise ValueError(f"{name} was asked for d = {d}, expected d <= {recipe.largest}: it inverts by cofactors")
     if blocks is not None and not recipe.takes_blocks:
         raise ValueError(f"{name} is a mean-field quantity, expected blocks=None, got {blocks}")
     arguments = _decoder(d, data_dim, *recipe.arguments)

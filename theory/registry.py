@@ -11,6 +11,7 @@ from .block_encoder import block_encoder
 from .contrast import contrast_derivation
 from .decomposition import elbo_decomposition
 from .derivation import Derivation
+from .higher_orders import higher_orders
 from .linear_vae import linear_vae
 from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
 from .noise_models import anisotropic_noise, beta_vae, exponential_family, rectangular
@@ -30,6 +31,7 @@ DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
         "rectangular": rectangular,
         "anisotropic-noise": anisotropic_noise,
         "exponential-family": exponential_family,
+        "higher-orders": higher_orders,
     }
 )
 CORE = (

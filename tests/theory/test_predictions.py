@@ -177,6 +177,29 @@ def test_likelihood_limit_and_linear_gap_against_numpy():
     np.testing.assert_allclose(linear, gap, rtol=1e-12)
 
 
+def _potential_to_sixth_order(decoder: str) -> dict[str, np.ndarray]:
+    """M, V3 .. V6 and l1 .. l4 of |f - x|^2/2 and a standard normal log-prior, by symbolic differentiation."""
+    f, g = _decoder(decoder)
+    z, at = Z[: len(g)], dict(zip(Z, g, strict=False))
+    potential = (f - f.subs(at)).dot(f - f.subs(at)) / 2
+    d = len(g)
+    arrays = {"M": np.empty((d, d))} | {f"V{n}": np.empty((d,) * n) for n in (3, 4, 5, 6)}
+    for array in arrays.values():
+        for index in itertools.combinations_with_replacement(range(d), array.ndim):
+            value = float(sp.diff(potential, *[z[k] for k in index]).subs(at))
+            for permuted in itertools.permutations(index):
+                array[permuted] = value
+    priors = {"l1": -np.array(g, dtype=float), "l2": -np.eye(d), "l3": np.zeros((d,) * 3), "l4": np.zeros((d,) * 4)}
+    return arrays | priors
+
+
+@pytest.mark.parametrize(("decoder", "expected"), [("f2", -0.9166236369065904), ("shear", 0.113482222862449)])
+def test_second_order_of_the_gap(decoder, expected):
+    """a2 = L2 - E2 equals the value that exact series arithmetic gives for the test decoders."""
+    value = _evaluate(prediction("general_gap_second", 2), _potential_to_sixth_order(decoder))
+    np.testing.assert_allclose(value, expected, rtol=1e-9)  # printed digits; cancellation of terms of size 10
+
+
 def test_a_term_can_be_dropped_flipped_and_scaled_by_name():
     """False variants are made by name, and differ from the truth; an unknown name is refused."""
     slope = prediction("gap_slope", 2)
@@ -194,6 +217,10 @@ def test_a_term_can_be_dropped_flipped_and_scaled_by_name():
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_every_prediction_is_exported_for_every_dimension(name, d):
     """Every name gives terms in exactly the symbols of its arguments, for d = 1, 2, 3."""
+    if d > RECIPES[name].largest:
+        with pytest.raises(ValueError, match="expected d <="):
+            prediction(name, d)
+        return
     what = prediction(name, d)
     allowed = {symbol for symbols in what.arguments.values() for symbol in symbols.ravel()}
     used = set().union(*(term.free_symbols for term in what.terms.values()))
@@ -202,6 +229,7 @@ def test_every_prediction_is_exported_for_every_dimension(name, d):
         "elbo-limit",
         "linear-vae",
         "general-limit",
+        "higher-orders",
     }
 
 
