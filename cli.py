@@ -4,6 +4,7 @@ Exit status: 0 everything asked for holds, 1 something does not, 2 the request i
 error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ from cyclopts.exceptions import CycloptsError
 
 from . import __version__
 from .errors import RequestError
+
+INTERRUPTED = 130
 
 app = App(
     name="elbogap",
@@ -48,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("elbogap: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except Exception as error:
         if len(tokens) < len(arguments):
             raise
@@ -79,4 +82,9 @@ def _line(error: Exception) -> str:
 
 def main() -> None:
     """Entry point of the `elbogap` script."""
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if status == INTERRUPTED:
+        # A compilation under way cannot be interrupted; its thread must not hold up the exit.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -46,7 +46,7 @@ def stationarity(
     rule = gauss_hermite(d, _NODES[d])
     derivatives = second_derivatives(lambda z: model.exponent(z, x))
     _, gradients, hessians = jax.vmap(derivatives)(mean + std * jnp.asarray(rule.nodes))
-    force = rule.weights @ gradients
+    force = jnp.asarray(rule.weights) @ gradients
     hessian = jnp.einsum("n,nab->ab", rule.weights, hessians)
     precision = -jnp.diagonal(hessian)
     rounding = relative_rounding(model, x)

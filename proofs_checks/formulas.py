@@ -66,7 +66,8 @@ def _compiled(
 ) -> tuple[Prediction, dict[str, tuple[int, ...]], Callable[..., list[np.ndarray]]]:
     wanted = prediction(name, d, D, blocks)
     # Independent arguments repeat symbols where an array is symmetric; lambdify wants each name once.
-    symbols, places = [], []
+    symbols: list[sp.Symbol] = []
+    places: list[int] = []
     for array in wanted.arguments.values():
         for symbol in array.ravel():
             places.append(symbols.index(symbol) if symbol in symbols else len(symbols))

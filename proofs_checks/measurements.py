@@ -82,7 +82,7 @@ class Batch:
         """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments (controls)."""
         J = self.derivatives["J"]
         arguments = self.derivatives | {"eps": np.ones(len(J)), "W": J} | replaced
-        return evaluate(name, J.shape[2], J.shape[1], **arguments)
+        return evaluate(name, J.shape[2], J.shape[1], None, **arguments)
 
     def predict(self, name: str, **factors: float) -> np.ndarray:
         """A predicted quantity at the batch's points, its terms weighted by `factors` (all 1 for the true one)."""
@@ -156,8 +156,12 @@ class Measurements:
         """
         wanted = [batch for batch in self.effort.batches if batch[0] in families]
         missing = [batch for batch in wanted if batch not in self._table]
-        with ThreadPoolExecutor(max_workers=2) as pool:
+        pool = ThreadPoolExecutor(max_workers=2)
+        try:
             self._table |= dict(zip(missing, pool.map(self._measure, missing), strict=True))
+        finally:
+            # After Ctrl-C nothing waits for the programs that are still to be compiled.
+            pool.shutdown(wait=False, cancel_futures=True)
         return tuple(self._table[batch] for batch in wanted)
 
     @property

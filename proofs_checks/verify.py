@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import RequestError
 from ..numerics.precision import require_float64
-from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence
+from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence, Verdict
 from .exact import ENCLOSED, ExactEvidence
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
@@ -100,7 +100,11 @@ def judge_control(control: Control) -> ControlOutcome:
 def measured_evidence(laws: Sequence[LawResult]) -> Evidence:
     """The measured evidence of a claim: it holds if all its laws hold, and fails if any fails."""
     verdicts = [law.verdict for law in laws]
-    verdict = next((verdict for verdict in ("fails", "inconclusive") if verdict in verdicts), "holds")
+    verdict: Verdict = "holds"
+    if "fails" in verdicts:
+        verdict = "fails"
+    elif "inconclusive" in verdicts:
+        verdict = "inconclusive"
     # The last law is the claim's own figure; the ones before it lead up to it.
     worst = next((law for law in laws if law.verdict == verdict != "holds"), laws[-1])
     rows = sum(len(law.rows) for law in laws)
