@@ -9,6 +9,7 @@ from .claims import (
     encoder_mean,
     encoder_variance,
     folds,
+    kinks,
     likelihood_limit,
     linear_vae,
     ppca,
@@ -29,6 +30,7 @@ _MODULES = (
     spurious_solutions,
     enclosure,
     folds,
+    kinks,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

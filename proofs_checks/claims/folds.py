@@ -151,7 +151,7 @@ def _expected_law(
     values = _expected(measured)
     floor = np.full(values.shape, EXPECTATION_ERROR)
     return ConvergenceLaw(
-        name, instances, FOLD_LADDER, values, np.full(len(a), limit), order, constant, floor, spacing=0.5
+        name, instances, FOLD_LADDER, values, np.full(len(a), limit), order, constant, floor, spacing=0.25
     )
 
 
