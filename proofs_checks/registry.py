@@ -2,6 +2,7 @@
 
 from .claim import Claim
 from .claims import (
+    anisotropic_noise,
     contrast,
     elbo_decomposition,
     elbo_limit,
@@ -14,6 +15,7 @@ from .claims import (
     linear_vae,
     ppca,
     random_directions,
+    rectangular,
     spurious_solutions,
 )
 
@@ -25,6 +27,8 @@ _MODULES = (
     elbo_limit,
     contrast,
     linear_vae,
+    rectangular,
+    anisotropic_noise,
     random_directions,
     ppca,
     spurious_solutions,

@@ -1,8 +1,8 @@
 """T11 anisotropic-noise: noise of covariance eps S, and eps S(z): the noise sets the metric of the contrast.
 
-Random invertible MLPs; S(z) = B (I + diag(tanh(K z))/2) B' with random B and K, constant (K = 0) for every other instance.
-B is drawn apart from the decoder: S near J J' would make the contrast vanish. The limit sees S(g) alone, the slope
-sees how S varies: ell_eff = log p0 - 1/2 log det S(z).
+Random polynomial shears; S(z) = B (I + diag(tanh(K z))/2) B' with random B and K, constant (K = 0) for every other
+instance. B is drawn apart from the decoder: S near J J' would make the contrast vanish. The limit sees S(g) alone, the
+slope sees how S varies: ell_eff = log p0 - 1/2 log det S(z).
 """
 
 from __future__ import annotations
@@ -18,31 +18,54 @@ from ...numerics.derivatives import decoder_derivatives, prior_derivatives
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
-from ...numerics.noise import StateNoise
+from ...numerics.noise import Noise
 from ..claim import Claim, Control
 from ..laws import Law
 from ..measurements import LADDER, Batch, Measurements, stack
 from .from_batches import PerBatch
 from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, predicted
 
-FAMILY, LATENT_DIM = "mlp", 2
+FAMILY, LATENT_DIM = "shear", 2
 
 
-def _measure(decoders: Any, points: Any, factors: Any, couplings: Any, ladder: Any) -> dict[str, Any]:
-    def one(decoder: Any, point: Any, factor: Any, coupling: Any) -> dict[str, Any]:
-        def covariance(z: Any) -> Any:
-            return (factor * (1 + 0.5 * jnp.tanh(coupling @ z))) @ factor.T
+class FactoredNoise(Noise):
+    """Covariance scale * B diag(1 + tanh(K z) / 2) B', given by K and the inverse of B."""
 
+    scale: Any
+    unmix: Any
+    coupling: Any
+
+    @property
+    def depends_on_state(self) -> bool:
+        """True: the log-determinant is part of the effective prior, as a constant where K = 0."""
+        return True
+
+    def variances(self, z: Any) -> Any:
+        """1 + tanh(K z) / 2."""
+        return 1 + 0.5 * jnp.tanh(self.coupling @ z)
+
+    def whiten(self, residual: Any, z: Any) -> Any:
+        """diag(...)^(-1/2) B^-1 residual."""
+        return self.unmix @ residual / jnp.sqrt(self.variances(z))
+
+    def log_det(self, z: Any, size: int) -> Any:
+        """log det S(z)."""
+        return jnp.sum(jnp.log(self.variances(z))) - 2 * jnp.linalg.slogdet(self.unmix)[1]
+
+
+def _measure(decoders: Any, points: Any, unmixings: Any, couplings: Any, ladder: Any) -> dict[str, Any]:
+    def one(decoder: Any, point: Any, unmix: Any, coupling: Any) -> dict[str, Any]:
         def model_at(eps: Any) -> tuple[LatentModel, Any]:
-            return LatentModel(decoder, LATENT_DIM, noise_var=StateNoise(eps, covariance)), decoder(point)
+            return LatentModel(decoder, LATENT_DIM, noise_var=FactoredNoise(eps, unmix, coupling)), decoder(point)
 
         plain = LatentModel(decoder, LATENT_DIM)
+        noise = FactoredNoise(jnp.ones(()), unmix, coupling)
         l1, l2 = prior_derivatives(plain, point)
         _, _, H, T = decoder_derivatives(decoder, point, 3)
-        alone = {"prior_l1": l1, "prior_l2": l2, "H": H, "T": T, "S": covariance(point)}
+        alone = {"prior_l1": l1, "prior_l2": l2, "H": H, "T": T, "variances": noise.variances(point)}
         return along_ladder(model_at, point, ladder) | alone
 
-    return jax.vmap(one)(decoders, points, factors, couplings)
+    return jax.vmap(one)(decoders, points, unmixings, couplings)
 
 
 @lru_cache(maxsize=4)
@@ -54,7 +77,8 @@ def measure(measured: Measurements) -> Batch:
     factors = np.stack([entangling(rng, LATENT_DIM) for _ in range(count)])
     varies = np.arange(count) % 2 == 0
     couplings = signed(rng, 0.4, 0.8, (count, LATENT_DIM, LATENT_DIM)) * varies[:, None, None]
-    found = measured.programs.run(_measure, decoders, points, factors, couplings, LADDER)
+    found = measured.programs.run(_measure, decoders, points, np.linalg.inv(factors), couplings, LADDER)
+    found["S"] = np.einsum("nik,nk,njk->nij", factors, found["variances"], factors)
     names = [f"{FAMILY}, S(z)" if state else f"{FAMILY}, S" for state in varies]
     also = ("prior_l1", "prior_l2", "H", "T", "S")
     return batch_of(found, rng, points, names, ("normal",) * count, also=also)
