@@ -1,1 +1,65 @@
-"""The measuring side, as JAX: what can be measured for a given decoder, without any asymptotics."""
+"""The measuring side, as JAX: what can be measured for a given decoder, without any asymptotics.
+
+`expansion` is the exception: it evaluates the general formula T0 of the theory by automatic differentiation,
+and is there to be compared with what the rest measures. Names of functions shadow those of their modules here; import
+from the module (`elbogap.numerics.gap`) for anything that is not in this list.
+"""
+
+from .contrast import (
+    amari_distance,
+    block_contrast,
+    column_correlation,
+    conformal_contrast,
+    contrast_of_jacobian,
+    finite_noise_contrast,
+    ima_contrast,
+    metric_contrast,
+)
+from .encoder import Encoding, elbo, optimal_encoder
+from .expansion import Expansion, expansion
+from .gap import GapMeasurement, gap, measure_gap
+from .likelihood import LogLikelihood, log_likelihood
+from .model import LatentModel
+from .noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise, as_noise
+from .observations import Bernoulli, Binomial, Observation, Poisson
+from .priors import Choice, CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+
+__all__ = [
+    "Bernoulli",
+    "Binomial",
+    "Choice",
+    "CorrelatedNormal",
+    "DiagonalNoise",
+    "Encoding",
+    "Expansion",
+    "FullNoise",
+    "GapMeasurement",
+    "Laplace",
+    "LatentModel",
+    "LogLikelihood",
+    "Logistic",
+    "Noise",
+    "Normal",
+    "Observation",
+    "Poisson",
+    "Prior",
+    "ScalarNoise",
+    "StateNoise",
+    "StudentT",
+    "UniformLogitNormal",
+    "amari_distance",
+    "as_noise",
+    "block_contrast",
+    "column_correlation",
+    "conformal_contrast",
+    "contrast_of_jacobian",
+    "elbo",
+    "expansion",
+    "finite_noise_contrast",
+    "gap",
+    "ima_contrast",
+    "log_likelihood",
+    "measure_gap",
+    "metric_contrast",
+    "optimal_encoder",
+]

@@ -75,7 +75,7 @@ def entropy(factor: Float[Array, "d d"]) -> Float[Array, ""]:
 
 
 def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
-    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 3."""
+    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 4."""
     d = model.latent_dim
     blocks = blocks_of(family, d)
     parameters = parameters_of(blocks)
@@ -125,8 +125,9 @@ def best_optimum(
 def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
     """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
 
-    x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite, d <= 3 (T1:
-    never above log p). Raises `ValueError` for other shapes. Also in float32.
+    x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
+    symmetric rule of degree 7 above. Never above log p (T1).
+    Raises `ValueError` for other shapes. Also in float32.
     """
     d = model.latent_dim
     data, centre = model.check_data(x), model.check_latent(mean, "mean")

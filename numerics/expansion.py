@@ -113,7 +113,7 @@ def expansion(
     hessian = second_derivatives(potential)(g)[2]
     white, _ = whitening(hessian)
     message = "expansion: expected Hess V to be positive definite at z, it is not"
-    white = eqx.error_if(white, ~jnp.all(jnp.isfinite(white)), message)
+    hessian, white = eqx.error_if((hessian, white), ~jnp.all(jnp.isfinite(white)), message)
     factor = block_factor(hessian, blocks)
 
     def terms(root: Array) -> tuple[Array, Array]:

@@ -1,15 +1,19 @@
-"""Evidence and best ELBO for d > 3, where tensor rules are out of reach.
+"""Evidence and best ELBO for d > 4, where tensor rules are out of reach.
 
-ELBO: the search uses the fully symmetric rule of degree 5 for value and gradient, and the Hessian of the quadratic
-model (in the coordinates of `blocks` the ELBO is 1/2 u'Ku + 1/2 tr(R'KR) - log det R up to O(h^2), K = C'MC),
-inside the damped Newton of `newton`; the value at its end is that of degree 7.
+Both are expectations E F(xi), xi ~ N(0, I), of a function that is nearly a polynomial of low degree. The Taylor
+part of F has an expectation known exactly, by contraction of derivatives (no tensor is formed); what is left is
+averaged over antithetic pairs +-xi of a fixed pseudo-random sample. The estimate is unbiased however far F is from
+its Taylor part, and its error is four standard errors plus the largest single term.
 
-Evidence: with z = g + h W xi, the log-ratio r(xi) = exponent(z) - exponent(g) + |xi|^2/2 is small, and the evidence
-is E exp r. With its Taylor terms at the mode, r = c3 + c4 + ... (homogeneous of degree 3 and 4 in xi), 1 + c3^2/2 +
-c4 has an expectation known exactly by contraction of derivatives; what is left is averaged over antithetic pairs
-+-xi of a fixed pseudo-random sample. The estimate is unbiased whatever the size of r; its error is four standard
-errors plus the largest term.
+- Evidence: z = g + h W xi, F = exp r, r = exponent(z) - exponent(g) + |xi|^2/2 = c3 + c4 + ... (homogeneous terms of
+  degree 3, 4, ...); the Taylor part is 1 + c3^2/2 + c4, with E c3^2/2 = |V3|^2/12 + |tr V3|^2/8 and E c4 = Lap Lap r/8.
+- ELBO: F = exponent(mean + L xi); the Taylor part is F(0) + c2 + c4, with E c2 = Lap F/2, E c4 = Lap Lap F/8.
+
+The encoder is found by the damped Newton of `newton` on a fully symmetric rule, with the Hessian of the quadratic
+model: in the coordinates of `blocks` the ELBO is -1/2 u'Ku - 1/2 tr(R'KR) + log det R up to O(h^2), K = C'MC.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +26,7 @@ from .model import LatentModel
 from .modes import Mode, relative_rounding, whitening
 from .newton import minimise
 from .precision import EPS64
-from .symmetric import Levels, rule_of_degree_5, symmetric_levels
+from .symmetric import symmetric_rule
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -31,8 +35,21 @@ _PAIRS_LOW, _PAIRS_HIGH, _LOW, _CHUNK = 65536, 8192, 16, 256
 _SEED = 20220602
 _STANDARD_ERRORS = 4.0
 
+# Up to this dimension the search uses the rule of degree 7 (1.1e4 nodes), above it degree 5 (8e3 nodes at d = 64),
+# whose optimum costs the ELBO a term of order eps^4.
+_DEGREE_7 = 20
+
 # The decrement at which the search ends: it costs the ELBO half its square.
 _TOLERANCE = 1e-7
+
+
+def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Average term(xi), the even part of a function at xi ~ N(0, I_d), and bound the error of the average."""
+    pairs = _PAIRS_LOW if d <= _LOW else _PAIRS_HIGH
+    keys = jax.random.split(jax.random.key(_SEED), pairs)
+    terms = jax.lax.map(lambda key: term(jax.random.normal(key, (d,))), keys, batch_size=_CHUNK)
+    error = _STANDARD_ERRORS * jnp.std(terms) / np.sqrt(pairs) + jnp.max(jnp.abs(terms)) / pairs
+    return jnp.mean(terms), error
 
 
 def sampled_evidence(
@@ -42,39 +59,48 @@ def sampled_evidence(
     d = model.latent_dim
     h = jnp.sqrt(model.eps)
     factor, log_det = whitening(mode.hessian)
-    root = h * factor
-    centre = jnp.zeros(d)
+    root, centre, eye = h * factor, jnp.zeros(d), jnp.eye(d)
 
     def ratio(xi: Array) -> Array:
-        """r(xi) without the Gaussian term: exponent relative to the mode."""
+        """Return r(xi) - |xi|^2/2: the exponent relative to the mode."""
         return model.exponent(mode.point + root @ xi, x) - mode.exponent
 
-    smoothed = laplacian(ratio, jnp.eye(d))
+    smoothed = laplacian(ratio, eye)
     slope = jax.grad(smoothed)(centre)
-    square = third_derivative_norm(ratio, centre, jnp.eye(d)) / 12 + slope @ slope / 8
-    known = square + laplacian(smoothed, jnp.eye(d))(centre) / 8
+    known = third_derivative_norm(ratio, centre, eye) / 12 + slope @ slope / 8 + laplacian(smoothed, eye)(centre) / 8
 
-    def remainder(key: Array) -> Array:
-        """(exp r(xi) + exp r(-xi))/2 - 1 - c3^2/2 - c4, with c3 and c4 by nested directional derivatives."""
-        xi = jax.random.normal(key, (d,))
+    def remainder(xi: Array) -> Array:
         third, fourth = jax.jvp(along(along(along(ratio, xi), xi), xi), (centre,), (xi,))
         half = 0.5 * xi @ xi
         plus, minus = jnp.expm1(ratio(xi) + half), jnp.expm1(ratio(-xi) + half)
         return 0.5 * (plus + minus) - 0.5 * (third / 6) ** 2 - fourth / 24
 
-    pairs = _PAIRS_LOW if d <= _LOW else _PAIRS_HIGH
-    keys = jax.random.split(jax.random.key(_SEED), pairs)
-    terms = jax.lax.map(remainder, keys, batch_size=_CHUNK)
-    total = 1 + known + jnp.mean(terms)
-    error = _STANDARD_ERRORS * jnp.std(terms) / np.sqrt(pairs) + jnp.max(jnp.abs(terms)) / pairs
+    rest, error = antithetic_mean(remainder, d)
+    total = 1 + known + rest
     value = jnp.log(total) + mode.exponent - reference + log_det + d * jnp.log(h) + 0.5 * d * jnp.log(2 * jnp.pi)
     return value, error / total + model.rounding(mode.point, x) + 4 * EPS64 * jnp.abs(value)
+
+
+def sampled_expectation(function: Callable[[Array], Array], d: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Return E function(xi) for a smooth scalar function that is nearly quartic, and its error."""
+    centre, eye = jnp.zeros(d), jnp.eye(d)
+    smoothed = laplacian(function, eye)
+    known = 0.5 * smoothed(centre) + laplacian(smoothed, eye)(centre) / 8
+    origin = function(centre)
+
+    def remainder(xi: Array) -> Array:
+        second = along(along(function, xi), xi)
+        fourth = along(along(second, xi), xi)(centre)
+        return 0.5 * ((function(xi) - origin) + (function(-xi) - origin)) - second(centre) / 2 - fourth / 24
+
+    rest, error = antithetic_mean(remainder, d)
+    return origin + known + rest, error
 
 
 def maximise_symmetric(
     model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]
 ) -> Optimum:
-    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d > 3."""
+    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d > 4."""
     d = model.latent_dim
     blocks = blocks_of(family, d)
     parameters = parameters_of(blocks)
@@ -82,7 +108,7 @@ def maximise_symmetric(
     hessian = jnp.where(mode.converged, mode.hessian, jnp.eye(d))
     factor = block_factor(hessian, blocks)
     scale = jnp.sqrt(model.eps) * factor
-    rule = rule_of_degree_5(d)
+    rule = symmetric_rule(d, 7 if d <= _DEGREE_7 else 5)
     weights = jnp.asarray(rule.weights)
     phi = jnp.asarray(np.insert(rule.nodes, 0, 1.0, axis=1))
     model_hessian = (factor.T @ hessian @ factor)[rows][:, rows] * (features[:, None] == features[None, :])
@@ -103,9 +129,9 @@ def maximise_symmetric(
     found = minimise(derivatives, identity(parameters), tolerance=_TOLERANCE + slack, slack=slack, max_steps=60)
     matrix = matrix_of(found.point, parameters)
     shift, root = matrix[:, 0], matrix[:, 1:]
-    levels: Levels = symmetric_levels(lambda xi: exponent(shift + root @ xi), d)
+    expected, sampling = sampled_expectation(lambda xi: exponent(shift + root @ xi), d)
     mean, full = mode.point + scale @ shift, scale @ root
     entropy = jnp.sum(jnp.log(jnp.diagonal(full))) + 0.5 * d * (1 + np.log(2 * np.pi))
-    value = levels.degree7 + entropy
-    error = levels.error + slack + found.decrement**2 + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy))
+    value = expected + entropy
+    error = sampling + rounding + found.decrement**2 + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy))
     return Optimum(mode.point, mean, full, value, error, found.converged & mode.converged)

@@ -110,7 +110,7 @@ def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array,
 
 
 def _evidence_of_highest(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
-    """Evidence for d > 3: that of the highest mode; the others, where they differ from it, only enlarge the error."""
+    """Evidence for d > 4: that of the highest mode; the others, where they differ from it, only enlarge the error."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     mode = jax.tree.map(lambda leaf: leaf[top], modes)
     value, error = sampled_evidence(model, x, mode, reference)

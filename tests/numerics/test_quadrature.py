@@ -3,11 +3,12 @@
 from itertools import product
 from math import prod
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from elbogap.numerics.quadrature import gauss_hermite, lattice
-from elbogap.numerics.symmetric import rule_of_degree_5, symmetric_levels
+from elbogap.numerics.symmetric import symmetric_levels, symmetric_rule
 
 # Weights of modulus up to d^3 and moments up to 15 in float64.
 ROUND_OFF = 1e-12
@@ -62,15 +63,17 @@ def test_symmetric_rule_is_exact_to_degree_7(d):
     assert abs(float(cubic.degree5) - 1) > 0.5
 
 
-def test_rule_of_degree_5_agrees_with_the_level():
-    """The explicit nodes and weights of degree 5 give the same number as the sums of differences."""
-    rule = rule_of_degree_5(5)
+@pytest.mark.parametrize("degree", [5, 7])
+def test_nodes_and_weights_agree_with_the_levels(degree):
+    """The explicit nodes and weights give the same number as the sums of differences."""
+    rule = symmetric_rule(5, degree)
 
     def function(xi):
         return jnp.exp(0.3 * xi[0] - 0.2 * xi[1] * xi[2]) + jnp.cos(xi[3] + xi[4])
 
-    explicit = sum(w * float(function(jnp.asarray(node))) for node, w in zip(rule.nodes, rule.weights, strict=True))
-    assert explicit == pytest.approx(float(symmetric_levels(function, 5).degree5), abs=1e-12)
+    explicit = float(rule.weights @ jax.vmap(function)(jnp.asarray(rule.nodes)))
+    levels = symmetric_levels(function, 5)
+    assert explicit == pytest.approx(float(levels.degree5 if degree == 5 else levels.degree7), abs=1e-12)
 
 
 def test_impossible_rules_are_refused():
