@@ -164,6 +164,14 @@ def _cayley() -> np.ndarray:
     return np.array(out.applyfunc(sp.together).tolist(), dtype=object)
 
 
+def _inversion(d: int) -> tuple[Any, Any]:
+    """J'J of x/|x|^2, and the multiple of the identity that it equals."""
+    x = sp.symbols(f"x_:{d}", real=True)
+    square = sum(v**2 for v in x)
+    jacobian = sp.Matrix([v / square for v in x]).jacobian(x)
+    return jacobian.T * jacobian, sp.eye(d) / square**2
+
+
 def invariance_steps() -> tuple[Step, ...]:
     """What leaves the contrast unchanged, and that a rotation of the latents does not."""
     d = 3
@@ -196,6 +204,12 @@ def invariance_steps() -> tuple[Step, ...]:
             Shown(contrast_of_metric(metric * factor**2), r"c(\lambda O J)"),
             Shown(contrast_of_metric(metric), "c(J)"),
             "scalings, and conformal maps of x, whose Jacobian is at each point a scaling times a rotation",
+        ),
+        Step(
+            Shown(lambda: {d: _inversion(d)[0] for d in (2, 3)}, r"J^\top J,\; f(x) = x/|x|^2"),
+            Shown(lambda: {d: _inversion(d)[1] for d in (2, 3)}, r"|x|^{-4} I"),
+            "Moebius maps are conformal: inversion is, d = 2, 3, and so are translations, rotations and scalings; c "
+            "= 0",
         ),
         Step(
             Shown(

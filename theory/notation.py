@@ -95,6 +95,14 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("L2", "L_2", "", "coefficient of eps^2 in log p_eps(x)"),
     Symbol("E2", "E_2", "", "coefficient of eps^2 in ELBO*"),
     Symbol("F4", "F_4", "", "order eps^2 of the expected exponent as a function of m and Q"),
+    Symbol("lam", r"\lambda", "", "eigenvalue of the sample covariance"),
+    Symbol("rho", r"\rho", "", "correlation of two columns of J; an angle in an integral"),
+    Symbol("alpha", r"\alpha", "", "first parameter of a Beta law"),
+    Symbol("kappa", r"\kappa", "", "second parameter of a Beta law; an exponent"),
+    Symbol("tau", r"\tau", "", "argument of a generating function; 1/D in the asymptotics"),
+    Symbol("p", "p", r"p_\theta", "push-forward density; in T21 the prior's density, in T22 the shear's polynomial"),
+    Symbol("G", "G", "", "metric W'W of the shear's matrix; a distribution function or profile as G(.)"),
+    Symbol("F", "F", "", "distribution function"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
 )
 

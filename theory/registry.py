@@ -12,9 +12,17 @@ from .contrast import contrast_derivation
 from .decomposition import elbo_decomposition
 from .derivation import Derivation
 from .higher_orders import higher_orders
+from .importance import importance_weighted
 from .linear_vae import linear_vae
 from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
+from .mean_slope import mean_slope
 from .noise_models import anisotropic_noise, beta_vae, exponential_family, rectangular
+from .ppca import ppca
+from .priors import priors
+from .random_directions import random_directions
+from .shear_reduction import shear_reduction
+from .singular_decoders import folds, kinks
+from .spurious_solutions import spurious_solutions
 
 DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
     {
@@ -31,7 +39,16 @@ DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
         "rectangular": rectangular,
         "anisotropic-noise": anisotropic_noise,
         "exponential-family": exponential_family,
+        "folds": folds,
+        "importance-weighted": importance_weighted,
+        "ppca": ppca,
+        "random-directions": random_directions,
+        "spurious-solutions": spurious_solutions,
+        "mean-slope": mean_slope,
         "higher-orders": higher_orders,
+        "kinks": kinks,
+        "priors": priors,
+        "enclosure": shear_reduction,
     }
 )
 CORE = (
