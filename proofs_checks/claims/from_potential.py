@@ -27,6 +27,7 @@ from .from_batches import PerBatch, gap_law
 
 POTENTIAL = ("M", "V3", "V4", "l0", "l1", "l2", "J")
 
+Factors = dict[str, float] | None
 ModelAt = Callable[[Any], tuple[LatentModel, Any]]
 """eps -> model and observation; the observation may grow with 1/eps (counts), the potential may not change."""
 
@@ -108,9 +109,7 @@ def batch_of(
     )
 
 
-def predicted(
-    name: str, blocks: Blocks = None, factors: dict[str, float] | None = None, **replaced: PerBatch
-) -> PerBatch:
+def predicted(name: str, blocks: Blocks = None, factors: Factors = None, **replaced: PerBatch) -> PerBatch:
     """A prediction as a function of the batch: terms weighted by `factors`, arguments replaced by those given."""
 
     def value(batch: Batch) -> np.ndarray:
@@ -118,6 +117,16 @@ def predicted(
         return total(evaluate(name, batch.latent_dim, blocks=blocks, **arguments), **(factors or {}))
 
     return value
+
+
+def zeros(argument: str) -> PerBatch:
+    """Zero in the place of an argument of a prediction."""
+    return lambda batch: np.zeros_like(batch.derivatives[argument])
+
+
+def without_prior(name: str, **replaced: PerBatch) -> PerBatch:
+    """A prediction for a constant log-prior."""
+    return predicted(name, l1=zeros("l1"), l2=zeros("l2"), **replaced)
 
 
 def limit_law(
