@@ -14,6 +14,7 @@ from .claims import (
     kinks,
     likelihood_limit,
     linear_vae,
+    mean_slope,
     ppca,
     random_directions,
     rectangular,
@@ -37,6 +38,7 @@ _MODULES = (
     enclosure,
     folds,
     kinks,
+    mean_slope,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

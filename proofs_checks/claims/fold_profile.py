@@ -16,7 +16,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gamma
 
-from .one_latent import HALF_LOG_2PIE, Objective, from_moments, maximise
+from .one_latent import HALF_LOG_2PIE, Objective, expected, maximise
 
 _NODES = 6  # E_q of a polynomial of degree 8 is exact
 _LEGENDRE, _LEGENDRE_WEIGHTS = np.polynomial.legendre.leggauss(10)
@@ -107,7 +107,7 @@ def gap(u: Grid, eps: Grid, a: Grid, b: Grid, branch: Grid) -> Grid:
 
     def derivatives(mu: np.ndarray, tau: np.ndarray) -> Objective:
         columns = [value[..., None] for value in (u, x, eps, a, b)]
-        return from_moments(mu, tau, lambda z: _exponent(z, *columns), _NODES)
+        return expected(mu, tau, lambda z: _exponent(z, *columns), _NODES).with_entropy(tau)
 
     best, _, _ = maximise(derivatives, mu * scale, np.log(s * scale))
     return evidence - best - HALF_LOG_2PIE

@@ -32,21 +32,25 @@ class Objective(NamedTuple):
     by_mu_tau: np.ndarray
     by_tau_tau: np.ndarray
 
+    def with_entropy(self, tau: np.ndarray) -> Objective:
+        """E_q[e] + tau, from E_q[e]."""
+        return self._replace(value=self.value + tau, by_tau=self.by_tau + 1)
+
 
 Derivatives = Callable[[np.ndarray, np.ndarray], Objective]
 
 
-def from_moments(mu: np.ndarray, tau: np.ndarray, exponent: Callable[[np.ndarray], tuple], nodes: int) -> Objective:
-    """F by Gauss-Hermite; `exponent(z)` returns e, e', e'' with a last axis of nodes. Exact for polynomial e of
+def expected(mu: np.ndarray, tau: np.ndarray, exponent: Callable[[np.ndarray], tuple], nodes: int) -> Objective:
+    """E_q[e] by Gauss-Hermite; `exponent(z)` returns e, e', e'' with a last axis of nodes. Exact for polynomial e of
     degree 2 nodes - 1."""
     xi, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
     offset = np.exp(tau)[..., None] * xi
     e, slope, curvature = exponent(mu[..., None] + offset)
     return Objective(
-        e @ weights + tau,
+        e @ weights,
         slope @ weights,
-        (slope * offset) @ weights + 1,
+        (slope * offset) @ weights,
         curvature @ weights,
         (curvature * offset) @ weights,
         (curvature * offset**2 + slope * offset) @ weights,
