@@ -72,6 +72,7 @@ class Batch:
     precision: Float[np.ndarray, "n e d"]
     point: Float[np.ndarray, "n d"]
     derivatives: dict[str, np.ndarray]
+    decoders: tuple[Any, ...] = ()
 
     @property
     def latent_dim(self) -> int:
@@ -105,6 +106,7 @@ class Batch:
             if isinstance(value, np.ndarray) and field.name != "eps":
                 chosen[field.name] = value[kept]
         chosen["instances"] = self.instances.take(rows)
+        chosen["decoders"] = tuple(self.decoders[i] for i in rows) if self.decoders else ()
         chosen["derivatives"] = {name: value[kept] for name, value in self.derivatives.items()}
         return replace(self, **chosen)
 
@@ -208,6 +210,7 @@ def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: 
         precision=found["precision"],
         point=points,
         derivatives={name: found[name] for name in DERIVATIVES},
+        decoders=tuple(decoders),
     )
 
 

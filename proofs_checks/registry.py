@@ -3,6 +3,7 @@
 from .claim import Claim
 from .claims import (
     anisotropic_noise,
+    beta_vae,
     contrast,
     elbo_decomposition,
     elbo_limit,
@@ -30,6 +31,7 @@ _MODULES = (
     elbo_limit,
     contrast,
     linear_vae,
+    beta_vae,
     rectangular,
     anisotropic_noise,
     exponential_family,
