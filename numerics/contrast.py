@@ -26,7 +26,8 @@ import jax.scipy.linalg
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
 
-from .orthogonalise import triangular_factor, unit_columns
+from .chunks import contrasts_of_chunk
+from .orthogonalise import contrast_of_columns, unit_columns
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
 CHUNK_POINTS = 512  # at most so many points at once: a decoder's hidden layers need memory, too
@@ -72,7 +73,7 @@ def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> 
 
     Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
     """
-    return _over_batch(lambda matrix: _contrast_of_columns(matrix.T), jacobian)
+    return _over_batch(lambda matrix: contrast_of_columns(matrix.T), jacobian)
 
 
 def metric_contrast(
@@ -89,7 +90,7 @@ def metric_contrast(
     def contrast(matrix: Array) -> Array:
         scale = jnp.sqrt(jnp.diagonal(matrix))
         factor = jnp.linalg.cholesky(matrix / jnp.outer(scale, scale))  # M = L L', so J = L'
-        return _contrast_of_columns(factor) if partition is None else _contrast_of_blocks(factor, partition)
+        return contrast_of_columns(factor) if partition is None else _contrast_of_blocks(factor, partition)
 
     return _over_batch(contrast, metric)
 
@@ -120,7 +121,7 @@ def finite_noise_contrast(
 
     def contrast(matrix: Array) -> Array:
         scaled = matrix / jnp.sqrt(noise_var)
-        return _contrast_of_columns(jnp.vstack([scaled, jnp.eye(scaled.shape[-1], dtype=scaled.dtype)]).T)
+        return contrast_of_columns(jnp.vstack([scaled, jnp.eye(scaled.shape[-1], dtype=scaled.dtype)]).T)
 
     return _over_batch(contrast, jacobian)
 
@@ -138,7 +139,7 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
         deviation = 2.0 * (logarithm - jnp.mean(logarithm))
         # log of the mean of exp(deviation), whose terms of first order cancel
         excess = jnp.log1p(jnp.mean(jnp.expm1(deviation) - deviation))
-        return _contrast_of_columns(matrix.T) + 0.5 * len(deviation) * excess
+        return contrast_of_columns(matrix.T) + 0.5 * len(deviation) * excess
 
     return _over_batch(contrast, jacobian)
 
@@ -211,7 +212,7 @@ def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: tuple[tuple[int,
     factors = [jnp.linalg.qr(unit[jnp.asarray(block)].T) for block in blocks]
     pivots = jnp.concatenate([jnp.abs(jnp.diagonal(r)) for _, r in factors])
     independent = jnp.min(pivots) >= 4 * len(unit) * jnp.finfo(unit.dtype).eps
-    contrast = _contrast_of_columns(jnp.concatenate([q.T for q, _ in factors]))
+    contrast = contrast_of_columns(jnp.concatenate([q.T for q, _ in factors]))
     return jnp.where(independent & jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
 
 
@@ -231,28 +232,20 @@ def _contrast_of_batch(
     leave the map.
     """
 
+    count, chunk = len(points), max(1, min(chunk, len(points)))
+    if count == 0:
+        return jnp.zeros(0, points.dtype), jnp.ones(0, bool)
+    basis = jnp.eye(points.shape[1], dtype=points.dtype)
+
     def at(point: Array) -> tuple[Array, Array]:
-        def derivative(direction: Array) -> tuple[Array, Array]:
-            return jax.jvp(decoder, (point,), (direction,))
+        return jax.vmap(lambda e: jax.jvp(decoder, (point,), (e,)), out_axes=(None, 0))(basis)
 
-        basis = jnp.eye(len(point), dtype=point.dtype)
-        value, columns = jax.vmap(derivative, out_axes=(None, 0))(basis)
-        finite = jnp.all(jnp.isfinite(value)) & jnp.all(jnp.isfinite(columns))
-        return _contrast_of_columns(columns), finite
+    def of_chunk(points: Array) -> tuple[Array, Array]:
+        values, columns = jax.vmap(at)(points)
+        contrast, finite = contrasts_of_chunk(columns)
+        return contrast, finite & jnp.all(jnp.isfinite(values), axis=-1)
 
-    return jax.lax.map(at, points, batch_size=min(chunk, max(1, len(points))))
-
-
-@jax.jit
-def _contrast_of_columns(columns: Inexact[Array, "d D"]) -> Inexact[Array, ""]:
-    """The contrast of the matrix whose columns are given as rows, so that each is contiguous in memory."""
-    unit, logarithm = unit_columns(columns)
-    multiple, pivot = triangular_factor(unit)
-    dependent = jnp.min(pivot) < 4 * len(unit) * jnp.finfo(unit.dtype).eps
-    small = multiple <= 0.5
-    # Both branches stay finite where the other is taken, so that no derivative becomes nan.
-    from_correlation = -0.5 * jnp.log1p(-jnp.where(small, multiple, 0.0))
-    from_pivot = -jnp.log(jnp.where(small | (pivot == 0.0), 1.0, pivot))
-    contrast = jnp.sum(jnp.where(small, from_correlation, from_pivot))
-    contrast = jnp.where(dependent, jnp.inf, contrast)
-    return jnp.where(jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
+    # The last chunk is filled up with copies of the last point, so that all have one shape.
+    padded = jnp.pad(points, ((0, -count % chunk), (0, 0)), mode="edge")
+    contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, points.shape[1]))
+    return contrast.reshape(-1)[:count], finite.reshape(-1)[:count]

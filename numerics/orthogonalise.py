@@ -1,9 +1,10 @@
-"""Triangular factor of a matrix with few columns, by modified Gram-Schmidt: compiled as plain array operations.
+"""Triangular factor of a matrix with few columns, by modified Gram-Schmidt: compiled as plain array
+operations.
 
-Notation: J (D, d), D >= d, is held by rows, `columns` (d, D), so that each column is contiguous in memory. U is J with
-columns scaled to length one, U = Q R with R upper triangular. Modified Gram-Schmidt gives the exact R of U + E with |E|
-of the size of round-off, as Householder's method does (Bjorck, BIT 7, 1967); for matrices with few columns it fuses
-with the computation of J, which a library call cannot.
+Notation: J (D, d), D >= d, is held by rows, `columns` (d, D), so that each column is contiguous in memory. U
+is J with columns scaled to length one, U = Q R with R upper triangular. Modified Gram-Schmidt gives the exact
+R of U + E with |E| of the size of round-off, as Householder's method does (Bjorck, BIT 7, 1967); for matrices
+with few columns it fuses with the computation of J, which a library call cannot.
 """
 
 import jax
@@ -64,3 +65,23 @@ def _direction(column: Inexact[Array, "D"]) -> tuple[Inexact[Array, "D"], Inexac
     positive = square > 0.0
     length = jnp.sqrt(jnp.where(positive, square, 1.0))
     return column / length, jnp.where(positive, length, 0.0)
+
+
+@jax.jit
+def contrast_of_columns(columns: Inexact[Array, "d D"]) -> Inexact[Array, ""]:
+    """The contrast of the matrix whose columns are given as rows, so that each is contiguous in memory."""
+    unit, logarithm = unit_columns(columns)
+    multiple, pivot = triangular_factor(unit)
+    contrast = contrast_of_factor(multiple, pivot)
+    dependent = jnp.min(pivot) < 4 * len(unit) * jnp.finfo(unit.dtype).eps
+    contrast = jnp.where(dependent, jnp.inf, contrast)
+    return jnp.where(jnp.all(logarithm > -jnp.inf), contrast, jnp.nan)
+
+
+def contrast_of_factor(multiple: Inexact[Array, "d"], pivot: Inexact[Array, "d"]) -> Inexact[Array, ""]:
+    """sum_k -1/2 log(1 - rho_k^2) = sum_k -log R_kk, by the form that is accurate for each k."""
+    small = multiple <= 0.5
+    # Both branches stay finite where the other is taken, so that no derivative becomes nan.
+    from_correlation = -0.5 * jnp.log1p(-jnp.where(small, multiple, 0.0))
+    from_pivot = -jnp.log(jnp.where(small | (pivot == 0.0), 1.0, pivot))
+    return jnp.sum(jnp.where(small, from_correlation, from_pivot))
