@@ -169,6 +169,7 @@ CLAIM = Claim(
         "S(z) is positive definite and as smooth as the decoder",
         "x is on the manifold: off it, derivatives of the inverse of S enter M",
     ),
+    derivation="anisotropic-noise",
     laws=laws,
     controls=controls,
 )

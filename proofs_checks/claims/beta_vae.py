@@ -209,6 +209,7 @@ CLAIM = Claim(
     r"\sigma_k^2 \sim \beta\varepsilon s_k",
     source="Higgins et al. 2017 (beta-VAE); T9",
     assumptions=("Gaussian noise", "beta > 0", "for the limit: the assumptions of general-limit"),
+    derivation="beta-vae",
     laws=laws,
     controls=controls,
 )

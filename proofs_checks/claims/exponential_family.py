@@ -154,6 +154,7 @@ CLAIM = Claim(
         "g is the unique maximiser of the likelihood, with M positive definite",
         "x/N is fixed as N grows (x need not be an integer: the base measure cancels)",
     ),
+    derivation="exponential-family",
     laws=laws,
     controls=controls,
 )

@@ -207,6 +207,7 @@ CLAIM = Claim(
         "the prior is bounded, and smooth near g (but for the law about the kink)",
         "the assumptions of elbo-limit about the decoder",
     ),
+    derivation="priors",
     laws=laws,
     controls=controls,
 )

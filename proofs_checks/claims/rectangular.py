@@ -141,6 +141,7 @@ CLAIM = Claim(
         "g is the unique nearest point, at a distance below the focal radius: M is positive definite",
         "f and log p0 are six and four times continuously differentiable near g",
     ),
+    derivation="rectangular",
     laws=laws,
     controls=controls,
 )
