@@ -13,6 +13,7 @@ from .claims import (
     exponential_family,
     folds,
     higher_orders,
+    importance_weighted,
     kinks,
     likelihood_limit,
     linear_vae,
@@ -45,6 +46,7 @@ _MODULES = (
     folds,
     kinks,
     mean_slope,
+    importance_weighted,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
