@@ -156,7 +156,7 @@ def step_mutations(step: Step, most: int | None = None) -> dict[str, Step]:
         return {}
     cases = _cases(step.right)
     if cases is not None:
-        return _formula_steps(step, cases)
+        return _formula_steps(step, cases, most)
     left, right = dict(entries(step.left)), dict(entries(step.right))
     places = sorted(right, key=lambda place: right[place] == 0)[:most]
     made = {}
@@ -178,14 +178,20 @@ def _still_false(step: Step, variant: Step) -> bool:
     return differs(sum(before, sp.Integer(0)), sum(after, sp.Integer(0)))
 
 
-def _formula_steps(step: Step, cases: dict[Any, Bound]) -> dict[str, Step]:
+def _formula_steps(step: Step, cases: dict[Any, Bound], most: int | None) -> dict[str, Step]:
     formula = next(iter(cases.values())).formula
-    left, truth = dict(entries(step.left)), dict(entries(step.right))
+    planted = list(formula_mutations(formula).items())
+    chosen = list(cases)
+    if most is not None:  # the second case: in one dimension exchanged indices change nothing
+        planted, chosen = planted[:: max(1, len(planted) // (6 * most))], chosen[:2][-1:]
+    single = isinstance(step.right, Bound)
+    left = {place: entry for place, entry in entries(step.left) if single or place[0] in chosen}
+    truth = dict(entries({case: cases[case] for case in chosen} if not single else step.right))
     made = {}
-    for name, variant in formula_mutations(formula).items():
-        changed: Any = {case: replace(bound, formula=variant) for case, bound in cases.items()}
+    for name, variant in planted:
+        changed: Any = {case: replace(cases[case], formula=variant) for case in chosen}
         try:
-            right = dict(entries(changed if isinstance(step.right, dict) else changed[()]))
+            right = dict(entries(changed[()] if single else changed))
         except ValueError:  # the exchanged indices run over different dimensions
             continue
         if any(right[place] != truth[place] for place in truth):

@@ -65,7 +65,7 @@ def priors() -> Derivation:
         ),
         Step(
             Shown(slope[0], r"a_1(f \circ h) - a_1(f),\; d = 1"),
-            Shown(slope[1], r"\tfrac34 (2 H J h'^2 h'' + J^2 h''^2)/(J h')^4"),
+            Shown(slope[1], r"\tfrac34 (2 H J (h')^2 h'' + J^2 (h'')^2)/(J h')^4"),
             "but the family of Gaussian encoders changes with the coordinate: a1 = 3/4 H^2/J^4 is not invariant",
         ),
         Step(

@@ -193,7 +193,10 @@ def _potential_to_sixth_order(decoder: str) -> dict[str, np.ndarray]:
     return arrays | priors
 
 
-@pytest.mark.parametrize(("decoder", "expected"), [("f2", -0.9166236369065904), ("shear", 0.113482222862449)])
+@pytest.mark.parametrize(
+    ("decoder", "expected"),
+    [pytest.param("f2", -0.9166236369065904, marks=pytest.mark.slow), ("shear", 0.113482222862449)],
+)
 def test_second_order_of_the_gap(decoder, expected):
     """a2 = L2 - E2 equals the value that exact series arithmetic gives for the test decoders."""
     value = _evaluate(prediction("general_gap_second", 2), _potential_to_sixth_order(decoder))
