@@ -218,6 +218,7 @@ CLAIM = Claim(
         "a unique branch maximises l - c",
         "expectations: one latent, f(z) = a z^2 + b z^4, x = f(z) with z from the normal prior",
     ),
+    derivation="folds",
     laws=laws,
     controls=controls,
 )

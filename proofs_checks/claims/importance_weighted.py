@@ -179,6 +179,7 @@ CLAIM = Claim(
     r"R = D^{-1/2} A D^{-1/2},\quad \mathrm{gap}_K \sim \chi^2/(2K) \text{ if } \lambda_{\min}(R) > \tfrac12",
     source="Burda et al. 2016 (the bound); limit: T14",
     assumptions=("the assumptions of elbo-limit", "q is optimal for the ELBO, not for the bound with K samples"),
+    derivation="importance-weighted",
     laws=laws,
     controls=controls,
 )

@@ -235,6 +235,7 @@ CLAIM = Claim(
         "f is piecewise linear, continuous and injective",
         "expectations: one latent, x = f(z) with z from a normal prior",
     ),
+    derivation="kinks",
     laws=laws,
     controls=controls,
 )

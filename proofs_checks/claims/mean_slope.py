@@ -217,6 +217,7 @@ CLAIM = Claim(
         "D = d and the assumptions of elbo-limit at almost every x",
         "p is twice continuously differentiable, its Laplacian integrable, and no flux leaves its support",
     ),
+    derivation="mean-slope",
     laws=laws,
     controls=controls,
 )

@@ -219,6 +219,7 @@ CLAIM = Claim(
     r"W = P_d (\Lambda_d - \varepsilon I)^{1/2} \Pi,\quad \varepsilon = \tfrac{1}{D-d}\textstyle\sum_{k>d}\lambda_k",
     source="Tipping and Bishop 1999; Lucas et al. 2019; T15",
     assumptions=("linear decoder, standard normal prior", "distinct leading eigenvalues", "mean-field encoder"),
+    derivation="ppca",
     laws=laws,
     controls=controls,
 )

@@ -119,6 +119,7 @@ CLAIM = Claim(
     r"\mathrm{Var}\,c = \tfrac14\sum_k\big[\psi'(\tfrac{D-k+1}2)-\psi'(\tfrac D2)\big]",
     source="Gresele et al. 2021, on genericity; closed form: T16",
     assumptions=("the columns are independent and isotropic in R^D", "D >= d"),
+    derivation="random-directions",
     laws=laws,
     controls=controls,
 )

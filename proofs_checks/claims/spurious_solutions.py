@@ -227,6 +227,7 @@ CLAIM = Claim(
         "a preserves the prior",
         "Darmois: d = 2, the first coordinate first",
     ),
+    derivation="spurious-solutions",
     laws=laws,
     controls=controls,
 )
