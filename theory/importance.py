@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .closed_forms import importance_chi2_terms
 from .contrast import contrast_of_metric
 from .derivation import Derivation, Shown, Step, argued
 from .tensors import determinant, symmetric
@@ -73,14 +74,13 @@ def importance_weighted() -> Derivation:
             "finite iff |rho| < 1/2, that is lambda_min(R) > 1/2",
         ),
         Step(
-            Shown(determinant(example) ** 2, r"(\det R)^2"),
-            Shown((1 - rho**2) ** 2, r"(1-\rho^2)^2"),
-            "chi^2 = det R / sqrt(det(2R - I)) - 1 for d = 2",
-        ),
-        Step(
-            Shown(determinant(2 * example - np.array(sp.eye(2).tolist(), dtype=object)), r"\det(2R - I)"),
-            Shown(1 - 4 * rho**2, r"1 - 4\rho^2"),
-            "the determinant in the second moment",
+            Shown(
+                determinant(example) / sp.sqrt(determinant(2 * example - np.array(sp.eye(2).tolist(), dtype=object)))
+                - 1,
+                r"\det R/\sqrt{\det(2R - I)} - 1",
+            ),
+            Shown(sum(importance_chi2_terms(rho).values()), r"(1-\rho^2)/\sqrt{1 - 4\rho^2} - 1 = \chi^2"),
+            "the variance of w in terms of R: gap_K ~ chi^2/(2K) for large K where it is finite",
         ),
         Step(
             Shown(sp.Integral(sp.exp(-t * length), (length, 0, sp.oo)), r"\int_0^\infty e^{-\tau s}\,ds"),

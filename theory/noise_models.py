@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .closed_forms import beta_constant_terms
 from .derivation import Bound, Derivation, Shown, Step, argued
 from .gaussian_moments import contract, in_ring
 from .indices import formula
@@ -41,6 +42,24 @@ FAMILY_THIRD = formula(
     bc="psi2_i J_ia H_ibc",
     residual="-nu_i T_iabc",
 )
+FAMILY_FOURTH = formula(
+    "V4_abcd",
+    kurtosis="psi4_i J_ia J_ib J_ic J_id",
+    ab="psi3_i H_iab J_ic J_id",
+    ac="psi3_i H_iac J_ib J_id",
+    ad="psi3_i H_iad J_ib J_ic",
+    bc="psi3_i H_ibc J_ia J_id",
+    bd="psi3_i H_ibd J_ia J_ic",
+    cd="psi3_i H_icd J_ia J_ib",
+    ab_cd="psi2_i H_iab H_icd",
+    ac_bd="psi2_i H_iac H_ibd",
+    ad_bc="psi2_i H_iad H_ibc",
+    a="psi2_i J_ia T_ibcd",
+    b="psi2_i J_ib T_iacd",
+    c="psi2_i J_ic T_iabd",
+    d="psi2_i J_id T_iabc",
+    residual="-nu_i U_iabcd",
+)
 SHAPES = ((1, 1), (1, 2), (2, 2), (2, 3))
 
 
@@ -50,7 +69,7 @@ def beta_vae() -> Derivation:
     data_dim, misfit, divergence = sp.symbols("D V kl", positive=True)
     reconstruction = -data_dim / 2 * sp.log(2 * sp.pi * EPS) - misfit / EPS
     rescaled = -data_dim / 2 * sp.log(2 * sp.pi * beta * EPS) - misfit / (beta * EPS)
-    constant = data_dim / 2 * (beta * sp.log(2 * sp.pi * beta * EPS) - sp.log(2 * sp.pi * EPS))
+    constant = sum(beta_constant_terms(data_dim, beta, EPS).values())
     evidence, elbo = sp.symbols("lx E1", real=True)
     steps = (
         Step(
@@ -83,7 +102,7 @@ def _decoder(d: int, data_dim: int) -> tuple[Any, dict[str, np.ndarray]]:
     arrays = {"J": independent("J", (data_dim, d)), "H": symmetric("H", d, 2, data_dim)}
     arrays |= {"T": symmetric("T", d, 3, data_dim), "U": symmetric("U", d, 4, data_dim)}
     arrays |= {"nu": independent("nu", (data_dim,)), "w": independent("w", (d,))}
-    arrays |= {f"psi{n}": independent(f"psi{n}", (data_dim,)) for n in (2, 3)}
+    arrays |= {f"psi{n}": independent(f"psi{n}", (data_dim,)) for n in (2, 3, 4)}
     return in_ring(arrays)
 
 
@@ -226,19 +245,22 @@ def anisotropic_noise() -> Derivation:
 
 
 def _family(shape: tuple[int, int]) -> list[Any]:
-    """Orders 2 and 3 in w of sum Psi(f) - t.f with t = Psi' + nu, from the Taylor polynomials of f and Psi."""
+    """Orders 2, 3 and 4 in w of sum Psi(f) - t.f with t = Psi' + nu, from the Taylor polynomials of f and Psi."""
     _, known = _decoder(*shape)
-    first, second, third, _ = _displacements(*shape)
+    first, second, third, fourth = _displacements(*shape)
     nu, half = known["nu"], sp.QQ(1, 2)
     quadratic = sum(known["psi2"] * first * first) * half - nu @ second
     cubic = sum(known["psi2"] * first * second) + sum(known["psi3"] * first**3) * sp.QQ(1, 6) - nu @ third
-    return [quadratic, cubic]
+    quartic = sum(known["psi2"] * (second * second * half + first * third)) - nu @ fourth
+    quartic += sum(known["psi3"] * first**2 * second) * half + sum(known["psi4"] * first**4) * sp.QQ(1, 24)
+    return [quadratic, cubic, quartic]
 
 
 def _family_tensors(shape: tuple[int, int]) -> list[Any]:
     _, known = _decoder(*shape)
     return [
-        contract(rule.total(known), known["w"]) * sp.QQ(1, k) for rule, k in ((FAMILY_SECOND, 2), (FAMILY_THIRD, 6))
+        contract(rule.total(known), known["w"]) * sp.QQ(1, k)
+        for rule, k in ((FAMILY_SECOND, 2), (FAMILY_THIRD, 6), (FAMILY_FOURTH, 24))
     ]
 
 
@@ -258,13 +280,13 @@ def exponential_family() -> Derivation:
         Step(
             Shown(
                 lambda: {shape: _family(shape) for shape in SHAPES},
-                r"\textstyle\sum\Psi(f(g+w)) - t\cdot f(g+w),\ \text{orders } 2, 3,\; t = \Psi' + \nu",
+                r"\textstyle\sum\Psi(f(g+w)) - t\cdot f(g+w),\ \text{orders } 2, 3, 4,\; t = \Psi' + \nu",
             ),
             Shown(
                 lambda: {shape: _family_tensors(shape) for shape in SHAPES},
-                r"\tfrac12 M(w,w),\ \tfrac16 V^{(3)}(w,w,w)",
+                r"\tfrac12 M(w,w),\ \tfrac16 V^{(3)}(w,w,w),\ \tfrac1{24} V^{(4)}(w,w,w,w)",
             ),
-            f"Taylor expansion of f and Psi: {FAMILY_SECOND.text()}; {FAMILY_THIRD.text()}",
+            f"Taylor expansion of f and Psi: {FAMILY_SECOND.text()}; {FAMILY_THIRD.text()}; V4 likewise",
             ("g is stationary: J'nu = 0",),
         ),
         Step(

@@ -88,6 +88,7 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("U", "U", "", "fourth derivatives of f at g, U_iabcd"),
     Symbol("psi2", r"\Psi''", "", "second derivative of the log-partition function: variance of the observation"),
     Symbol("psi3", r"\Psi'''", "", "third derivative of the log-partition function"),
+    Symbol("psi4", r"\Psi^{(4)}", "", "fourth derivative of the log-partition function"),
     Symbol("beta", r"\beta", r"\beta", "weight of the KL term in the beta-VAE"),
     Symbol("kl", r"KL(q\|p_0)", r"KL(q_\phi\|p_0)", "divergence of the encoder from the prior"),
     Symbol("V7", "V^{(7)}", "", "seventh derivatives of V at g"),

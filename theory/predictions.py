@@ -7,8 +7,9 @@ False variants drop, flip or scale a term by name.
 
 Arguments of decoder-level predictions: J (D, d), H (D, d, d), T (D, d, d, d), l1 (d,), l2 (d, d), l0 and
 eps scalars (Gaussian noise, x on the manifold). Predictions called ``general_...`` take the derivatives of
-a potential instead: M (d, d), V3, V4, l1, l2 (any noise, any block-diagonal encoder). Source: the claims
-named in `claim`.
+a potential instead: M (d, d), V3, V4, l1, l2 (any noise, any block-diagonal encoder);
+``potential_...`` and ``family_...`` give these for Gaussian noise with a residual nu and for exponential families.
+Source: the claims named in `claim`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from . import gaussian_noise, general_limit, higher_orders
+from . import gaussian_noise, general_limit, higher_orders, noise_models
+from .closed_forms import CLOSED_FORMS
+from .indices import Formula
 from .tensors import block_inverse, independent, inverse
 
 Arguments = dict[str, np.ndarray]
@@ -68,6 +71,8 @@ def _decoder(d: int, D: int, *names: str) -> Arguments:
         "W": (D, d),
         "M": (d, d),
     } | {f"V{n}": (d,) * n for n in (3, 4, 5, 6)}
+    shapes |= {"U": (D, d, d, d, d), "nu": (D,), "psi2": (D,), "psi3": (D,), "psi4": (D,)}
+    shapes |= {name: () for name in ("D", "beta", "s", "B", "rho")}
     shapes |= {f"l{n}": (d,) * n for n in (1, 2, 3, 4)}
     return {name: independent(name, shapes[name]) for name in names}
 
@@ -165,6 +170,10 @@ def _general_gap_second(a: Arguments, blocks: Any) -> dict[str, Any]:
     return general_limit.gap_terms(likelihood, higher_orders.elbo_second_terms(a, blocks))
 
 
+def _formula(rule: Formula) -> Callable[[Arguments, Any], dict[str, Any]]:
+    return lambda a, blocks: rule.evaluate(a)
+
+
 @dataclass(frozen=True)
 class _Recipe:
     claim: str
@@ -177,6 +186,8 @@ class _Recipe:
 
 _POTENTIAL = ("M", "V3", "V4", "l1", "l2")
 _SECOND = (*_POTENTIAL, "V5", "V6", "l3", "l4")
+_RESIDUAL = ("J", "H", "T", "U", "nu")
+_FAMILY = ("J", "H", "T", "nu", "psi2", "psi3", "psi4", "U")
 RECIPES: dict[str, _Recipe] = {
     "contrast": _Recipe("contrast", ("J",), _contrast, takes_blocks=True),
     "mean_shift": _Recipe("encoder-mean", ("J", "H", "l1"), _mean_shift),
@@ -199,7 +210,13 @@ RECIPES: dict[str, _Recipe] = {
     "general_likelihood_second": _Recipe("higher-orders", _SECOND, _general_likelihood_second, largest=2),
     "general_elbo_second": _Recipe("higher-orders", _SECOND, _general_elbo_second, True, largest=2),
     "general_gap_second": _Recipe("higher-orders", _SECOND, _general_gap_second, True, largest=2),
-}
+    "potential_second": _Recipe("rectangular", ("J", "H", "nu"), _formula(noise_models.RESIDUAL_SECOND)),
+    "potential_third": _Recipe("rectangular", ("J", "H", "T", "nu"), _formula(noise_models.RESIDUAL_THIRD)),
+    "potential_fourth": _Recipe("rectangular", _RESIDUAL, _formula(noise_models.RESIDUAL_FOURTH)),
+    "family_second": _Recipe("exponential-family", ("J", "H", "nu", "psi2"), _formula(noise_models.FAMILY_SECOND)),
+    "family_third": _Recipe("exponential-family", _FAMILY[:-2], _formula(noise_models.FAMILY_THIRD)),
+    "family_fourth": _Recipe("exponential-family", _FAMILY, _formula(noise_models.FAMILY_FOURTH)),
+} | {name: _Recipe(claim, names, build, largest=10**6) for name, (claim, names, build) in CLOSED_FORMS.items()}
 
 
 @cache
@@ -222,7 +239,7 @@ def prediction(
     if blocks is not None and not recipe.takes_blocks:
         raise ValueError(f"{name} is a mean-field quantity, expected blocks=None, got {blocks}")
     arguments = _decoder(d, data_dim, *recipe.arguments)
-    terms = recipe.build(arguments, blocks)
+    terms = recipe.build(arguments, d if name in CLOSED_FORMS else blocks)
     return Prediction(name, recipe.claim, arguments, {key: _as_sympy(value) for key, value in terms.items()})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy as sp
 
+from .closed_forms import kink_coefficient_terms
 from .derivation import Derivation, Shown, Step, argued
 
 
@@ -80,7 +81,7 @@ def priors() -> Derivation:
                 r"\varepsilon s)",
             ),
             Shown(
-                width * third * (sp.sqrt(s) - sp.sqrt(b)),
+                width * sum(kink_coefficient_terms(beta, s, b).values()),
                 r"\sqrt{\varepsilon}\,\sqrt{2/\pi}\,\beta^{-1}\bigl(\sqrt{s_k} - \sqrt{(A^{-1})_{kk}}\bigr)",
             ),
             "gap at the kink of a Laplace prior with scale beta: log p minus ELBO at order sqrt(eps), Q = eps A^-1 "
