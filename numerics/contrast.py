@@ -247,5 +247,6 @@ def _contrast_of_batch(
 
     # The last chunk is filled up with copies of the last point, so that all have one shape.
     padded = jnp.pad(points, ((0, -count % chunk), (0, 0)), mode="edge")
-    contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, points.shape[1]))
+    with jax.default_matmul_precision("highest"):  # else some accelerators round float32 products to 10 bits
+        contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, points.shape[1]))
     return contrast.reshape(-1)[:count], finite.reshape(-1)[:count]
