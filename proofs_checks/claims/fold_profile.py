@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gamma
@@ -26,14 +26,14 @@ _EVIDENCE = np.linspace(-1.0, 1.0, 241)
 def zero_mean_scale(xi: np.ndarray | float) -> np.ndarray:
     """s of the best q with mean 0."""
     xi = np.asarray(xi, dtype=float)
-    return np.sqrt((xi + np.sqrt(xi**2 + 6)) / 6)
+    return np.asarray(np.sqrt((xi + np.sqrt(xi**2 + 6)) / 6))
 
 
 def branch_optimum(xi: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """mu and s of the best q on one branch, xi >= sqrt 3."""
     root = np.sqrt(np.maximum(np.asarray(xi, dtype=float) ** 2 - 3, 0.0))
     variance = 0.5 / np.maximum(xi + root, 1.0)
-    return np.sqrt(0.5 * np.maximum(xi + root, 1.0)), np.sqrt(variance)
+    return np.asarray(np.sqrt(0.5 * np.maximum(xi + root, 1.0))), np.asarray(np.sqrt(variance))
 
 
 def flat_objective(xi: float, mu: float, s: float) -> float:
@@ -86,10 +86,10 @@ def critical_slope(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return -0.5 * square / a - sixth * b / a**2
 
 
-Grid = Float[np.ndarray, "*shape"]
+Grid = Float[np.ndarray, "*#shape"]
 
 
-def gap(u: Grid, eps: Grid, a: Grid, b: Grid, branch: Grid) -> Grid:
+def gap(u: Grid, eps: Grid, a: Grid, b: Grid, branch: Bool[np.ndarray, "*#shape"]) -> Grid:
     """log p_eps(x) - ELBO at x = f(u), u >= 0, the encoder on one branch or of mean zero; all of one shape."""
     x, width = u**2 * (a + b * u**2), np.sqrt(eps)
     local = width / np.sqrt((2 * a * u + 4 * b * u**3) ** 2 + a * width)

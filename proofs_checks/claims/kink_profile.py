@@ -18,7 +18,7 @@ from scipy.special import log_ndtr, ndtr
 
 from .one_latent import HALF_LOG_2PIE, Objective, maximise
 
-Grid = Float[np.ndarray, "*shape"]
+Grid = Float[np.ndarray, "*#shape"]
 _LEGENDRE, _LEGENDRE_WEIGHTS = np.polynomial.legendre.leggauss(40)
 _REACH = 10.0
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ...numerics.families.draws import entangling, signed
 from .one_latent import HALF_LOG_2PIE, Objective, expected, maximise
 
-Grid = Float[np.ndarray, "*shape"]
+Grid = Float[np.ndarray, "*#shape"]
 _MOMENT_NODES = 5  # squares of cubics: degree 6, their second derivatives with weights included
 _EVIDENCE = np.arange(-9.0, 9.01, 0.3)
 
@@ -71,7 +71,7 @@ class Reduced(NamedTuple):
     std: np.ndarray
 
 
-def reduced(shears: Shears, y: Float[np.ndarray, "n *shape 2"], eps: Grid) -> Reduced:
+def reduced(shears: Shears, y: Float[np.ndarray, "n *points 2"], eps: Float[np.ndarray, "*noises"]) -> Reduced:
     """Gap and log-likelihood at x = M y; eps broadcasts against y's shape without its last axis."""
     shape = np.broadcast_shapes(y.shape[:-1], eps.shape)
     ones = (-1, *[1] * (len(shape) - 1))

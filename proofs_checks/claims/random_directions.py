@@ -49,7 +49,7 @@ def _contrasts(rng: np.random.Generator, count: int, D: int, d: int) -> np.ndarr
     return lengths - 0.5 * np.linalg.slogdet(np.swapaxes(J, 1, 2) @ J)[1]
 
 
-def expectation(D: np.ndarray | float, d: int, *, shift: float = 0.0, half: float = 0.5) -> np.ndarray:
+def expectation(D: np.ndarray | float | int, d: int, *, shift: float = 0.0, half: float = 0.5) -> np.ndarray:
     """E c = 1/2 sum_k [ psi(D/2) - psi((D-k+1)/2) ]; controls move the argument by `shift` or scale it by `half`."""
     k = np.arange(1, d + 1)[:, None]
     return 0.5 * np.sum(digamma(half * np.asarray(D)) - digamma(half * (np.asarray(D) - k + 1) - shift), axis=0)
