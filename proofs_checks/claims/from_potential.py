@@ -126,7 +126,8 @@ def zeros(argument: str) -> PerBatch:
 
 def without_prior(name: str, **replaced: PerBatch) -> PerBatch:
     """A prediction for a constant log-prior."""
-    return predicted(name, l1=zeros("l1"), l2=zeros("l2"), **replaced)
+    arguments: dict[str, Any] = {"l1": zeros("l1"), "l2": zeros("l2")} | replaced
+    return predicted(name, **arguments)
 
 
 def limit_law(

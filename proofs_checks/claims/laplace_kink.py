@@ -31,6 +31,7 @@ CLOSED_FORM_ERROR = 64 * EPS64
 
 NEWTON_STEPS = 30
 Array = Float[np.ndarray, "n e"]
+Column = Float[np.ndarray, "n 1"]
 
 
 @lru_cache(maxsize=4)
@@ -57,7 +58,7 @@ def gap_at_kink(
     return evidence - _best_encoder(precision, force, cost, first) - 0.5 - 0.5 * np.log(2 * np.pi)
 
 
-def _best_encoder(precision: Array, force: Array, cost: Array, first: Array) -> Array:
+def _best_encoder(precision: Array, force: Array, cost: Array, first: Column) -> Array:
     """max over m, s of -P m^2/2 + R m - A_11 s^2/2 - cost E abs(m + s xi) + log s + 1/2 log 2 pi: concave in (m, s)."""
     m, s = np.zeros_like(precision), 1 / np.sqrt(first) * np.ones_like(precision)
     for _ in range(NEWTON_STEPS):
