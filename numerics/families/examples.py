@@ -14,6 +14,7 @@ from .shear import Shear
 
 G2 = np.array([0.7, -0.4])
 G3 = np.array([0.7, -0.4, 0.3])
+FOLDED_BRANCHES = np.array([[0.9, -0.3], [-0.9, 0.42]])  # two preimages under `folded`, those of T13's table
 
 SHEAR = Shear(np.array([[1.0, 0.5], [-0.2, 1.2]]), np.array([0.5]), np.array([0.2]))
 

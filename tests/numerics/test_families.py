@@ -25,7 +25,7 @@ from elbogap.numerics.families import (
     shear,
     surfaces,
 )
-from elbogap.numerics.families.examples import G2, G3, SHEAR, f2, f3, f23, folded, swirled
+from elbogap.numerics.families.examples import FOLDED_BRANCHES, G2, G3, SHEAR, f2, f3, f23, folded, swirled
 from elbogap.numerics.families.registry import CORE, FAMILIES
 from scipy.special import digamma, polygamma
 
@@ -189,13 +189,21 @@ def test_the_shear_example_has_the_enclosed_contrast():
     assert abs(ima_contrast(SHEAR, np.array([0.5, 0.6])) - 0.2732704384451913686) < 1e-15
 
 
-def test_the_folded_example_has_two_preimages_of_different_contrast():
-    """For f2(z1^2, z2 + .4 z1) the branch of higher likelihood has the higher contrast (T13): argmax(l - c)
-    differs.
-    """
-    first = np.array([np.sqrt(0.7), -0.4 - 0.4 * np.sqrt(0.7)])
-    branches = np.stack([first, first * [-1, 1] + [0, 0.8 * first[0]]])
-    np.testing.assert_allclose(jax.vmap(folded)(branches), np.stack([f2(jnp.asarray(G2))] * 2), atol=1e-14)
+def test_the_folded_example_has_the_branches_of_the_table():
+    """Two preimages with l = (-3.570836, -3.527636), c = (.101497, .523692): argmax(l - c) is not argmax(l) (T13)."""
+
+    @jax.jit
+    @jax.vmap
+    def branch(z):
+        jacobian = jax.jacfwd(folded)(z)
+        density = -0.5 * z @ z - jnp.log(2 * jnp.pi) - jnp.linalg.slogdet(jacobian)[1]
+        return folded(z), density, contrast_of_jacobian(jacobian)
+
+    images, density, contrast = branch(FOLDED_BRANCHES)
+    np.testing.assert_allclose(images[0], images[1], atol=1e-15)
+    np.testing.assert_allclose(density, [-3.527636, -3.570836], atol=1e-6)
+    np.testing.assert_allclose(contrast, [0.523692, 0.101497], atol=1e-6)
+    assert np.argmax(density) != np.argmax(density - contrast)
 
 
 def test_swirl_and_rotation_change_the_contrast_as_tabulated():
