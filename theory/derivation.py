@@ -44,10 +44,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class Shown:
-    """A value (or a function that builds it) printed as the given LaTeX instead of component by component."""
+    """A value (or a function that builds it) printed as the given LaTeX or index formula, not by component."""
 
     content: Any
-    latex: str
+    latex: str | Formula
 
 
 @dataclass(frozen=True)

@@ -186,13 +186,13 @@ def heat_steps() -> tuple[Step, ...]:
             "chain rule d/dx_i = K_ai d/dz_a; the result is a scalar: it may be computed in the coordinates w = J z",
         ),
         Step(
-            Shown(lambda: {d: _laplace(_flat(d)) for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE.latex() + r",\ J = I"),
+            Shown(lambda: {d: _laplace(_flat(d)) for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE),
             {d: Bound(noise.HEAT_SLOPE, flat[d]) for d in DIMENSIONS},
-            "two routes to one number: Laplace's expansion equals the heat equation, d = 1, 2, 3",
+            "two routes to one number: Laplace's expansion equals the heat equation (here J = I), d = 1, 2, 3",
         ),
         Step(
-            Shown(lambda: {d: _general(d)[0] for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE.latex()),
-            Shown(lambda: {d: _general(d)[1] for d in DIMENSIONS}, noise.HEAT_SLOPE.latex()),
+            Shown(lambda: {d: _general(d)[0] for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE),
+            Shown(lambda: {d: _general(d)[1] for d in DIMENSIONS}, noise.HEAT_SLOPE),
             "the same equality for a general Jacobian, rotated to triangular form, d = 1, 2, 3",
         ),
     )

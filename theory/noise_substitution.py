@@ -110,7 +110,7 @@ def mean_substitution() -> tuple[Step, ...]:
             "substitution of V3; s_k = 1/A_kk for a mean-field encoder",
         ),
         Step(
-            Shown(_cases(shift), general.MEAN_SHIFT.latex()),
+            Shown(_cases(shift), general.MEAN_SHIFT),
             bound(noise.MEAN_SHIFT),
             "substitution of V3 and S = diag(s), M^-1 = A^-1: mu* = g + eps m + O(eps^2)",
         ),
@@ -140,7 +140,7 @@ def elbo_substitution() -> tuple[Step, ...]:
         return general.ELBO_SLOPE.total(general_components(*shape))
 
     right = {label(shape): Bound(noise.ELBO_SLOPE, decoder_ring(*shape)[1]) for shape in SHAPES}
-    return (Step(Shown(_cases(slope), general.ELBO_SLOPE.latex()), right, "substitution of V4 and S = diag(s)"),)
+    return (Step(Shown(_cases(slope), general.ELBO_SLOPE), right, "substitution of V4 and S = diag(s)"),)
 
 
 def likelihood_substitution() -> tuple[Step, ...]:
@@ -164,7 +164,7 @@ def likelihood_substitution() -> tuple[Step, ...]:
             "substitution of V3 at Q = A^-1",
         ),
         Step(
-            Shown(_cases(slope), general.LIKELIHOOD_SLOPE.latex()),
+            Shown(_cases(slope), general.LIKELIHOOD_SLOPE),
             bound(noise.LIKELIHOOD_SLOPE),
             "substitution of V4 and M^-1 = A^-1",
         ),

@@ -15,13 +15,13 @@ from sympy.polys.fields import FracElement
 from sympy.polys.rings import PolyElement
 
 from .derivation import Bound, Derivation, DerivationVerdict, Shown, Step, content, entries
-from .indices import factors_of
+from .indices import Formula, factors_of
 from .notation import Symbol, lookup
 from .unicode_text import unicode_text
 
 WIDTH = 100
 MARKS = {"proved": "✓", "evaluated": "≈", "argued": "¶", "refuted": "✗", "timed out": "⧖", "machine": "·"}
-_TERMS_A_LINE = 4
+_LINE = 60  # characters of plain text, so that a display line fits on a page
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
@@ -37,11 +37,15 @@ def escape_latex(text: str) -> str:
 def side_lines(side: Any) -> list[str]:
     """LaTeX of a side, one entry a display line; index formulas are printed once for all their cases."""
     if isinstance(side, Shown):
-        return [side.latex]
+        latex = side.latex
+        if isinstance(latex, Formula):
+            return _formula_lines(latex)
+        parts = latex.split(r",\quad ")
+        return [f"{part}," for part in parts[:-1]] + parts[-1:]
     if isinstance(side, Bound):
-        return _formula_lines(side)
+        return _formula_lines(side.formula)
     if isinstance(side, Mapping) and side and all(isinstance(case, Bound) for case in side.values()):
-        return _formula_lines(next(iter(side.values())))
+        return _formula_lines(next(iter(side.values())).formula)
     value = content(side)
     if isinstance(value, np.ndarray | Mapping | tuple | list | sp.NDimArray | sp.MatrixBase):
         shown = [_expression_latex(entry) for _, entry in list(entries(value))[:4]]
@@ -49,10 +53,15 @@ def side_lines(side: Any) -> list[str]:
     return [_expression_latex(value)]
 
 
-def _formula_lines(bound: Bound) -> list[str]:
-    formula = bound.formula
-    terms = [term.latex() for term in formula.terms]
-    lines = [" ".join(terms[k : k + _TERMS_A_LINE]) for k in range(0, len(terms), _TERMS_A_LINE)]
+def _formula_lines(formula: Formula) -> list[str]:
+    lines: list[str] = [""]
+    length = 0
+    for term in formula.terms:
+        if length and length + len(term.text()) > _LINE:
+            lines.append("")
+            length = 0
+        lines[-1] = f"{lines[-1]} {term.latex()}".strip()
+        length += len(term.text())
     lines[0] = lines[0].removeprefix("+ ")
     return [f"{formula.left_latex()} = {lines[0]}", *(rf"\quad {line}" for line in lines[1:])]
 
@@ -91,9 +100,10 @@ def symbols_used(derivation: Derivation) -> list[Symbol]:
     for step in derivation.steps:
         for side in (step.left, step.right, step.certificate):
             for part in side.values() if isinstance(side, Mapping) else [side]:
-                if isinstance(part, Bound):
-                    names |= {part.formula.symbol}
-                    names |= {name for term in part.formula.terms for name, _ in factors_of(term.product)}
+                formula = part.formula if isinstance(part, Bound) else getattr(part, "latex", None)
+                if isinstance(formula, Formula):
+                    names |= {formula.symbol}
+                    names |= {name for term in formula.terms for name, _ in factors_of(term.product)}
             if side is None:
                 continue
             for _, entry in entries(side):

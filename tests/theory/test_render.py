@@ -1,6 +1,8 @@
 """Derivations as text, LaTeX and MathML: complete, balanced, in the notation of the table."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from elbogap.theory.derivation import check
@@ -58,6 +60,17 @@ def test_latex_is_balanced(claim):
     for body in DISPLAY.findall(latex):
         assert body.count(r"\left") - body.count(r"\leftarrow") == body.count(r"\right") - body.count(r"\rightarrow")
         assert not re.search(r"\n\s*\n", body)  # a blank line inside align* does not compile
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(tmp_path):
+    """One document with all derivations goes through LaTeX without an error."""
+    body = "".join(explain_latex(derivation(claim)) for claim in CLAIMS)
+    head = "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
+    (tmp_path / "all.tex").write_text(head + body + "\\end{document}\n", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert result.returncode == 0, result.stdout[-2000:]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
