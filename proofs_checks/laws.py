@@ -186,7 +186,9 @@ class ConvergenceLaw(Law):
                 return InstanceResult("fails", f"order {estimate.order.value:.3f}, expected {expected}", figures)
             if vanishing:
                 return InstanceResult("holds", "", figures)
-        limit = estimate_constant(self.eps, y, floor, 0.0, self.spacing)
+        # The powers of eps that Richardson's table eliminates are multiples of the spacing: the order must be one.
+        multiple = float(self.order / self.spacing).is_integer()
+        limit = estimate_constant(self.eps, y, floor, 0.0, self.spacing) if multiple else None
         if limit is not None and limit.excludes(0.0, CONSTANT_TOLERANCE * abs(predicted) * self.eps[-1] ** self.order):
             return InstanceResult("fails", f"the limit is off by {limit.value:.3g} +- {limit.half_width:.1g}", figures)
         constant = estimate_constant(self.eps, y, floor, self.order, self.spacing)

@@ -112,3 +112,10 @@ def test_the_verdict_of_a_claim(derived, measured, enclosed, control, verdict):
     kinds = {"derived": derived, "measured": measured, "enclosed": enclosed, "trained": "n/a"}
     evidence = {kind: Evidence(found) for kind, found in kinds.items()}
     assert ClaimResult(CLAIM, evidence, (control,)).verdict == verdict
+
+
+def test_an_order_between_the_powers_of_the_spacing_is_judged_without_its_limit():
+    """A true law of order 1/2 whose next term is eps^(3/2) holds; a wrong constant still fails."""
+    true = replace(law(1.0, measured_order=0.5), order=0.5)
+    assert true.judge().verdict == "holds"
+    assert replace(true, constant=1.1 * true.constant).judge().verdict == "fails"
