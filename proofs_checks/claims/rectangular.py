@@ -24,7 +24,7 @@ from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, 
 
 LATENT_DIM = 2
 DISTANCES = (0.1, 0.22)
-"""The principal curvatures of a drawn surface stay below 0.9 over the smallest singular value squared."""
+"""Lengths of nu: the focal radii of a drawn surface are above 0.4."""
 
 
 def _measure(decoders: Any, priors: Any, points: Any, normals: Any, distances: Any, ladder: Any) -> dict[str, Any]:
