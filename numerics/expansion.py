@@ -63,12 +63,18 @@ def along(function: Callable, direction: Array) -> Callable:
     return lambda z: jax.jvp(function, (z,), (direction,))[1]
 
 
+def mapped(function: Callable, *directions: Array) -> Array:
+    """Map over the leading axis, all at once when that is one chunk: a loop and its remainder compile twice."""
+    if len(directions[0]) <= _CHUNK:
+        return jax.vmap(function)(*directions)
+    return jax.lax.map(lambda arguments: function(*arguments), directions, batch_size=_CHUNK)
+
+
 def laplacian(function: Callable, root: Float[Array, "d r"]) -> Callable:
     """Return z -> sum_ab Q_ab d_a d_b function(z) with Q = root root'; works for vector functions too."""
 
     def evaluate(z: Array) -> Array:
-        terms = jax.lax.map(lambda v: along(along(function, v), v)(z), root.T, batch_size=_CHUNK)
-        return jnp.sum(terms, axis=0)
+        return jnp.sum(mapped(lambda v: along(along(function, v), v)(z), root.T), axis=0)
 
     return evaluate
 
@@ -79,11 +85,11 @@ def third_derivative_norm(potential: Scalar, point: Array, root: Float[Array, "d
     # Off the diagonal each pair stands for (a, b) and (b, a).
     counts = jnp.asarray(np.where(first == second, 1.0, 2.0))
 
-    def squared(pair: tuple[Array, Array]) -> Array:
-        row = along(along(jax.grad(potential), pair[0]), pair[1])(point) @ root
+    def squared(a: Array, b: Array) -> Array:
+        row = along(along(jax.grad(potential), a), b)(point) @ root
         return jnp.sum(row * row)
 
-    return counts @ jax.lax.map(squared, (root.T[first], root.T[second]), batch_size=_CHUNK)
+    return counts @ mapped(squared, root.T[first], root.T[second])
 
 
 def expansion(
@@ -123,7 +129,7 @@ def expansion(
         e = laplacian(lambda point: 0.5 * ell(point) - 0.125 * smoothed(point), root)(g)
         return b, e
 
-    # One map over both roots: the fourth-order program is traced and compiled once.
+    # One map over both roots: the fourth-order program is compiled once.
     (b_encoder, b_posterior), (e_encoder, e_posterior) = jax.lax.map(terms, jnp.stack([factor, white]))
     shift = white @ (white.T @ b_encoder)
     elbo_slope = e_encoder + 0.5 * b_encoder @ shift
@@ -134,9 +140,7 @@ def expansion(
     def tilted(point: Array) -> Array:
         return along(potential, shift)(point) + 0.5 * laplacian(potential, factor)(point) - ell(point)
 
-    columns = jax.lax.map(
-        lambda v: along(jax.grad(tilted), v)(g), jnp.eye(model.latent_dim, dtype=g.dtype), batch_size=_CHUNK
-    )
+    columns = mapped(lambda v: along(jax.grad(tilted), v)(g), jnp.eye(model.latent_dim, dtype=g.dtype))
     correction = -covariance @ jnp.where(_same_block(blocks), columns, 0.0) @ covariance
     return Expansion(
         point=g,

@@ -1,4 +1,4 @@
-"""The example decoders of the tables in theory.md: f2 and f3 (square), f23 (a surface in R^3)."""
+"""The decoders of the tables in theory.md, f2 and f3 (square), f23 (a surface in R^3), and polynomials."""
 
 from types import SimpleNamespace
 
@@ -37,6 +37,17 @@ def f23(z):
     )
 
 
+def cubic(z):
+    """A polynomial decoder of three latents, as quick to compile as can be."""
+    y = jnp.stack([z[0] + 0.3 * z[1] ** 2, z[1] - 0.2 * z[0] * z[2], z[2] + 0.1 * z[0] ** 3])
+    return jnp.array([[1.0, 0.6, -0.3], [-0.2, 1.1, 0.4], [0.5, -0.3, 0.9]]) @ y
+
+
+def cubic2(z):
+    """The same with two latents."""
+    return cubic(jnp.append(z, 0.1))[:2]
+
+
 def unit_normal(decoder, z):
     """The unit normal J_1 x J_2 / |.| of a surface in R^3."""
     jacobian = jax.jacfwd(decoder)(z)
@@ -46,7 +57,14 @@ def unit_normal(decoder, z):
 
 @pytest.fixture(scope="session")
 def examples():
-    """Decoders f2, f3, f23 and the points g2, g3 of the tables."""
+    """Decoders f2, f3, f23, cubic, cubic2 and the points g2, g3 of the tables."""
     return SimpleNamespace(
-        f2=f2, f3=f3, f23=f23, unit_normal=unit_normal, g2=jnp.array([0.7, -0.4]), g3=jnp.array([0.7, -0.4, 0.3])
+        f2=f2,
+        f3=f3,
+        f23=f23,
+        cubic=cubic,
+        cubic2=cubic2,
+        unit_normal=unit_normal,
+        g2=jnp.array([0.7, -0.4]),
+        g3=jnp.array([0.7, -0.4, 0.3]),
     )

@@ -88,9 +88,9 @@ def test_linear_optimum_is_known():
 
 
 def test_search_without_a_start(examples):
-    """The default search finds the optimum for f2, all starts agree, and no nearby encoder is better."""
-    model = LatentModel(examples.f2, 2, noise_var=1e-2)
-    x = examples.f2(examples.g2)
+    """The default search finds the optimum of a polynomial decoder, the starts agree, and no encoder nearby is better."""
+    model = LatentModel(examples.cubic2, 2, noise_var=1e-2)
+    x = examples.cubic2(examples.g2)
     found = jax.jit(lambda point: optimal_encoder(model, point))(x)
     assert bool(found.converged) and bool(found.agreed)
     value = jax.jit(lambda mean, std: elbo(model, x, mean, std))

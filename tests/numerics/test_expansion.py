@@ -73,18 +73,18 @@ def test_binomial(examples):
 
 
 class TestDenseTensors:
-    """T0 written with explicit tensors, for d = 3 and the blocks {1,2},{3}."""
+    """T0 written with explicit tensors, for a polynomial with d = 3 and the blocks {1,2},{3}."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def values(cls, examples):
         """Both routes at g3."""
-        model = LatentModel(examples.f3, 3, prior=Logistic())
-        x = examples.f3(examples.g3)
+        model = LatentModel(examples.cubic, 3, prior=Logistic())
+        x = examples.cubic(examples.g3)
         cls.found = jax.jit(lambda z: expansion(model, z, family=((0, 1), (2,))))(examples.g3)
         cls.tensors = jax.jit(lambda z: tower(lambda y: model.potential(y, x), z, 4))(examples.g3)[2:]
         cls.prior = prior_derivatives(model, examples.g3)
-        cls.decoder = jax.jit(lambda z: decoder_derivatives(examples.f3, z, 3))(examples.g3)
+        cls.decoder = jax.jit(lambda z: decoder_derivatives(examples.cubic, z, 3))(examples.g3)
 
     def test_slopes(self):
         """L1, E1 and m agree with the contractions of V3, V4, l', l''."""
@@ -113,8 +113,11 @@ class TestDenseTensors:
         assert abs(float(self.found.log_likelihood_slope) - likelihood - cubic / 12) > 1e-2
 
     def test_contrast_of_blocks(self):
-        """The contrast of the blocks {1,2},{3} of f3 is T8's, and not that of covariance blocks of mean field."""
-        assert float(self.found.contrast) == pytest.approx(0.051712161310, abs=1e-11)
+        """The contrast is 1/2 [sum of log det of the blocks of M - log det M], not of the blocks of M^-1."""
+        hessian = np.asarray(self.tensors[0])
+        whole = np.linalg.slogdet(hessian)[1]
+        parts = np.linalg.slogdet(hessian[:2, :2])[1] + np.log(hessian[2, 2])
+        assert float(self.found.contrast) == pytest.approx(0.5 * (parts - whole), abs=1e-12)
 
     def test_potential_is_made_of_decoder_derivatives(self):
         """On the manifold M = J'J and V3 is the symmetrised J.H (T0)."""
@@ -131,12 +134,14 @@ def test_state_dependent_noise_against_the_measured_gap(examples):
     def shape(z):
         return jnp.stack([1.0 + 0.4 * z[0], 0.8 + 0.3 * z[1] ** 2])
 
-    model = LatentModel(examples.f2, 2, noise_var=StateNoise(1.0, shape))
-    x = examples.f2(examples.g2)
+    model = LatentModel(examples.cubic2, 2, noise_var=StateNoise(1.0, shape))
+    x = examples.cubic2(examples.g2)
     predicted = jax.jit(lambda z: expansion(model, z))(examples.g2)
     program = jax.jit(
         jax.vmap(
-            lambda eps: measure_gap(LatentModel(examples.f2, 2, noise_var=StateNoise(eps, shape)), x, start=examples.g2)
+            lambda eps: measure_gap(
+                LatentModel(examples.cubic2, 2, noise_var=StateNoise(eps, shape)), x, start=examples.g2
+            )
         )
     )
     eps = jnp.array([1e-4, 2e-4])
