@@ -116,11 +116,21 @@ def _energy_certificate(d: int) -> tuple[Any, Any, Any]:
 def expectation_steps() -> tuple[Step, ...]:
     """Entropy and expected log-joint of the rescaled Gaussian encoder."""
     left, right = _entropy()
+    u, v = sp.Symbol("u", real=True), sp.Symbol("v", positive=True)
+    log_density = -(u**2) / (2 * v) - sp.log(2 * sp.pi * v) / 2
+    density = sp.exp(-(u**2) / (2 * v)) / sp.sqrt(2 * sp.pi * v)
     return (
+        Step(
+            Shown(
+                sp.Integral(sp.expand(-log_density * density), (u, -sp.oo, sp.oo)), r"-\int q \log q\,du,\; q = N(0, v)"
+            ),
+            Shown(sp.log(2 * sp.pi * v) / 2 + sp.Rational(1, 2), r"\tfrac12 \log(2\pi v) + \tfrac12"),
+            "entropy of a Gaussian in one dimension",
+        ),
         Step(
             Shown(left, r"-E_q \log q,\; q = N(\mu, \varepsilon Q)"),
             Shown(right, r"\tfrac d2 \log(2\pi\varepsilon) + \tfrac d2 + \tfrac12 \log\det Q"),
-            "entropy of a Gaussian: E of the standardised squares is 1 each, det Q = prod R_kk^2",
+            "entropy in d dimensions: in triangular coordinates a sum of d such terms, det Q = prod R_kk^2",
         ),
         Step(
             Shown(

@@ -115,32 +115,58 @@ def _logarithmic() -> tuple[Any, Any]:
 
 
 def _volume_derivatives(d: int) -> tuple[Any, Any]:
-    """First and second derivatives of ell - log|det J| along z, from the Taylor polynomial of J; det J = D."""
-    ring_arrays = {"J": independent("J", (d, d)), "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d)}
-    z = sp.symbols(f"z_:{d}", real=True)
-    j, h, t = ring_arrays["J"], ring_arrays["H"], ring_arrays["T"]
-    jacobian = [
-        [
-            j[i, a]
-            + sum(h[i, a, b] * z[b] for b in range(d))
-            + sum(t[i, a, b, c] * z[b] * z[c] for b in range(d) for c in range(d)) / 2
-            for a in range(d)
-        ]
-        for i in range(d)
-    ]
-    volume = determinant(np.array(jacobian, dtype=object))
-    origin = dict.fromkeys(z, 0)
+    """Derivatives of -log|det J| along z from the Taylor polynomial of J, times det J and its square; and the
+    formulas.
+    """
+    arrays = {"J": independent("J", (d, d)), "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d)}
+    ring, known = in_ring(arrays | {"z": independent("z", (d,))})
+    z = known["z"]
+    curved = np.einsum("iabc,b,c->ia", known["T"], z, z) * sp.QQ(1, 2)
+    volume = determinant(known["J"] + known["H"] @ z + curved)
+    origin = [(generator, 0) for generator in z]
     value = volume.subs(origin)
-    first = [sp.diff(volume, v).subs(origin) / value for v in z]
-    second = [
-        [sp.diff(volume, v, w).subs(origin) / value - first[a] * first[b] for b, w in enumerate(z)]
-        for a, v in enumerate(z)
-    ]
-    zero = np.full((d,), sp.Integer(0), dtype=object)
-    known = ring_arrays | {"K": adjugate(j) / value, "l1": zero, "l2": np.full((d, d), sp.Integer(0), dtype=object)}
-    formulas = noise.DENSITY_GRADIENT.total(known), noise.DENSITY_HESSIAN.total(known)
-    left = np.array([-v for v in first], dtype=object), -np.array(second, dtype=object)
-    return left, formulas
+    first = [volume.diff(v).subs(origin) for v in z]
+    second = [[volume.diff(v).diff(w).subs(origin) for w in z] for v in z]
+    gradient = [-entry for entry in first]
+    hessian = [[first[a] * first[b] - second[a][b] * value for b in range(d)] for a in range(d)]
+    zero = np.full((d, d), ring.zero, dtype=object)
+    inverse = known | {"K": adjugate(known["J"]), "l1": zero[0], "l2": zero}  # K times det J
+    terms = noise.DENSITY_HESSIAN.evaluate(inverse)
+    formulas = noise.DENSITY_GRADIENT.total(inverse), terms["third"] * value + terms["volume"]
+    return (np.array(gradient, dtype=object), np.array(hessian, dtype=object)), formulas
+
+
+@cache
+def _along_data(d: int) -> dict[str, Any]:
+    """K, H and free derivatives phi1, phi2 of phi, with a displacement x in data space."""
+    arrays = {"K": independent("K", (d, d)), "H": symmetric("H", d, 2, d), "x": independent("x", (d,))}
+    return in_ring(arrays | {"phi1": symmetric("phi1", d, 1), "phi2": symmetric("phi2", d, 2)})[1]
+
+
+def _preimage(known: dict[str, Any]) -> tuple[Any, Any]:
+    """First and second order of g(x) - g: K x and -1/2 K H(Kx, Kx)."""
+    first = known["K"] @ known["x"]
+    return first, known["K"] @ np.einsum("jbc,b,c->j", known["H"], first, first) * sp.QQ(-1, 2)
+
+
+def _inverse_function(d: int) -> tuple[Any, Any]:
+    """Order two of f(g(x)) - x, times det K: J = adj(K)/det K applied to the second order of g, plus 1/2 H(Kx, Kx)."""
+    known = _along_data(d)
+    first, second = _preimage(known)
+    half = np.einsum("jbc,b,c->j", known["H"], first, first) * sp.QQ(1, 2)
+    total = adjugate(known["K"]) @ second + half * determinant(known["K"])
+    return total, total * 0
+
+
+def _laplacian(d: int) -> Any:
+    """1/2 (Laplacian + |gradient|^2) at x = 0 of phi(g(x)), phi = phi1.w + 1/2 w'phi2 w."""
+    known = _along_data(d)
+    first, second = _preimage(known)
+    value = known["phi1"] @ (first + second) + first @ known["phi2"] @ first * sp.QQ(1, 2)
+    origin = [(generator, 0) for generator in known["x"]]
+    twice = sum(value.diff(generator).diff(generator) for generator in known["x"])
+    slopes = [value.diff(generator).subs(origin) for generator in known["x"]]
+    return (twice + sum(slope**2 for slope in slopes)) * sp.QQ(1, 2)
 
 
 def heat_steps() -> tuple[Step, ...]:
@@ -168,14 +194,31 @@ def heat_steps() -> tuple[Step, ...]:
         ),
         Step(
             Shown(
-                lambda: {d: _volume_derivatives(d)[0] for d in (1, 2)},
+                lambda: {d: _inverse_function(d)[0] for d in DIMENSIONS},
+                r"[x^2]\ f(g(x)),\; g(x) = g + K x - \tfrac12 K H(K x, K x) + O(x^3)",
+            ),
+            Shown(lambda: {d: _inverse_function(d)[1] for d in DIMENSIONS}, "0"),
+            "inverse function to second order: J K = I (both sides times det K)",
+        ),
+        Step(
+            Shown(
+                lambda: {d: _laplacian(d) for d in DIMENSIONS},
+                r"\tfrac12\bigl(\Delta_x \phi(g(x)) + |\nabla_x \phi(g(x))|^2\bigr)",
+            ),
+            {d: Bound(noise.HEAT_SLOPE, _along_data(d)) for d in DIMENSIONS},
+            "chain rule: d/dx_i = K_ai d/dz_a, and the second derivatives of g from the step before",
+        ),
+        Step(
+            Shown(
+                lambda: {d: _volume_derivatives(d)[0] for d in DIMENSIONS},
                 r"-\partial_a \log|\det J|,\ -\partial_a\partial_b \log|\det J|",
             ),
             Shown(
-                lambda: {d: _volume_derivatives(d)[1] for d in (1, 2)},
+                lambda: {d: _volume_derivatives(d)[1] for d in DIMENSIONS},
                 rf"{noise.DENSITY_GRADIENT.latex()},\ {noise.DENSITY_HESSIAN.latex()}",
             ),
-            "change of variables phi = ell - log|det J| and Jacobi's formula (here ell = 0)",
+            "change of variables phi = ell - log|det J| and Jacobi's formula (ell = 0, both sides times det J and "
+            "its square)",
         ),
         Step(
             {d: Bound(noise.HEAT_SLOPE, _density_derivatives(_decoder(d)[1])) for d in DIMENSIONS},
@@ -183,7 +226,7 @@ def heat_steps() -> tuple[Step, ...]:
                 lambda: {d: noise.HEAT_SLOPE.total(_density_derivatives(_carried(d))) for d in DIMENSIONS},
                 r"\text{the same with } J = I,\ H_{icd} K_{ca} K_{db},\ \ldots",
             ),
-            "chain rule d/dx_i = K_ai d/dz_a; the result is a scalar: it may be computed in the coordinates w = J z",
+            "the result is a scalar: it may be computed in the coordinates w = J z, in which J is the identity",
         ),
         Step(
             Shown(lambda: {d: _laplace(_flat(d)) for d in DIMENSIONS}, noise.LIKELIHOOD_SLOPE),

@@ -1,7 +1,9 @@
 """The checker itself: what is proved, what is only evaluated, what is refuted, what runs out of time."""
 
+import multiprocessing
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -92,6 +94,10 @@ def _endless():
         time.sleep(0.01)
 
 
+def _timed_out_elsewhere() -> str:
+    return check_step(Step(_endless, X, "an endless rule"), limit=0.1).status
+
+
 @pytest.mark.parametrize("where", ["main thread", "other thread"])
 def test_a_step_that_takes_too_long_is_named(where):
     """The time limit interrupts the step, in any thread, and says which one it was."""
@@ -108,6 +114,12 @@ def test_a_step_that_takes_too_long_is_named(where):
         thread.join()
     assert verdicts[0].status == "timed out"
     assert "step 7 (an endless rule)" in verdicts[0].detail
+
+
+def test_the_time_limit_works_in_a_spawned_process():
+    """A worker started by `spawn` interrupts an endless step in its main thread."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(_timed_out_elsewhere).result(timeout=60) == "timed out"
 
 
 def test_a_time_limit_must_be_positive():
