@@ -1,4 +1,4 @@
-r"""Steps from the ELBO of a Gaussian encoder to its optimum: expectation, mean, covariance, slope E1.
+r"""Steps from the ELBO of a Gaussian encoder to its optimum: expectation, mean, limit of the covariance, slope E1.
 
 The encoder is N(g + h^2 m, h^2 Q), h = sqrt(eps), with Q block-diagonal. With the Taylor expansion of the
 joint density,
@@ -18,7 +18,7 @@ import sympy as sp
 
 from .derivation import Bound, Shown, Step, argued
 from .gaussian_moments import Isserlis, in_ring
-from .general_limit import COVARIANCE_CORRECTION, CURVATURE, ELBO_SLOPE, FORCE
+from .general_limit import ELBO_SLOPE, FORCE
 from .indices import formula
 from .likelihood_expansion import DIMENSIONS
 from .tensors import block_inverse, determinant, independent, same_block, symmetric
@@ -235,7 +235,7 @@ def mean_steps() -> tuple[Step, ...]:
     )
 
 
-def _symbolic_block(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def family_matrices(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """M (symmetric symbols), S = blockdiag of the blocks' inverses, P, for one encoder family."""
     d, blocks = FAMILIES[name]
     matrix = symmetric("M", d, 2)
@@ -251,12 +251,12 @@ def envelope_steps() -> tuple[Step, ...]:
         """d/dt at 0 of -1/2 tr(M (S + tR)) + 1/2 log det(S + tR) = -1/2 tr(M R) + 1/2 tr(S^-1 R), R in the
         blocks.
         """
-        matrix, _, mask = _symbolic_block(name)
+        matrix, _, mask = family_matrices(name)
         direction = symmetric("R", len(matrix), 2) * mask
         return -np.trace(matrix @ direction) / 2 + np.trace((matrix * mask) @ direction) / 2
 
     def blockwise(name: str) -> tuple[Any, Any]:
-        matrix, inverse, mask = _symbolic_block(name)
+        matrix, inverse, mask = family_matrices(name)
         return (matrix * mask) @ inverse, np.array(sp.eye(len(matrix)).tolist(), dtype=object)
 
     return (
@@ -282,66 +282,5 @@ def envelope_steps() -> tuple[Step, ...]:
             "encoder concentrates: ELBO* is bounded below by the value found here and KL(q || prior) >= 0 then forces "
             "E_q min(|z-g|^2, 1) = O(eps log 1/eps), so the expansion at g covers the global optimum.",
             "exp(ell) is a (sub)probability density",
-        ),
-    )
-
-
-def covariance_steps() -> tuple[Step, ...]:
-    """The correction T of the covariance, from stationarity in Q."""
-
-    @cache
-    def free_ring(d: int) -> tuple[Any, dict[str, Any]]:
-        arrays = {"V3": symmetric("V3", d, 3), "V4": symmetric("V4", d, 4), "Q": independent("Q", (d, d))}
-        arrays |= {"l1": symmetric("l1", d, 1), "l2": symmetric("l2", d, 2), "m": independent("m", (d,))}
-        return in_ring(arrays | {"M": symmetric("M", d, 2)})
-
-    def derivative(d: int) -> np.ndarray:
-        _, known = free_ring(d)
-        value = FIRST_VARIATION.total(with_force(known))
-        return np.array([[value.diff(known["Q"][a, b]) * -2 for b in range(d)] for a in range(d)], dtype=object)
-
-    def curvature(d: int) -> Bound:
-        _, known = free_ring(d)
-        return Bound(CURVATURE, known | {"S": known["Q"]})
-
-    def product(name: str) -> tuple[Any, Any]:
-        """[eps^0, eps^1] of (M_BB + eps X_BB)(S - eps S X S) within the blocks."""
-        matrix, inverse, mask = _symbolic_block(name)
-        shift = symmetric("X", len(matrix), 2) * mask
-        inside = matrix * mask
-        first = shift @ inverse - inside @ inverse @ shift @ inverse
-        return first, first * 0
-
-    @cache
-    def correction_ring(name: str) -> dict[str, Any]:
-        d, blocks = FAMILIES[name]
-        mask = same_block(d, blocks)
-        arrays = {"V3": symmetric("V3", d, 3), "V4": symmetric("V4", d, 4), "S": symmetric("S", d, 2) * mask}
-        _, known = in_ring(arrays | {"l2": symmetric("l2", d, 2), "m": independent("m", (d,)), "P": mask})
-        return known
-
-    def sandwich(name: str) -> Any:
-        known = correction_ring(name)
-        return (known["S"] @ CURVATURE.total(known) @ known["S"]) * known["P"] * -1
-
-    return (
-        Step(
-            Shown(lambda: {f"d={d}": derivative(d) for d in DIMENSIONS}, r"-2\,\partial F_2/\partial Q_{ab}"),
-            {f"d={d}": curvature(d) for d in DIMENSIONS},
-            "differentiation; stationarity of 1/2 log det Q - 1/2 tr(MQ) + eps F_2 in block B: Q_B^-1 = M_BB + eps "
-            "X_BB",
-        ),
-        Step(
-            Shown(
-                lambda: {name: product(name)[0] for name in FAMILIES},
-                r"[\varepsilon^1]\,(M_{BB} + \varepsilon X_{BB})(S_B - \varepsilon S_B X_{BB} S_B)",
-            ),
-            Shown(lambda: {name: product(name)[1] for name in FAMILIES}, "0"),
-            "inverse of a perturbed matrix, block by block",
-        ),
-        Step(
-            Shown(lambda: {name: sandwich(name) for name in FAMILIES}, r"-(S X S)_{BB}"),
-            {name: Bound(COVARIANCE_CORRECTION, correction_ring(name)) for name in FAMILIES},
-            "substitution of X: Sigma* = eps S + eps^2 T + O(eps^3)",
         ),
     )

@@ -16,6 +16,7 @@ from . import likelihood_expansion as likelihood
 from . import noise_substitution as substitution
 from .decomposition import decomposition_steps
 from .derivation import Derivation, Shown, Step
+from .encoder_covariance import covariance_steps
 from .gaussian_noise import contrast_terms, likelihood_limit_terms, paper_variance_terms
 from .general_limit import contrast_terms as block_contrast_terms
 from .heat_equation import heat_steps
@@ -71,7 +72,7 @@ def trace_step() -> Step:
     """tr(M S) = d for every family."""
 
     def trace(name: str) -> Any:
-        matrix, inverse, _ = encoder._symbolic_block(name)
+        matrix, inverse, _ = encoder.family_matrices(name)
         return np.trace(matrix @ inverse)
 
     return Step(
@@ -124,7 +125,7 @@ def general_limit() -> Derivation:
         *encoder.covariance_limit_steps(),
         *encoder.mean_steps(),
         *encoder.envelope_steps(),
-        *encoder.covariance_steps(),
+        *covariance_steps(),
         trace_step(),
         contrast_step(),
         slope_step(),
@@ -191,7 +192,7 @@ def encoder_variance() -> Derivation:
         *_expansion_steps(),
         *encoder.expectation_steps(),
         *encoder.covariance_limit_steps(),
-        *encoder.covariance_steps(),
+        *covariance_steps(),
         *substitution.potential_steps(),
         *substitution.variance_substitution(),
         price_step(),

@@ -1,10 +1,9 @@
-r"""T9, T10, T11, T12: other likelihoods reduce to a potential V, an effective prior and a constant.
+r"""T10, T11, T12: other likelihoods reduce to a potential V, an effective prior and a constant.
 
-beta-VAE: L_beta(q; eps) = beta ELBO(q; beta eps) + (D/2)[beta log(2 pi beta eps) - log(2 pi eps)], exactly.
 Off the manifold (x = f(g) + nu, J'nu = 0): M = J'J - nu.H, V3 and V4 lose nu.T and nu.U (U: fourth derivatives of f).
 Anisotropic noise eps S: whitening f -> S^(-1/2) f; S(z) adds -1/2 log det S(z) to the log-prior.
 Exponential families, eps = 1/n: V = -(t.f - sum Psi(f)), M = J' Psi'' J - (t - Psi').H.
-Source: T9 (beta-vae), T10 (rectangular), T11 (anisotropic-noise), T12 (exponential-family).
+Source: T10 (rectangular), T11 (anisotropic-noise), T12 (exponential-family).
 """
 
 from functools import cache
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from .closed_forms import beta_constant_terms
 from .derivation import Bound, Derivation, Shown, Step, argued
 from .gaussian_moments import contract, in_ring
 from .indices import formula
@@ -61,40 +59,6 @@ FAMILY_FOURTH = formula(
     residual="-nu_i U_iabcd",
 )
 SHAPES = ((1, 1), (1, 2), (2, 2), (2, 3))
-
-
-def beta_vae() -> Derivation:
-    """T9 as a derivation."""
-    beta = sp.Symbol("beta", positive=True)
-    data_dim, misfit, divergence = sp.symbols("D V kl", positive=True)
-    reconstruction = -data_dim / 2 * sp.log(2 * sp.pi * EPS) - misfit / EPS
-    rescaled = -data_dim / 2 * sp.log(2 * sp.pi * beta * EPS) - misfit / (beta * EPS)
-    constant = sum(beta_constant_terms(data_dim, beta, EPS).values())
-    evidence, elbo = sp.symbols("lx E1", real=True)
-    steps = (
-        Step(
-            Shown(
-                reconstruction - beta * divergence,
-                r"L_\beta(q; \varepsilon) = E_q \log N(x; f, \varepsilon I) - \beta\, KL(q\|p_0)",
-            ),
-            Shown(
-                beta * (rescaled - divergence) + constant,
-                r"\beta\, \mathrm{ELBO}(q; \beta\varepsilon) + \tfrac D2 [\beta\log(2\pi\beta\varepsilon) - "
-                r"\log(2\pi\varepsilon)]",
-            ),
-            "collecting terms; E_q V is the same number on both sides: exact for every q, x, eps and beta",
-        ),
-        Step(
-            Shown(
-                evidence - ((beta * elbo + constant) - constant) / beta,
-                r"\log p_{\beta\varepsilon}(x) - (L_\beta^* - K)/\beta",
-            ),
-            Shown(evidence - elbo, r"\log p_{\beta\varepsilon}(x) - \mathrm{ELBO}^*(\beta\varepsilon)"),
-            "the maximiser over q is that of a VAE with noise beta eps: gap, mean and variance follow from the main "
-            "theorem at beta eps",
-        ),
-    )
-    return Derivation("beta-vae", "the beta-VAE is a VAE with noise beta eps", steps)
 
 
 @cache

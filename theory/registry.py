@@ -7,6 +7,7 @@ not before `check`.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from .beta_vae import beta_vae
 from .block_encoder import block_encoder
 from .contrast import contrast_derivation
 from .decomposition import elbo_decomposition
@@ -16,7 +17,7 @@ from .importance import importance_weighted
 from .linear_vae import linear_vae
 from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
 from .mean_slope import mean_slope
-from .noise_models import anisotropic_noise, beta_vae, exponential_family, rectangular
+from .noise_models import anisotropic_noise, exponential_family, rectangular
 from .ppca import ppca
 from .priors import priors
 from .random_directions import random_directions
