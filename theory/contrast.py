@@ -118,9 +118,7 @@ def divergence_steps() -> tuple[Step, ...]:
     """c is the KL divergence from the best factorised Gaussian to N(0, A^-1)."""
 
     def divergence(d: int) -> sp.Expr:
-        """KL(N(0, diag(v)) || N(0, A^-1)) = 1/2 [tr(A diag v) - d - sum log v_k - log det A] at v_k =
-        1/A_kk.
-        """
+        """KL(N(0, diag(v)) || N(0, A^-1)) = 1/2 [tr(A diag v) - d - sum log v_k - log det A], v_k = 1/A_kk."""
         metric = triangular(d).T @ triangular(d)
         variances = 1 / np.diagonal(metric)
         trace = sum(metric[k, k] * variances[k] for k in range(d))

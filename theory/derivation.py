@@ -52,9 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Step:
-    """left `relation` right by `rule`. `certificate`: for >=, terms that are nonnegative by their form and
-    sum to left - right.
-    """
+    """left `relation` right by `rule`; for >=, `certificate` holds nonnegative terms that sum to left - right."""
 
     left: Any
     right: Any

@@ -41,9 +41,7 @@ def _collections(kinds: list[Vertex], order: int) -> Iterator[tuple[Vertex, ...]
 
 @cache
 def _edge_counts(degrees: tuple[int, ...]) -> tuple[tuple[tuple[tuple[tuple[int, int], int], ...], int], ...]:
-    """Every multigraph with these degrees and its number of pairings, by distributing the first vertex's legs at a
-    time.
-    """
+    """Every multigraph with these degrees and its number of pairings, one vertex after the other."""
 
     def extend(
         remaining: tuple[int, ...], vertex: int
@@ -116,9 +114,7 @@ def _term(name: str, coefficient: sp.Rational, chosen: tuple[Vertex, ...], edges
 
 @cache
 def connected_diagrams(symbol: str, order: int) -> Formula:
-    """The formula for the coefficient of h^order in log E exp(sum h^n P_n), one term a diagram; zero terms if order
-    is odd.
-    """
+    """The coefficient of h^order in log E exp(sum h^n P_n), one term a diagram; no terms if order is odd."""
     terms: list[Term] = []
     for chosen in _collections(vertices(order), order):
         degrees = tuple(vertex[1] for vertex in chosen)

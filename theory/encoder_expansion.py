@@ -243,14 +243,10 @@ def family_matrices(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def envelope_steps() -> tuple[Step, ...]:
-    """Variations of Q at order eps do not change F_0 at that order; argued: the optimum's smooth
-    dependence.
-    """
+    """Variations of Q at order eps do not change F_0 at that order."""
 
     def variation(name: str) -> Any:
-        """d/dt at 0 of -1/2 tr(M (S + tR)) + 1/2 log det(S + tR) = -1/2 tr(M R) + 1/2 tr(S^-1 R), R in the
-        blocks.
-        """
+        """d/dt at 0 of -1/2 tr(M (S + tR)) + 1/2 log det(S + tR), by Jacobi's formula; R in the blocks."""
         matrix, _, mask = family_matrices(name)
         direction = symmetric("R", len(matrix), 2) * mask
         return -np.trace(matrix @ direction) / 2 + np.trace((matrix * mask) @ direction) / 2

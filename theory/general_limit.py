@@ -40,9 +40,7 @@ LIKELIHOOD_SLOPE = formula(
 
 
 def gap_terms(likelihood: Mapping[str, Any], elbo: Mapping[str, Any]) -> dict[str, Any]:
-    """The terms of a1 = L1 - E1, named ``likelihood_...`` and ``elbo_...`` (the latter with their minus
-    sign).
-    """
+    """The terms of a1 = L1 - E1, named ``likelihood_...`` and ``elbo_...`` (these with their minus sign)."""
     return {f"likelihood_{name}": value for name, value in likelihood.items()} | {
         f"elbo_{name}": -value for name, value in elbo.items()
     }

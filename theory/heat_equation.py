@@ -115,9 +115,7 @@ def _logarithmic() -> tuple[Any, Any]:
 
 
 def _volume_derivatives(d: int) -> tuple[Any, Any]:
-    """Derivatives of -log|det J| along z from the Taylor polynomial of J, times det J and its square; and the
-    formulas.
-    """
+    """Derivatives of -log|det J| from the Taylor polynomial of J, times det J and det J^2; the formulas."""
     arrays = {"J": independent("J", (d, d)), "H": symmetric("H", d, 2, d), "T": symmetric("T", d, 3, d)}
     ring, known = in_ring(arrays | {"z": independent("z", (d,))})
     z = known["z"]

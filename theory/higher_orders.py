@@ -69,9 +69,7 @@ def _optimum_ring(name: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _optimum(name: str) -> tuple[Any, Any]:
-    """The Q-dependent part at order eps^2: -1/2 X.T from F_2 and -1/4 tr(S^-1 T S^-1 T) from 1/2 log det, at T = -S X
-    S.
-    """
+    """The part of order eps^2 that depends on Q, -1/2 X.T - 1/4 tr(S^-1 T S^-1 T), at T = -S X S."""
     _, known = _optimum_ring(name)
     x, s = known["X"], known["S"]
     correction = (s @ x @ s) * -1

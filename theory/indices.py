@@ -62,9 +62,7 @@ def _contracted(arrays: list[Array], subscripts: list[str], free: str) -> Array:
 
 @dataclass(frozen=True)
 class Scaled:
-    """`array` times the scalar `factor`, kept apart so that an inverse adj/det divides once a term and not once an
-    entry.
-    """
+    """`array` times `factor`, kept apart: an inverse adj/det divides once a term, not once an entry."""
 
     array: Array
     factor: Any
@@ -72,9 +70,7 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Term:
-    """`coefficient` times the product of indexed factors `product`; `name` is how a false variant refers to
-    it.
-    """
+    """`coefficient` times the product of indexed factors `product`; false variants refer to `name`."""
 
     name: str
     coefficient: sp.Rational

@@ -63,9 +63,7 @@ def slope_formula(d: int) -> Bound:
 
 
 def _taylor_left(d: int) -> Any:
-    """h^2 times the exponent -V/h^2 + ell at g + h u, from the Taylor polynomials of V and ell in the
-    displacement.
-    """
+    """h^2 times -V/h^2 + ell at g + h u, from the Taylor polynomials of V and ell."""
     _, known = potential_ring(d)
     w = known["u"] * known["h"][()]
     potential = sum(contract(known[k], w) * sp.QQ(1, int(sp.factorial(n))) for k, n in (("M", 2), ("V3", 3), ("V4", 4)))

@@ -39,9 +39,7 @@ def _exponents(d: int, data_dim: int) -> tuple[Any, Any]:
 
 
 def _divergence(d: int) -> tuple[Any, Any]:
-    """KL(N(mu, diag v) || N(n, L^-1)) from the moments of q, and in closed form; L is symmetric with
-    symbols Y.
-    """
+    """KL(N(mu, diag v) || N(n, Y^-1)) from the moments of q, and in closed form; Y is symmetric."""
     precision, v = symmetric("Y", d, 2), np.array(sp.symbols(f"v_:{d}", positive=True), dtype=object)
     mu, n, u = independent("mu", (d,)), independent("n", (d,)), independent("u", (d,))
     log_det = sp.Symbol("ld", real=True)
@@ -60,9 +58,7 @@ def _divergence(d: int) -> tuple[Any, Any]:
 
 
 def _gap(d: int) -> tuple[Any, Any]:
-    """The gap in A and eps; and the contrast plus what vanishes with eps, det(A + eps I)/det A for log
-    det(I + eps A^-1).
-    """
+    """The gap in A and eps; and the contrast plus log(1 + eps/A_kk) and log det(I + eps A^-1) terms."""
     metric = triangular(d).T @ triangular(d)
     correction = sum(sp.log(1 + EPS / entry) for entry in np.diagonal(metric)) / 2
     correction -= sp.log(determinant(metric + EPS * _identity(d)) / determinant(metric)) / 2
@@ -88,9 +84,7 @@ def _log_determinant_series(d: int, order: int = 3) -> tuple[Any, Any]:
 
 
 def _slope_certificate(d: int, k: int) -> tuple[Any, Any, Any]:
-    """A_kk adj(A)_kk >= det A: the difference is a' adj(A') a with A' = R'R the rest and a its column, a
-    sum of squares.
-    """
+    """A_kk adj(A)_kk >= det A: the difference is a' adj(R'R) a, R'R the rest and a its column."""
     column = independent("A", (d - 1,))
     corner = sp.Symbol("A_kk", positive=True)
     rest = triangular(d - 1).T @ triangular(d - 1)

@@ -148,9 +148,7 @@ def encoder_mean() -> Derivation:
 
 
 def price_step() -> Step:
-    """The exact identity for the variance: d/d(sigma^2) E = 1/2 E[second derivative] for every polynomial
-    of degree <= 8.
-    """
+    """The exact identity for the variance: d/d(sigma^2) E[w] = 1/2 E[w''], polynomials w of degree <= 8."""
     mean, u = sp.symbols("mu u", real=True)
     v = sp.Symbol("sigma2", positive=True)
 

@@ -110,9 +110,7 @@ def formula_mutations(formula: Formula) -> dict[str, Formula]:
 
 
 def _exchanged(term: Term) -> Iterator[tuple[str, str, str]]:
-    """Exchange the last index of the first factor with another index of the product, in that factor and the other
-    one.
-    """
+    """Exchange the last index of a factor with that of a later one, at the first place where they differ."""
     factors = factors_of(term.product)
     for k, (name, indices) in enumerate(factors[:-1]):
         for later, (other_name, other_indices) in enumerate(factors[k + 1 :], k + 1):

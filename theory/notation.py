@@ -111,9 +111,7 @@ _BY_CODE = {row.code: row for row in TABLE}
 
 
 def lookup(name: str) -> Symbol:
-    """The row of a symbol, indices stripped (`J_01` -> `J`); KeyError in one line if it is not in the
-    table.
-    """
+    """The row of a symbol, indices stripped (`J_01` -> `J`); KeyError in one line if it is missing."""
     base = name.split("_")[0]
     if base not in _BY_CODE:
         raise KeyError(f"symbol {base!r} is not in the notation table, expected one of {sorted(_BY_CODE)}")

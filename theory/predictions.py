@@ -31,9 +31,7 @@ Value = sp.Expr | sp.ImmutableDenseNDimArray
 
 @dataclass(frozen=True)
 class Prediction:
-    """A quantity of claim `claim`: `terms` (name -> scalar or array) in the symbols of `arguments` (name ->
-    array).
-    """
+    """A quantity of claim `claim`: `terms` (name -> value) in the symbols of `arguments` (name -> array)."""
 
     id: str
     claim: str
@@ -250,9 +248,7 @@ def _as_sympy(value: Any) -> Value:
 
 
 def block_partitions(d: int) -> Sequence[tuple[tuple[int, ...], ...]]:
-    """Mean field, full, and for d = 3 the three two-block partitions: the encoder families that are
-    checked.
-    """
+    """Mean field, full, and for d = 3 the two-block partitions: the encoder families that are checked."""
     singles = tuple((k,) for k in range(d))
     full = (tuple(range(d)),)
     mixed = [((0, 1), (2,)), ((0, 2), (1,)), ((1, 2), (0,))] if d == 3 else []

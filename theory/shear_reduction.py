@@ -37,9 +37,7 @@ def _second_square() -> tuple[Any, Any]:
 
 
 def _profile() -> tuple[Any, Any]:
-    """The expected exponent over q(z_0) = N(mu, v), and its form at the square: E(z_0 - c)^2 = v + (mu - E c)^2 + Var
-    c.
-    """
+    """The expected exponent over q(z_0) = N(mu, v): E(z_0 - c)^2 = v + (mu - E c)^2 + Var c; its square."""
     mu, v, mean, spread = sp.symbols("mu v c s", real=True)
     left = G00 / EPS * (v + (mu - mean) ** 2 + spread) + mu**2 + v
     right = (1 + G00 / EPS) * ((mu - RHO * mean) ** 2 + v) + RHO * mean**2 + G00 / EPS * spread

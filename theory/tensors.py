@@ -18,9 +18,7 @@ Array = np.ndarray
 
 
 def independent(name: str, shape: Sequence[int]) -> Array:
-    """A real symbol for every entry, called ``name_i...``; a scalar shape gives a 0-d array holding
-    ``name``.
-    """
+    """A real symbol for every entry, called ``name_i...``; shape () gives a 0-d array holding ``name``."""
     out = np.empty(tuple(shape), dtype=object)
     for index in np.ndindex(*shape):
         label = "_".join([name, "".join(map(str, index))]) if index else name
@@ -29,9 +27,7 @@ def independent(name: str, shape: Sequence[int]) -> Array:
 
 
 def symmetric(name: str, dimension: int, rank: int, lead: int | None = None) -> Array:
-    """A totally symmetric tensor of the given rank; with `lead`, an array (lead, d, ..., d) symmetric in
-    the last indices.
-    """
+    """A totally symmetric tensor; with `lead`, an array (lead, d, ..., d) symmetric in the last indices."""
     shape = (dimension,) * rank if lead is None else (lead,) + (dimension,) * rank
     out = np.empty(shape, dtype=object)
     for index in np.ndindex(*shape):
@@ -75,9 +71,7 @@ def scaled_inverse(matrix: Array) -> Scaled:
 
 
 def normal_blocks(dimension: int, blocks: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:
-    """The partition of {0, ..., d-1}; None means singletons (mean field). ValueError if it is not a
-    partition.
-    """
+    """The partition of {0, ..., d-1}; None means singletons. ValueError if it is not a partition."""
     if blocks is None:
         return tuple((k,) for k in range(dimension))
     partition = tuple(tuple(sorted(block)) for block in blocks)

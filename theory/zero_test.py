@@ -90,9 +90,7 @@ def _random_point(expression: sp.Expr, generator: random.Random) -> dict[sp.Basi
 
 
 def _evaluate(expression: sp.Expr, point: dict[sp.Basic, sp.Expr]) -> tuple[sp.Expr | None, sp.Expr]:
-    """Value at the point and the size of its largest term, for a relative comparison; None if there is no
-    number.
-    """
+    """Value at the point and the size of its largest term; None if there is no number."""
     concrete = _with_concrete_functions(expression)
     if concrete.has(sp.log) and not concrete.has(sp.I):
         concrete = concrete.replace(sp.log, lambda argument: sp.log(sp.Abs(argument)))
@@ -103,9 +101,7 @@ def _evaluate(expression: sp.Expr, point: dict[sp.Basic, sp.Expr]) -> tuple[sp.E
 
 
 def _with_concrete_functions(expression: sp.Expr) -> sp.Expr:
-    """Undefined functions become fixed generic polynomials, so that a wrong identity in them has a
-    counterexample.
-    """
+    """Undefined functions become fixed generic polynomials: wrong identities have a counterexample."""
     for number, function in enumerate(sorted({a.func for a in expression.atoms(AppliedUndef)}, key=str), 2):
         arity = next(len(a.args) for a in expression.atoms(AppliedUndef) if a.func == function)
         slots = sp.symbols(f"slot:{arity}")
@@ -123,9 +119,7 @@ def _normal_form_vanishes(expression: sp.Expr) -> bool:
 
 
 def numerator(expression: sp.Expr) -> Any:
-    """The numerator of a rational expression as an element of a polynomial ring: n1 d2 + n2 d1, no gcd
-    taken.
-    """
+    """The numerator of a rational expression in a polynomial ring: n1 d2 + n2 d1, no gcd taken."""
     atoms = sorted(_generators(expression), key=sp.default_sort_key)
     domain = sp.QQ_I if expression.has(sp.I) else sp.QQ
     polynomials, *images = ring([f"x{k}" for k in range(len(atoms))], domain)
