@@ -98,9 +98,12 @@ class Term:
     def latex(self) -> str:
         """The term as LaTeX, sign included."""
         size = abs(self.coefficient)
-        number = "" if size == 1 else sp.latex(size)
-        sign = "-" if self.coefficient < 0 else "+"
-        return f"{sign} {number} " + r"\,".join(_factor_latex(*factor) for factor in factors_of(self.product))
+        number = "" if size == 1 else sp.latex(size) + " "
+        return (
+            ("- " if self.coefficient < 0 else "+ ")
+            + number
+            + r"\,".join(_factor_latex(*factor) for factor in factors_of(self.product))
+        )
 
     def text(self) -> str:
         """The term as plain text, sign included."""
