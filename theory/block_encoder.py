@@ -13,6 +13,7 @@ import sympy as sp
 
 from .contrast import triangular
 from .derivation import Bound, Derivation, Shown, Step, argued
+from .encoder_expansion import covariance_limit_steps, expectation_steps, mean_steps
 from .gaussian_moments import in_ring
 from .general_limit import ELBO_SLOPE, FORCE, contrast_terms
 from .indices import formula
@@ -78,6 +79,9 @@ def block_encoder() -> Derivation:
     one = _one_dimension()
     steps = (
         *likelihood_steps(),
+        *expectation_steps(),
+        *covariance_limit_steps(),
+        *mean_steps(),
         Step(
             Shown(lambda: {f"d={d}": _full_slope(d) for d in DIMENSIONS}, r"L_1 - E_1\ \text{at}\ S = M^{-1}"),
             {f"d={d}": Bound(FULL_SLOPE, potential_ring(d)[1]) for d in DIMENSIONS},
