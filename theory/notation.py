@@ -1,9 +1,9 @@
 """The one table of symbols: the paper's symbol, ours, its name in code and what it means.
 
 Source: Reizinger et al., arXiv 2206.02416 (column `paper`); an empty entry means that the paper has no
-symbol for it. A symbol with indices (`J_i_a`, `V3_012`) is looked up by its base name. Letters that serve
-twice in the literature have their own code name here: `t` is the variance correction, `Tf` would be a clash
-and third derivatives are `T`.
+symbol for it. A symbol with indices (`J_01`, `V3_012`) is looked up by its base name. Letters that the literature
+uses twice have one code name each: `t` is the variance correction, `T` the third derivatives of f, `C` the factor of
+the joint density, `c` the contrast.
 """
 
 from dataclasses import dataclass
