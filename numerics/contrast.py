@@ -45,7 +45,7 @@ def ima_contrast(
     is zero; the other members of the batch, and their derivatives, are not affected.
 
     Raises TypeError where z or f(z) is not floating, ValueError where f(z) is not a vector with D >= d
-    entries, where chunk < 1, or where f(z) or J is not finite (under `jit`: an equinox runtime error).
+    entries, where chunk < 1, or where J is not finite (under `jit`: an equinox runtime error).
     """
     z = jnp.asarray(z)
     if z.ndim == 0 or not jnp.issubdtype(z.dtype, jnp.floating):
@@ -58,7 +58,7 @@ def ima_contrast(
     elif chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
-    message = "the decoder and its Jacobian must be finite, got nan or inf"
+    message = "the Jacobian of the decoder must be finite, got nan or inf"
     if not isinstance(finite, jax.core.Tracer):
         if not finite.all():
             raise ValueError(f"{message} at {int((~finite).sum())} of {finite.size} points")
@@ -228,7 +228,7 @@ def _check_output(output: Any, latent_dim: int) -> None:
 def _contrast_of_batch(
     decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
-    """Contrasts, and whether value and Jacobian are finite; `chunk` points at a time, the Jacobians never
+    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never
     leave the map.
     """
 
@@ -237,13 +237,11 @@ def _contrast_of_batch(
         return jnp.zeros(0, points.dtype), jnp.ones(0, bool)
     basis = jnp.eye(points.shape[1], dtype=points.dtype)
 
-    def at(point: Array) -> tuple[Array, Array]:
-        return jax.vmap(lambda e: jax.jvp(decoder, (point,), (e,)), out_axes=(None, 0))(basis)
+    def columns_at(point: Array) -> Array:
+        return jax.vmap(lambda e: jax.jvp(decoder, (point,), (e,))[1])(basis)
 
     def of_chunk(points: Array) -> tuple[Array, Array]:
-        values, columns = jax.vmap(at)(points)
-        contrast, finite = contrasts_of_chunk(columns)
-        return contrast, finite & jnp.all(jnp.isfinite(values), axis=-1)
+        return contrasts_of_chunk(jax.vmap(columns_at)(points))
 
     # The last chunk is filled up with copies of the last point, so that all have one shape.
     padded = jnp.pad(points, ((0, -count % chunk), (0, 0)), mode="edge")

@@ -295,7 +295,7 @@ def test_single_precision_products_are_not_rounded_further():
         (lambda z: (z, z), np.ones(2), TypeError, "floating array of shape"),
         (lambda z: jnp.outer(z, z), np.ones(2), ValueError, r"shape \(D,\) with D >= d = 2, got shape \(2, 2\)"),
         (lambda z: z[:1], np.ones(2), ValueError, r"D >= d = 2, got shape \(1,\)"),
-        (lambda z: jnp.log(z), np.array([[1.0, 2.0], [-1.0, 1.0]]), ValueError, "at 1 of 2 points"),
+        (lambda z: jnp.sqrt(z), np.array([[1.0, 2.0], [-1.0, 1.0]]), ValueError, "at 1 of 2 points"),
     ],
 )
 def test_bad_decoders_and_points_are_named(decoder, z, error, words):
@@ -306,7 +306,7 @@ def test_bad_decoders_and_points_are_named(decoder, z, error, words):
 
 def test_non_finite_jacobians_raise_under_jit():
     """Inside a compiled function the error is raised at run time."""
-    function = eqx.filter_jit(lambda z: ima_contrast(jnp.log, z))
+    function = eqx.filter_jit(lambda z: ima_contrast(jnp.sqrt, z))
     assert np.isfinite(function(jnp.array([1.0, 2.0])))
     with pytest.raises(eqx.EquinoxRuntimeError, match="must be finite"):
         function(jnp.array([-1.0, 2.0]))
