@@ -20,7 +20,7 @@ from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_o
 from .high_dimension import maximise_symmetric
 from .likelihood import constant_rounding, find_modes, highest
 from .model import LatentModel
-from .modes import Mode, relative_rounding
+from .modes import Mode, kink_error, relative_rounding
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
@@ -106,7 +106,9 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)
     value = expected + entropy(factor)
     truncation = jnp.abs(value - (entropy(scale) - found.value)) + found.decrement**2
-    error = truncation + rounding + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy(factor)))
+    # Near 0 the nodes of Gauss-Hermite are pi / sqrt(n) apart.
+    kinks = kink_error(model, factor, np.pi / np.sqrt(_NODES[d][0]))
+    error = truncation + rounding + kinks + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy(factor)))
     return Optimum(mode.point, mean, factor, value, error, found.converged & mode.converged)
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from .high_dimension import sampled_evidence
 from .model import LatentModel
-from .modes import Mode, find_mode, whitening
+from .modes import Mode, find_mode, kink_error, whitening
 from .precision import EPS64, require_float64
 from .quadrature import lattice
 from .starts import starts_or_search
@@ -105,7 +105,8 @@ def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array,
     tail = jnp.sum(values @ rule.outer)
     round_off = jnp.sum(values * rounding)
     value = jnp.log(total) + jnp.log(rule.cell)
-    error = (halves + tail + round_off) / total + 4 * EPS64 * jnp.abs(value)
+    kinks = jnp.max(jax.vmap(lambda factor: kink_error(model, h * factor, _LATTICE[d][0]))(factors))
+    error = (halves + tail + round_off) / total + kinks + 4 * EPS64 * jnp.abs(value)
     return Evidence(value, error)
 
 

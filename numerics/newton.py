@@ -50,7 +50,7 @@ def minimise(
     start: Float[Array, " P"],
     *,
     tolerance: Float[Array, ""] | float = 1e-10,
-    accepted: float = 1e-6,
+    accepted: Float[Array, ""] | float = 1e-6,
     slack: Float[Array, ""] | float = 0.0,
     max_steps: int = 200,
 ) -> Minimum:

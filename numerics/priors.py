@@ -39,6 +39,11 @@ class Prior(eqx.Module):
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,) with NumPy."""
 
+    @property
+    def slope_jump(self) -> Float[Array, ""]:
+        """The largest jump of a partial derivative of log p0: 0 for smooth priors. Quadrature adds it to its error."""
+        return jnp.zeros(())
+
     def push(self, u: Point) -> Float[Array, " d"]:
         """Map a point of N(0, I_d) to the bulk of the prior; only used to place the starts of searches."""
         return jnp.asarray(u)
@@ -138,6 +143,11 @@ class Laplace(Prior):
         """Draw one point (d,)."""
         return np.asarray(self.scale) * rng.laplace(size=d)
 
+    @property
+    def slope_jump(self) -> Float[Array, ""]:
+        """Return 2/b, the jump at z_k = 0."""
+        return jnp.max(2 / self.scale)
+
     def push(self, u: Point) -> Float[Array, " d"]:
         """Return scale u."""
         return self.scale * u
@@ -181,6 +191,11 @@ class Choice(Prior):
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,) from the chosen prior."""
         return self.priors[int(self.index)].sample(rng, d)
+
+    @property
+    def slope_jump(self) -> Float[Array, ""]:
+        """Return that of the chosen prior."""
+        return jnp.stack([prior.slope_jump for prior in self.priors])[self.index]
 
     def push(self, u: Point) -> Float[Array, " d"]:
         """Map u with the chosen prior."""

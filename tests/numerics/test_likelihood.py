@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from elbogap.numerics.likelihood import log_likelihood
 from elbogap.numerics.model import LatentModel
+from elbogap.numerics.priors import Laplace
 
 
 def integral(eps, x):
@@ -34,6 +35,27 @@ def test_modes_add_up(square, eps, x):
     # 1e-13: the round-off of the reference sum.
     assert abs(float(found.value) - integral(eps, x)) <= float(found.error) + 1e-13 + 1e-13 / eps
     assert float(found.error) < 1e-3
+
+
+def test_a_kink_of_the_prior_is_in_the_error():
+    """With a Laplace prior the stated error covers the quadrature's, wherever the kink lies among the nodes."""
+    eps, scale = 1e-2, 0.8
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+
+    def split(x):
+        """The integral of exp(-(z - x)^2 / 2 eps - |z| / scale) on both sides of the kink."""
+        total = 0.0
+        for low, high in ((min(x - 1.4, 0.0), 0.0), (0.0, max(x + 1.4, 0.0))):
+            z = low + (high - low) * (nodes + 1) / 2
+            total += weights @ np.exp(-((z - x) ** 2) / (2 * eps) - np.abs(z) / scale) * (high - low) / 2
+        return np.log(total) - 0.5 * np.log(2 * np.pi * eps) - np.log(2 * scale)
+
+    model = LatentModel(lambda z: z, 1, prior=Laplace(scale), noise_var=eps)
+    program = jax.jit(lambda x: log_likelihood(model, x, start=x, full_output=True))
+    for x in np.array([0.0, 0.012, 0.03, 0.05, 0.1, 0.2]):
+        found = program(np.array([x]))
+        assert abs(float(found.value) - split(x)) <= float(found.error)
+        assert float(found.error) < 0.01
 
 
 def test_one_mode_alone_is_half(square):
