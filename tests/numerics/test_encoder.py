@@ -88,7 +88,7 @@ def test_linear_optimum_is_known():
 
 
 def test_search_without_a_start(examples):
-    """The default search finds the optimum of a polynomial decoder, the starts agree, and no encoder nearby is better."""
+    """The default search finds the optimum of a polynomial decoder, the starts agree, no encoder nearby is better."""
     model = LatentModel(examples.cubic2, 2, noise_var=1e-2)
     x = examples.cubic2(examples.g2)
     found = jax.jit(lambda point: optimal_encoder(model, point))(x)
