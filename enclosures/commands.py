@@ -7,7 +7,7 @@ from ..errors import RequestError
 from .check_certificate import CertificateError, check
 
 
-def check_certificate_command(file: Path) -> int:
+def check_certificate_command(file: Path, /) -> int:
     """Re-verify an enclosure certificate in this process, with none of the code that made it.
 
     Parameters

@@ -86,7 +86,7 @@ def verify_command(
     return 0 if report.holds else 1
 
 
-def explain_command(claim: str, *, latex: bool = False) -> int:
+def explain_command(claim: str, /, *, latex: bool = False) -> int:
     """Show a claim: statement, assumptions, then each step of its derivation with the rule that checks it.
 
     Parameters
