@@ -24,12 +24,21 @@ def measure(decoder, prior, point):
     return found.gap, found.gap_error, found.converged, ima_contrast(decoder, point), expansion(model, point).gap_slope
 
 
-@pytest.mark.parametrize("family", ["mlp", "shear", "moebius_linear"])
+# A rotation's gap is zero at every eps, which leaves nothing to converge; a Darmois map takes minutes to compile.
+LEFT_OUT = {"rotation", "darmois"}
+SMOOTH = [
+    name
+    for name, family in FAMILIES.items()
+    if family.injective and family.smooth and D in family.latent_dims and name not in LEFT_OUT
+]
+
+
+@pytest.mark.parametrize("family", SMOOTH)
 def test_the_gap_shrinks_to_the_contrast_with_order_one_and_its_constant(family: str) -> None:
     """For any decoder, prior and point: gap - c_IMA goes to zero like a1 eps, with the a1 of the expansion."""
     conclusive = []
 
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     @given(st.integers(0, 2**32 - 1), st.integers(0, 1))
     def check(seed: int, prior: int) -> None:
         rng = np.random.default_rng(seed)
