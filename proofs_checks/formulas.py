@@ -5,7 +5,7 @@ instances at a time; `total` adds the terms up. A control weights a term differe
 is the same as weighting it in the SymPy expression.
 
 Compilation walks the expression as the graph that it is: one assignment a distinct node. `sympy.lambdify` with `cse`
-gives the same function, but takes 50 times longer to find the sharing that the expressions already have (d = 3).
+gives the same function, but takes several times longer to find the sharing that the expressions already have (d = 3).
 """
 
 from __future__ import annotations
