@@ -16,6 +16,7 @@ from typing import Any
 import flint
 from flint import arb, ctx, fmpq
 
+from ..files import write_by_rename
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
 from .balls import EXACT_BITS, decimal_interval, dyadic, rational
 from .fixed import FixedGap
@@ -161,8 +162,12 @@ def digest(document: Document) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def written(document: Document) -> str:
+    """The document as the text of its file, with a line a field."""
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
 def save(document: Document, path: Path) -> Path:
-    """Write the document, with a line a field; returns the path."""
+    """Write the document; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return path
+    return write_by_rename(path, written(document))

@@ -30,7 +30,7 @@ class Enclosed:
 
     evidence: Evidence
     controls: tuple[ControlOutcome, ...] = ()
-    certificate: dict[str, Any] | None = None
+    certificate: str | None = None
 
 
 class ExactEvidence:
@@ -84,10 +84,11 @@ def serve() -> None:
     enclosed: dict[str, Any] | None = None
     if request["enclosures"]:
         try:
+            from ..enclosures.certificate import written
             from ..enclosures.claim import certificate, evidence
 
             enclosed = asdict(evidence(request["enclosures"]))
-            enclosed["certificate"] = certificate(request["enclosures"]) if request["certificate"] else None
+            enclosed["certificate"] = written(certificate(request["enclosures"])) if request["certificate"] else None
         except ImportError as error:
             enclosed = {"verdict": "not installed", "hint": str(error), "instances": [], "controls": []}
     json.dump({"derived": [asdict(verdict) for verdict in verdicts.values()], "enclosed": enclosed}, sys.stdout)

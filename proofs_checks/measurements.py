@@ -187,16 +187,37 @@ def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: 
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
     priors = np.arange(count) % len(PRIORS)
+    found = programs.run(_measure, stack(decoders), priors, points, LADDER)
+    names = [PRIORS[index] for index in priors]
+    return batch_of(found, rng, points, [family] * count, names, decoders=tuple(decoders))
+
+
+def batch_of(
+    found: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    points: Float[np.ndarray, "n d"],
+    families: Sequence[str],
+    priors: Sequence[str],
+    *,
+    eps: Float[np.ndarray, " e"] = LADDER,
+    derivatives: Sequence[str] = DERIVATIVES,
+    decoders: tuple[Any, ...] = (),
+) -> Batch:
+    """The rows that a program found along the noise variances `eps`, by the names that `measure_at` gives.
+
+    rng draws the direction in which vectors are looked at; derivatives: the names of the arrays kept as such.
+    """
+    count, d = points.shape
     direction = rng.standard_normal((count, d))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    found = programs.run(_measure, stack(decoders), priors, points, LADDER)
     # An optimum that was not reached bounds nothing: its error is infinite and the estimators leave it out.
     lost = np.where(found["converged"], 0.0, np.inf)
+    unknown = np.full_like(found["mean"], np.inf)
     D = found["J"].shape[1]
     return Batch(
-        family=family,
-        instances=Instances((family,) * count, (d,) * count, (D,) * count, tuple(PRIORS[i] for i in priors)),
-        eps=LADDER,
+        family=families[0],
+        instances=Instances(tuple(families), (d,) * count, (D,) * count, tuple(priors)),
+        eps=eps,
         direction=direction,
         log_likelihood=found["log_likelihood"],
         log_likelihood_error=found["log_likelihood_error"],
@@ -205,13 +226,20 @@ def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: 
         gap_error=found["gap_error"] + lost,
         mean=found["mean"],
         variance=found["std"] ** 2,
-        mean_error=np.linalg.norm(found["mean_error"], axis=-1) + lost,
-        variance_error=np.linalg.norm(found["variance_error"], axis=-1) + lost,
-        precision=found["precision"],
+        mean_error=np.linalg.norm(found.get("mean_error", unknown), axis=-1) + lost,
+        variance_error=np.linalg.norm(found.get("variance_error", unknown), axis=-1) + lost,
+        precision=found.get("precision", unknown),
         point=points,
-        derivatives={name: found[name] for name in DERIVATIVES},
-        decoders=tuple(decoders),
+        derivatives={name: found[name] for name in derivatives},
+        decoders=decoders,
     )
+
+
+def measure_at(model: LatentModel, x: Any, point: Any, *, encoder: bool = True) -> dict[str, Any]:
+    """The gap and both its sides at one noise variance; with `encoder`, also how exact its mean and variance are."""
+    found = measure_gap(model, x, start=point)
+    exactness = stationarity(model, x, found.mean, found.std)._asdict() if encoder else {}
+    return found._asdict() | exactness
 
 
 def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
@@ -219,14 +247,9 @@ def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, 
         model = LatentModel(decoder, point.shape[0], prior=Choice((Normal(), Logistic()), index), noise_var=1.0)
         x = decoder(point)
 
-        def at(eps: Any) -> dict[str, Any]:
-            noisy = model.with_noise(eps)
-            found = measure_gap(noisy, x, start=point)
-            return found._asdict() | stationarity(noisy, x, found.mean, found.std)._asdict()
-
         _, J, H, T = decoder_derivatives(decoder, point, 3)
         l1, l2 = prior_derivatives(model, point)
         derivatives = {"J": J, "H": H, "T": T, "l0": model.log_prior(point), "l1": l1, "l2": l2}
-        return jax.vmap(at)(ladder) | derivatives
+        return jax.vmap(lambda eps: measure_at(model.with_noise(eps), x, point))(ladder) | derivatives
 
     return jax.vmap(one)(decoders, priors, points)

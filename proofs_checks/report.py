@@ -35,7 +35,7 @@ class Report:
     results: tuple[ClaimResult, ...]
     laws: dict[str, tuple[LawResult, ...]]
     batches: tuple[Batch, ...]
-    certificate: dict[str, Any] | None = None
+    certificate: str | None = None
 
     @property
     def planted(self) -> int:
@@ -90,7 +90,7 @@ class Report:
         """Write report.json, laws.csv, gaps.csv and the certificate if there is one, by rename; the paths written."""
         texts = {"report.json": self.to_json(), "laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
         if self.certificate is not None:
-            texts["enclosure-certificate.json"] = json.dumps(self.certificate, indent=1, sort_keys=True) + "\n"
+            texts["enclosure-certificate.json"] = self.certificate
         return [write_by_rename(folder / name, text) for name, text in texts.items()]
 
 

@@ -7,8 +7,6 @@ cannot be read is computed again. Verdicts with a step that timed out depend on 
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
+from ..files import write_by_rename
 from .derivation import DerivationVerdict, StepVerdict, check
 from .registry import DERIVATIONS, derivation
 
@@ -66,9 +65,5 @@ def _read(path: Path, claim: str) -> DerivationVerdict | None:
 
 
 def _write(path: Path, verdict: DerivationVerdict) -> None:
-    """Write under another name, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(verdict), file)
-    Path(name).replace(path)
+    write_by_rename(path, json.dumps(asdict(verdict)))

@@ -17,12 +17,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ...numerics.derivatives import prior_derivatives, tower
-from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
-from ...numerics.stationarity import stationarity
 from ..formulas import Blocks, evaluate, total
-from ..laws import ConvergenceLaw, Instances
-from ..measurements import LADDER, Batch
+from ..laws import ConvergenceLaw
+from ..measurements import LADDER, Batch, measure_at
+from ..measurements import batch_of as rows_of
 from .from_batches import PerBatch, gap_law
 
 POTENTIAL = ("M", "V3", "V4", "l0", "l1", "l2", "J")
@@ -47,10 +46,7 @@ def along_ladder(model_at: ModelAt, point: Any, ladder: Any, *, encoder: bool = 
     """
 
     def at(eps: Any) -> dict[str, Any]:
-        model, x = model_at(eps)
-        found = measure_gap(model, x, start=point)
-        exactness = stationarity(model, x, found.mean, found.std)._asdict() if encoder else {}
-        return found._asdict() | exactness
+        return measure_at(*model_at(eps), point, encoder=encoder)
 
     return jax.vmap(at)(ladder) | potential_derivatives(*model_at(jnp.ones(())), point)
 
@@ -82,31 +78,8 @@ def batch_of(
 
     also: the names of further arrays that its derivatives keep.
     """
-    count, d = points.shape
-    direction = rng.standard_normal((count, d))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    # An optimum that was not reached bounds nothing: its error is infinite and the estimators leave it out.
-    lost = np.where(found["converged"], 0.0, np.inf)
-    unknown = np.full_like(found["mean"], np.inf)
-    D = found["J"].shape[1]
-    return Batch(
-        family=families[0],
-        instances=Instances(tuple(families), (d,) * count, (D,) * count, tuple(priors)),
-        eps=eps,
-        direction=direction,
-        log_likelihood=found["log_likelihood"],
-        log_likelihood_error=found["log_likelihood_error"],
-        elbo=found["elbo"],
-        gap=found["gap"],
-        gap_error=found["gap_error"] + lost,
-        mean=found["mean"],
-        variance=found["std"] ** 2,
-        mean_error=np.linalg.norm(found.get("mean_error", unknown), axis=-1) + lost,
-        variance_error=np.linalg.norm(found.get("variance_error", unknown), axis=-1) + lost,
-        precision=found.get("precision", unknown),
-        point=points,
-        derivatives={name: value for name, value in found.items() if name in POTENTIAL or name in also},
-    )
+    kept = [name for name in (*POTENTIAL, *also) if name in found]
+    return rows_of(found, rng, points, families, priors, eps=eps, derivatives=kept)
 
 
 def predicted(name: str, blocks: Blocks = None, factors: Factors = None, **replaced: PerBatch) -> PerBatch:
