@@ -181,6 +181,7 @@ def _print_report(report: Report, written: list[Path]) -> None:
 def report_table(report: Report) -> Table:
     """The table claim by kind of evidence, with figures."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from .claim import KINDS
@@ -195,7 +196,9 @@ def report_table(report: Report) -> Table:
         for kind in shown:
             evidence = result.evidence[kind]
             colour = colours.get(evidence.verdict, "dim")
-            cells.append(f"[{colour}]{evidence.verdict}[/]" + (f"\n{evidence.summary}" if evidence.summary else ""))
+            cells.append(
+                f"[{colour}]{evidence.verdict}[/]" + (f"\n{escape(evidence.summary)}" if evidence.summary else "")
+            )
         rejected = sum(control.rejected for control in result.controls)
         verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
         table.add_row(result.claim.id, verdict, *cells, f"{rejected} / {len(result.controls)}")

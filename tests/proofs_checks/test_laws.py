@@ -1,13 +1,17 @@
 """The machinery that judges laws: it accepts the true, rejects each kind of error, and admits what it cannot see."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from elbogap.proofs_checks.claim import Claim, ClaimResult, ControlOutcome, Evidence
+from elbogap.proofs_checks.commands import report_table
 from elbogap.proofs_checks.laws import BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Instances
+from elbogap.proofs_checks.report import Report
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 EPS = 10.0 ** -np.arange(1.0, 6.25, 0.5)
 ROWS = 4
@@ -119,3 +123,15 @@ def test_an_order_between_the_powers_of_the_spacing_is_judged_without_its_limit(
     true = replace(law(1.0, measured_order=0.5), order=0.5)
     assert true.judge().verdict == "holds"
     assert replace(true, constant=1.1 * true.constant).judge().verdict == "fails"
+
+
+def test_the_table_prints_brackets_as_they_are():
+    """The install hint of a missing extra, and an interval, keep their square brackets in the terminal table."""
+    hint = 'pip install "elbogap[rigorous]"'
+    evidence = {kind: Evidence("n/a") for kind in ("derived", "trained")}
+    evidence |= {"measured": Evidence("holds", "order [1, 1]"), "enclosed": Evidence("not installed", hint)}
+    report = Report(0, "quick", (ClaimResult(CLAIM, evidence, (REJECTED,)),), {}, ())
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(report_table(report))
+    text = console.export_text()
+    assert hint in text and "order [1, 1]" in text
