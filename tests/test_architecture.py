@@ -9,13 +9,20 @@ import elbogap
 import pytest
 
 ROOT = Path(elbogap.__file__).parent
-FOLDERS = ("theory", "numerics", "enclosures", "proofs_checks")
+_GROUND = {"theory", "numerics", "results"}
 MAY_IMPORT = {
     "theory": {"theory"},
     "numerics": {"numerics"},
+    "results": {"results"},
+    "report": {"report", "theory", "results"},
     "enclosures": {"enclosures", "theory"},
-    "proofs_checks": {"proofs_checks", "theory", "numerics", "enclosures"},
+    "training": {"training", "numerics", "results", "report"},
+    "audit": {"audit", "theory", "numerics", "report"},
+    "proofs_checks": {"proofs_checks", "enclosures", "training", "report"} | _GROUND,
+    "figures": {"figures", "audit", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
+    "lessons": {"lessons", "figures", "audit", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
 }
+FOLDERS = tuple(MAY_IMPORT)
 FORBIDDEN_LIBRARIES = {"theory": {"jax", "equinox", "optimistix"}, "numerics": {"sympy", "mpmath"}}
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))] + sorted(ROOT.glob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Lessons: numbered marimo notebooks that run, and the command that opens them."""

@@ -1,0 +1,1 @@
+"""Small models learnt by gradient descent: evidence of the fourth kind. On numerics."""
