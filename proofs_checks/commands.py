@@ -19,6 +19,7 @@ from cyclopts import Parameter
 
 from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
+from ..progress import progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,12 +70,12 @@ def verify_command(
     with _folder(out):
         from .verify import verify
 
-        with _progress() as progress:
+        with progress() as notify:
             report = verify(
                 [claim.id for claim in chosen] or None,
                 effort=effort,
                 seed=seed,
-                progress=progress,
+                progress=notify,
                 certificate=out is not None,
                 cache_dir=cache_directory(),
             )
@@ -133,22 +134,6 @@ def _folder(out: Path | None) -> Iterator[None]:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)
         raise
-
-
-@contextmanager
-def _progress() -> Iterator:
-    """A progress bar on a terminal, plain lines elsewhere; both on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done, total, what: print(f"[{done}/{total}] {what}", file=sys.stderr, flush=True)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting")
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
 
 
 def _print_list(claims: list[Claim]) -> None:
