@@ -6,6 +6,7 @@ is the same as weighting it in the SymPy expression.
 
 Compilation walks the expression as the graph that it is: one assignment a distinct node. `sympy.lambdify` with `cse`
 gives the same function, but takes several times longer to find the sharing that the expressions already have (d = 3).
+Above d = 3 the same index formulas are summed in floats, an instance at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ import sympy as sp
 from jaxtyping import Float
 from sympy.printing.numpy import NumPyPrinter
 
-from ..theory.predictions import Prediction, prediction
+from ..theory.predictions import Prediction, in_numbers, prediction
+
+LARGEST_COMPILED = 3
+"""Above this d the index formulas are summed in floats: cofactors would not end."""
 
 Terms = dict[str, Float[np.ndarray, "n ..."]]
 Blocks = tuple[tuple[int, ...], ...] | None
@@ -32,6 +36,10 @@ def evaluate(
 
     `arguments` are the prediction's own (J, H, T, l1, l2, ...), each with a leading instance axis; others are ignored.
     """
+    if d > LARGEST_COMPILED:
+        count = len(next(iter(arguments.values())))
+        rows = [in_numbers(name, {key: value[i] for key, value in arguments.items()}, blocks) for i in range(count)]
+        return {term: np.stack([row[term] for row in rows]) for term in rows[0]}
     expected, shapes, function = _compiled(name, d, d if D is None else D, blocks)
     missing = [argument for argument in expected.arguments if argument not in arguments]
     if missing:

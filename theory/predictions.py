@@ -241,6 +241,20 @@ def prediction(
     return Prediction(name, recipe.claim, arguments, {key: _as_sympy(value) for key, value in terms.items()})
 
 
+def in_numbers(name: str, arguments: dict[str, np.ndarray], blocks: Any = None) -> dict[str, np.ndarray]:
+    """The named terms of a prediction for one instance, the index formulas summed over floats: any d.
+
+    The same formulas as `prediction`, by another route: nothing symbolic is built, inverses are LAPACK's. arguments:
+    as `Prediction.arguments`, float arrays. Raises ValueError for an unknown name, KeyError for a missing argument.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
+    recipe = RECIPES[name]
+    given = {key: np.asarray(arguments[key], dtype=float) for key in recipe.arguments}
+    terms = recipe.build(given, blocks)
+    return {key: np.array(value, dtype=object).astype(float) for key, value in terms.items()}
+
+
 def _as_sympy(value: Any) -> Value:
     if isinstance(value, np.ndarray):
         return sp.ImmutableDenseNDimArray(value.ravel().tolist(), value.shape)

@@ -1,6 +1,7 @@
 """Arrays of symbols, symmetric tensors, adjugates: the components that index formulas are evaluated on.
 
-Conventions: arrays are NumPy arrays of dtype object, entries SymPy expressions or ring elements.
+Conventions: arrays are NumPy arrays of dtype object, entries SymPy expressions or ring elements; float arrays are
+taken too (a formula evaluated in numbers, any d), and inverted by LAPACK instead of cofactors.
 `independent` gives one symbol an entry (arguments of exported predictions: any numeric array can be put
 in); `symmetric` gives one symbol an unordered index set (derivations: third derivatives commute). Latent
 indices run over d, data indices over D.
@@ -37,7 +38,9 @@ def symmetric(name: str, dimension: int, rank: int, lead: int | None = None) -> 
 
 
 def determinant(matrix: Array) -> Any:
-    """Laplace expansion along the first row, not expanded further; meant for d <= 3 (and small blocks)."""
+    """Laplace expansion along the first row, not expanded further; symbolic ones for d <= 3 (and small blocks)."""
+    if matrix.dtype == float:
+        return np.linalg.det(matrix)
     size = matrix.shape[0]
     if size == 0:
         return sp.Integer(1)
@@ -62,11 +65,15 @@ def adjugate(matrix: Array) -> Array:
 
 def inverse(matrix: Array) -> Array:
     """adj / det, unexpanded; never call it on a symbolic matrix that is then expanded."""
+    if matrix.dtype == float:
+        return np.linalg.inv(matrix)
     return adjugate(matrix) / determinant(matrix)
 
 
 def scaled_inverse(matrix: Array) -> Scaled:
     """adj and 1/det apart, for index formulas."""
+    if matrix.dtype == float:
+        return Scaled(np.linalg.inv(matrix), 1)
     return Scaled(adjugate(matrix), 1 / determinant(matrix))
 
 

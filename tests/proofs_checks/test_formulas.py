@@ -1,10 +1,15 @@
 """Predictions become numbers by machine: the compiled graph agrees with SymPy, and bad requests are refused."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+from elbogap.numerics.derivatives import decoder_derivatives, prior_derivatives
+from elbogap.numerics.expansion import expansion
+from elbogap.numerics.families.mlp import draw_mlp
+from elbogap.numerics.model import LatentModel
 from elbogap.proofs_checks.formulas import compile_graph, evaluate, total
-from elbogap.theory.predictions import prediction
+from elbogap.theory.predictions import in_numbers, prediction
 
 ROUND_OFF = 1e-12
 """A few hundred products and sums of numbers of size one."""
@@ -41,6 +46,42 @@ def test_compiled_predictions_agree_with_exact_substitution(name: str) -> None:
     entries = sp.flatten(exact) if isinstance(exact, sp.NDimArray) else [exact]
     expected = np.array([float(entry.subs(values).evalf(30)) for entry in entries])
     assert np.allclose(np.ravel(compiled[0]), expected, rtol=ROUND_OFF, atol=ROUND_OFF)
+
+
+DECODER_LEVEL = (
+    "contrast",
+    "mean_shift",
+    "variance",
+    "variance_correction",
+    "likelihood_slope",
+    "gap_slope",
+    "heat_slope",
+)
+
+
+@pytest.mark.parametrize("name", DECODER_LEVEL)
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_formulas_in_numbers_agree_with_compiled_ones(name: str, d: int) -> None:
+    """The route of d > 3, index formulas summed in floats, gives every named term of the compiled expression."""
+    given = arguments(d)
+    compiled = evaluate(name, d, **given)
+    for i in range(3):
+        summed = in_numbers(name, {key: value[i] for key, value in given.items()})
+        assert summed.keys() == compiled.keys()
+        for term, value in summed.items():
+            assert np.allclose(value, compiled[term][i], rtol=1e3 * ROUND_OFF, atol=ROUND_OFF)
+
+
+def test_formulas_in_numbers_agree_with_the_tensor_formula_in_five_dimensions() -> None:
+    """At d = 5 theory's a1 for an MLP equals `numerics.expansion`, which differentiates the potential instead."""
+    decoder = draw_mlp(np.random.default_rng(2), 5)
+    z = jnp.linspace(-0.6, 0.7, 5)
+    model = LatentModel(decoder, 5, noise_var=1e-3)
+    _, J, H, T = (np.asarray(value)[None] for value in decoder_derivatives(decoder, z, 3))
+    l1, l2 = (np.asarray(value)[None] for value in prior_derivatives(model, z))
+    slope = total(evaluate("gap_slope", 5, J=J, H=H, T=T, l1=l1, l2=l2))[0]
+    expected = float(expansion(model, z).gap_slope)
+    assert abs(slope - expected) < 1e3 * ROUND_OFF * abs(expected)
 
 
 def test_every_kind_of_node_is_compiled() -> None:
