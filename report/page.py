@@ -1,0 +1,78 @@
+"""Self-contained HTML pages: no request to any network, no JavaScript, light and dark, phone's width to print.
+
+Templates are in `templates/`, rendered by jinja2 with escaping on: a `str` is text and is escaped, a `Markup` is HTML
+and is not. `page` gives the whole document; `table`, `mathml` and `fragment` give `Markup` for its body, as does
+`style.svg`. A `Markup` added to a `str` escapes the `str`, so HTML of one's own is wrapped in `Markup` as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+_SPACED = re.compile(r"\\(log|det|exp|max|min)(?=\s*[A-Za-z\\|])")  # operators that need a thin space after them
+_NOT_A_NUMBER = "–"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+
+
+def fragment(template: str, **context: Any) -> Markup:
+    """A template of `templates/` filled in; what is not `Markup` in the context is escaped."""
+    return Markup(_environment().get_template(template).render(**context))
+
+
+def page(title: str, body: str, *, toc: Sequence[tuple[str, str]] = ()) -> str:
+    """A whole HTML document. `body` is HTML and taken as it is; `toc`: pairs (id of a heading, its text)."""
+    css = Markup((TEMPLATES / "page.css").read_text())
+    return str(fragment("page.html", title=title, body=Markup(body), toc=list(toc), css=css))
+
+
+def mathml(latex: str, *, display: bool = True) -> Markup:
+    """A LaTeX formula as MathML; displayed ones scroll in a box of their own. Alignment marks are dropped.
+
+    latex2mathml prints the `&` of aligned environments as text, so each line of one becomes a formula of its own.
+    """
+    from latex2mathml.converter import convert
+
+    latex = _SPACED.sub(r"\\\1\\,", latex)
+    body = re.sub(r"\\(begin|end)\{(aligned|gathered|align\*?|split)\}", "", latex)
+    if r"\begin" not in body:  # in a matrix or in cases, the marks that are left mean something
+        body = body.replace("&", " ")
+    lines = re.split(r"\\\\(?:\[[^\]]*\])?", body) if body != latex else [latex]
+    lines = [line.strip() for line in lines]
+    if not display:
+        return Markup(convert(" ".join(lines)))
+    shown = "".join(convert(line, display="block") for line in lines if line)
+    return Markup(f'<div class="math">{shown}</div>')
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Markup:
+    """An HTML table that scrolls inside its own box. Numbers are right-aligned, floats shown to four digits."""
+    numeric = [bool(rows) and all(_is_number(row[i]) or row[i] is None for row in rows) for i, _ in enumerate(columns)]
+    label = caption or f"Table: {', '.join(map(str, columns))}"
+    shown = [[_cell(value) for value in row] for row in rows]
+    return fragment("table.html", columns=columns, rows=shown, numeric=numeric, caption=caption, label=label)
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and hasattr(value, "__float__")
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return _NOT_A_NUMBER
+    if isinstance(value, float) or (_is_number(value) and not isinstance(value, int)):
+        return f"{float(value):.4g}"
+    return value

@@ -1,0 +1,117 @@
+"""How figures look, and how one becomes part of a page.
+
+One style file, `elbogap.mplstyle`, holds sizes, fonts and colours; `style()` applies it. Figures are made with
+`subplots`, without pyplot, so that nothing global is touched. COLUMN and PAGE are the widths, in inches, of one column
+and of the text block of a paper.
+
+Inline SVG: ids carry a prefix made of the content, so that several figures share a page; the ink and the palette become
+`currentColor` and `var(--series-N)`, which the page sets for light and for dark.
+
+The small parameter is eps = 1/gamma^2; `noise_axis` shows eps below and gamma^2 on top.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+STYLE_FILE = Path(__file__).parent / "elbogap.mplstyle"
+COLUMN, PAGE = 3.4, 6.8
+_PARAMETERS = matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False)
+PALETTE: tuple[str, ...] = tuple(f"#{color.lstrip('#')}" for color in _PARAMETERS["axes.prop_cycle"].by_key()["color"])
+"""Colour-blind-safe colours, in the order in which series take them."""
+INK = f"#{_PARAMETERS['text.color'].lstrip('#')}"
+"""Colour of text and axes: near black on paper, the page's own text colour in an inline SVG."""
+SCREEN = 1.9
+"""CSS pixels a point on a wide screen: text of 7.5 pt becomes 14 px."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""One marker a series, so that colour is never the only difference."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style file's settings, inside the block: for drawing and for saving."""
+    with matplotlib.rc_context(fname=STYLE_FILE):
+        yield
+
+
+def subplots(
+    rows: int = 1, columns: int = 1, *, width: float = COLUMN, height: float = 2.5, **keywords: object
+) -> tuple[Figure, np.ndarray]:
+    """A figure and the array (rows, columns) of its axes; width and height in inches, keywords as `Figure.subplots`."""
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, **keywords)  # type: ignore[call-overload]
+
+
+def noise_axis(axes: Axes, *, towards_zero: bool = False) -> None:
+    """Make the abscissa eps on a log scale, with gamma^2 = 1/eps on top.
+
+    towards_zero: eps falls to the right, so that gamma^2 grows, as the paper plots it.
+    """
+    axes.set_xscale("log")
+    axes.set_xlabel(r"noise variance $\varepsilon$")
+    axes.xaxis.set_major_locator(LogLocator(numticks=7))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if towards_zero and not axes.xaxis_inverted():
+        axes.invert_xaxis()
+    axes.spines["top"].set_visible(True)
+    top = axes.secondary_xaxis("top", functions=(_reciprocal, _reciprocal))
+    top.xaxis.set_major_locator(LogLocator(numticks=7))
+    top.xaxis.set_minor_formatter(NullFormatter())
+    top.set_xlabel(r"$\gamma^2 = 1/\varepsilon$")
+
+
+def _reciprocal(values: Any) -> Any:
+    # Matplotlib probes the transformation at 0 as well; a tiny number stands for it.
+    return 1.0 / np.maximum(np.asarray(values, dtype=float), 1e-300)
+
+
+def svg(figure: Figure, alt: str) -> Markup:
+    """The figure as an inline `<svg>` with `alt` as its description; drawn under `style()` by itself.
+
+    role="img" with <title> (the first sentence of `alt`) and <desc> (all of it). Ids start with a hash of the content;
+    the same figure must not stand twice on one page.
+    """
+    stream = io.StringIO()
+    with style():
+        figure.savefig(stream, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Type")))
+    text = stream.getvalue()
+    text = text[text.index("<svg") :].strip()
+    prefix = f"f{hashlib.sha256((alt + text).encode()).hexdigest()[:8]}-"
+    text = re.sub(r'\bid="', f'id="{prefix}', text)
+    text = re.sub(r'(xlink:href="|url\()#', rf"\g<1>#{prefix}", text)
+    text = text.replace("xlink:href", "href")
+    text = _lighter(text)
+    for number, color in enumerate(PALETTE, 1):
+        text = text.replace(f": {color}", f": var(--series-{number}, {color})")
+    text = text.replace(f": {INK}", ": currentColor")
+    head, body = text.split(">", 1)
+    width, height = re.search(r'viewBox="0 0 (\S+) (\S+)"', head).groups()  # type: ignore[union-attr]
+    title = re.split(r"(?<=[.;:])\s", alt, maxsplit=1)[0]
+    opening = (
+        f'<svg class="figure" role="img" aria-labelledby="{prefix}title {prefix}desc" viewBox="0 0 {width} {height}" '
+        f'style="max-width: {float(width) * SCREEN:.0f}px" xmlns="http://www.w3.org/2000/svg">'
+    )
+    labels = f'<title id="{prefix}title">{escape(title)}</title><desc id="{prefix}desc">{escape(alt)}</desc>'
+    return Markup(opening + labels + body)
+
+
+def _lighter(text: str) -> str:
+    """The same drawing without metadata, comments, ids of groups, spaces between tags, and digits beyond 1/1000 pt."""
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"(\.\d{3})\d+", r"\1", text)
+    return re.sub(r">\s+<", "><", text)
