@@ -52,6 +52,23 @@ def test_a_figure_has_a_text_alternative_and_takes_the_colours_of_the_page() -> 
     assert "currentColor" in text and "var(--series-1," in text and f": {INK}" not in text
 
 
+def test_the_upper_axis_is_the_reciprocal_of_the_lower() -> None:
+    """The axis on top reads gamma^2 = 1/eps where the one below reads eps."""
+    with style():
+        figure, ((axes,),) = subplots()
+        axes.plot([1e-4, 1e-1], [1.0, 2.0])
+        noise_axis(axes)
+        figure.draw_without_rendering()
+    (top,) = axes.child_axes
+    at = {
+        label.get_text(): axis.transData.transform((label.get_position()[0], 1))[0]
+        for axis in (axes, top)
+        for label in axis.xaxis.get_ticklabels()
+    }
+    for power in "¹²³⁴":
+        assert at[f"10{power}"] == pytest.approx(at[f"10⁻{power}"])
+
+
 def test_the_same_figure_is_drawn_to_the_same_text() -> None:
     """Drawing is deterministic: the same numbers give the same SVG."""
     assert a_figure("One", 1.0) == a_figure("One", 1.0)
