@@ -1,0 +1,177 @@
+"""Synthetic data: sources s pushed through a random smooth mixing x = f(s), with the mixing's own contrast known.
+
+Sources are uniform on (0, 1)^d, or standard normal. Mixings are decoders of `numerics.families` or made of them:
+
+    moebius          x = (s - a) / |s - a|^2 rotated; every coordinate of the pole a lies outside of the cube's side. A
+                     Moebius map is conformal, so its contrast is 0. The pole's law is that of the public code of
+                     arXiv 2206.02416: standard normal coordinates, about the cube's centre, of modulus above 1/2.
+    moebius-linear   the same, then L diag(e) R, L and R orthogonal, e log-normal with product 1.
+    orthogonal-mlp, triangular-mlp    smooth leaky ReLU networks with orthogonal or lower triangular weights
+    affine-flow      alternating affine coupling layers and rotations, of d >= 2, volume-preserving in no layer
+
+Data are centred, as there; they are not rescaled, so that gamma^2 means the same.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..numerics.contrast import ima_contrast
+from ..numerics.families.decoder import Decoder, Matrix, Scalar, Vector
+from ..numerics.families.draws import orthogonal
+from ..numerics.families.linear import Linear
+from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
+from ..numerics.families.moebius import Moebius
+
+_ON_CUBE = 1.0  # the pole's distance from the cube in the units of `Moebius`, which is conformal from there on
+
+
+class Mixed(NamedTuple):
+    """A mixing f: (d,) -> (D,) with its training and held-out data, and the sources of the latter."""
+
+    mixing: Decoder
+    train: Float[np.ndarray, "n D"]
+    held_out: Float[np.ndarray, "m D"]
+    sources: Float[np.ndarray, "m d"]
+
+
+class Scaled(Decoder):
+    """f(s) = W inner(factor (s - 1/2)) - centre."""
+
+    inner: Decoder
+    factor: Scalar
+    matrix: Matrix
+    centre: Vector
+
+    def __call__(self, z: Float[Array, "d"]) -> Float[Array, "d"]:
+        """f(z)."""
+        return self.matrix @ self.inner(self.factor * (z - 0.5)) - self.centre
+
+    def inverse(self, x: Float[Array, "d"]) -> Float[Array, "d"]:
+        """The s with f(s) = x."""
+        return self.inner.inverse(jnp.linalg.solve(self.matrix, x + self.centre)) / self.factor + 0.5
+
+
+class AffineFlow(Decoder):
+    """Layers x -> R_l (x_A, exp(c tanh(U_l x_A)) x_B + V_l tanh(T_l x_A)), A the first half of the coordinates."""
+
+    rotations: Matrix
+    scales: Matrix
+    shifts: Matrix
+    inner: Matrix
+    strength: Scalar
+
+    def __call__(self, z: Float[Array, "d"]) -> Float[Array, "d"]:
+        """f(z)."""
+        half = z.shape[0] // 2
+        for rotation, scale, shift, inner in zip(self.rotations, self.scales, self.shifts, self.inner, strict=True):
+            kept, moved = z[:half], z[half:]
+            moved = jnp.exp(self.strength * jnp.tanh(scale @ kept)) * moved + shift @ jnp.tanh(inner @ kept)
+            z = rotation @ jnp.concatenate([kept, moved])
+        return z
+
+    def inverse(self, x: Float[Array, "d"]) -> Float[Array, "d"]:
+        """Layer by layer, from the last."""
+        half = x.shape[0] // 2
+        for rotation, scale, shift, inner in reversed(
+            list(zip(self.rotations, self.scales, self.shifts, self.inner, strict=True))
+        ):
+            x = rotation.T @ x
+            kept, moved = x[:half], x[half:]
+            moved = (moved - shift @ jnp.tanh(inner @ kept)) * jnp.exp(-self.strength * jnp.tanh(scale @ kept))
+            x = jnp.concatenate([kept, moved])
+        return x
+
+
+def draw_moebius(rng: np.random.Generator, latent_dim: int) -> Scaled:
+    """x = Q u / |u|^2, u = s - 1/2 - a; `Moebius` is used where it is conformal, |u| >= 1 in its own units."""
+    pole = np.empty(latent_dim)
+    for k in range(latent_dim):
+        while abs(value := rng.standard_normal()) <= 0.5:
+            pass
+        pole[k] = value
+    factor = _ON_CUBE / np.linalg.norm(np.abs(pole) - 0.5)
+    inversion = Moebius(factor * pole, orthogonal(rng, latent_dim), np.array(factor), np.zeros(latent_dim))
+    return Scaled(inversion, np.array(factor), np.eye(latent_dim), np.zeros(latent_dim))
+
+
+def draw_moebius_linear(rng: np.random.Generator, latent_dim: int, *, spread: float = 1.0) -> Scaled:
+    """A Moebius map, then a map of determinant 1 with log-normal singular values of deviation `spread`."""
+    inner = draw_moebius(rng, latent_dim)
+    logs = spread * rng.standard_normal(latent_dim)
+    values = np.exp(logs - logs.mean())
+    matrix = orthogonal(rng, latent_dim) @ (values[:, None] * orthogonal(rng, latent_dim))
+    return Scaled(inner.inner, inner.factor, matrix, inner.centre)
+
+
+def draw_affine_flow(
+    rng: np.random.Generator, latent_dim: int, *, layers: int = 2, strength: float = 1.0
+) -> AffineFlow:
+    """Random layers; the couplings' strength sets the contrast. latent_dim >= 2."""
+    if latent_dim < 2:
+        raise ValueError(f"latent_dim: expected >= 2 for a coupling, got {latent_dim}")
+    half = latent_dim // 2
+    shape = (layers, latent_dim - half, half)
+    return AffineFlow(
+        np.stack([orthogonal(rng, latent_dim) for _ in range(layers)]),
+        rng.standard_normal(shape) / np.sqrt(half),
+        strength * rng.standard_normal((layers, latent_dim - half, half)) / np.sqrt(half),
+        rng.standard_normal((layers, half, half)) / np.sqrt(half),
+        np.array(strength),
+    )
+
+
+def draw_linear(rng: np.random.Generator, latent_dim: int) -> Linear:
+    """A rotation: the mixing from which no VAE with a Gaussian prior can recover the sources."""
+    return Linear(orthogonal(rng, latent_dim), np.zeros(latent_dim))
+
+
+MIXINGS: dict[str, Callable[[np.random.Generator, int], Decoder]] = {
+    "moebius": draw_moebius,
+    "moebius-linear": draw_moebius_linear,
+    "orthogonal-mlp": draw_orthogonal_mlp,
+    "triangular-mlp": draw_triangular_mlp,
+    "affine-flow": draw_affine_flow,
+}
+
+
+def mix(
+    rng: np.random.Generator,
+    mixing: Decoder,
+    latent_dim: int,
+    *,
+    sources: str = "uniform",
+    train: int = 40_000,
+    held_out: int = 4_000,
+) -> Mixed:
+    """Data of one mixing; sources "uniform" on (0, 1) or "normal". Centred by the training mean where `Scaled`."""
+    if sources not in ("uniform", "normal"):
+        raise ValueError(f"sources: expected uniform or normal, got {sources!r}")
+    count = train + held_out
+    drawn = rng.uniform(size=(count, latent_dim)) if sources == "uniform" else rng.standard_normal((count, latent_dim))
+    drawn = drawn.astype(np.float32)
+    x = np.asarray(_map(mixing, jnp.asarray(drawn, float)))
+    if isinstance(mixing, Scaled):
+        centre = x[:train].mean(axis=0)
+        x = x - centre
+        mixing = Scaled(mixing.inner, mixing.factor, mixing.matrix, mixing.centre + centre)
+    x = x.astype(np.float32)
+    return Mixed(mixing, x[:train], x[train:], drawn[train:])
+
+
+def mean_contrast(mixing: Decoder, sources: Float[np.ndarray, "m d"]) -> float:
+    """The mean of c(f, s) over sources: what the mixing lacks to be in the IMA class."""
+    return float(jnp.mean(ima_contrast(mixing, jnp.asarray(sources, float))))
+
+
+@jax.jit
+def _map_leaves(mixing: Decoder, sources: Array) -> Array:
+    return jax.vmap(mixing)(sources)
+
+
+def _map(mixing: Decoder, sources: Array) -> Array:
+    return _map_leaves(mixing, sources)
