@@ -5,11 +5,11 @@ A *run* is one VAE with its own initialisation, data set and noise; R runs are t
     vaes    a `models.VAE` whose arrays have a leading axis R (`stack` makes it from a list)
     data    (M, n, ...): M data sets of n observations, kept on the device; `which` (R,) says which one a run learns
     noise   `Annealing` of (R,) arrays: log eps goes linearly in the step from `start` to `target` during the first
-            `recipe.anneal` of the steps and stays there; with `recipe.learn_noise` the model's own `log_noise_var` is used
+            `recipe.anneal` of the steps and stays there; with `recipe.learn_noise` the model's `log_noise_var` is used
     key     one key; step t of run r draws its minibatch and its noise from fold_in(fold_in(key, r), t)
 
-Any pair of networks with the interface of `models` fits; observations may have any shape. Because all randomness is a
-function of (key, r, t), a state saved after a chunk and loaded again continues to the same bits. The optimiser is Adam with
+Any pair of networks with the interface of `models` fits; observations may have any shape. All randomness is a function
+of (key, r, t), so a state saved after a chunk and loaded again continues to the same bits. The optimiser is Adam with
 gradients clipped by their norm, a linear warm-up and a cosine decay to zero.
 
 After each chunk of steps the loop looks at every quantity of every step; the first that is not finite raises
@@ -41,9 +41,9 @@ class NotFinite(ArithmeticError):
 class Recipe:
     """How to train; hashable, part of the compiled program. ValueError for values out of range.
 
-    steps: a multiple of `chunks`, after each of which there is a report. batch: observations a step. rate: peak learning
-    rate after `warm_up` steps. anneal: share of the steps in which eps moves. draws: Monte Carlo nodes an observation;
-    antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans.
+    steps: a multiple of `chunks`, after each of which there is a report. batch: observations a step. rate: peak
+    learning rate after `warm_up` steps. anneal: share of the steps in which eps moves. draws: Monte Carlo nodes an
+    observation; antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans.
     """
 
     steps: int = 5000
@@ -145,7 +145,7 @@ def train(
     count = len(which)
     if noise.start.shape != (count,) or noise.target.shape != (count,):
         raise ValueError(f"noise: expected shape ({count},), got {noise.start.shape} and {noise.target.shape}")
-    if not (0 <= min(which) and max(which) < len(data)):
+    if min(which) < 0 or max(which) >= len(data):
         raise ValueError(f"which: expected indices of the {len(data)} data sets, got {min(which)} to {max(which)}")
     resident = jnp.asarray(data, DTYPE)
     rows = jnp.asarray(which, jnp.int32)
@@ -182,9 +182,8 @@ def _advance(
     """`length` steps of every run; the terms and the norm of the gradient at each step, (length, R)."""
     optimiser = recipe.optimiser()
     learnt, fixed = eqx.partition(state.vaes, eqx.is_inexact_array)
-    latent_dim = jax.eval_shape(lambda v, x: v.encoder(x, noise.start[0])[0], member(state.vaes, 0), data[0, 0]).shape[
-        0
-    ]
+    mean = jax.eval_shape(lambda vaes, x: member(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
+    latent_dim = mean.shape[0]
 
     def step_of_run(
         learnt: VAE, optimiser_state: Any, row: Array, start: Array, target: Array, key: PRNGKeyArray, step: Array

@@ -3,10 +3,11 @@
     ELBO(x) = E_q[ -|x - f(link(y))|^2 / (2 eps) + log p0(y) ] - (D/2) log(2 pi eps) + H(q),
     H(q) = sum_k log sigma_k + (d/2) log(2 pi e),   y = mean + sigma xi,  xi ~ N(0, I).
 
-The entropy is exact, the expectation a mean over draws of xi. `antithetic` takes the draws in pairs +-xi: everything odd
-in xi cancels, which is the leading term, of order 1/sqrt(eps), of the noise in the gradients of the decoder and of the
-encoder's mean. `path` estimates the entropy's gradient along the sample path instead (Roeder, Wu and Duvenaud, NeurIPS
-2017), which leaves the encoder's gradient without noise where q is the posterior. Both leave the gradient's mean alone.
+The entropy is exact, the expectation a mean over draws of xi. `antithetic` takes the draws in pairs +-xi: everything
+odd in xi cancels, which is the leading term, of order 1/sqrt(eps), of the noise in the gradients of the decoder and of
+the encoder's mean. `path` estimates the entropy's gradient along the sample path instead (Roeder, Wu and Duvenaud,
+NeurIPS 2017), which leaves the encoder's gradient without noise where q is the posterior. Both leave the gradient's
+mean alone.
 """
 
 from typing import NamedTuple

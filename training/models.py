@@ -10,11 +10,12 @@ The interface that `loop.train` needs, for any pair of networks:
     encoder(x, log_noise_var) -> (mean (d,), log_std (d,))     log_noise_var = log eps, a scalar
     decoder(z)                -> an array of the shape of x
 
-both `equinox.Module`s whose floating arrays are the parameters. What must not be learnt is wrapped in `Frozen`, or passed
-through `jax.lax.stop_gradient`: Adam leaves a parameter without a gradient where it is. Nothing here depends on whether
-x64 is on: arrays are made with the dtype asked for.
+both `equinox.Module`s whose floating arrays are the parameters. What must not be learnt is wrapped in `Frozen`, or
+passed through `jax.lax.stop_gradient`: Adam leaves a parameter without a gradient where it is. Nothing here depends on
+whether x64 is on: arrays are made with the dtype asked for.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ class LogitBeta(Prior):
 
 
 class MLP(eqx.Module):
-    """W_L s(... s(W_0 v + b_0) ...) + b_L with s = SiLU by default; drawn with NumPy, so that drawing compiles nothing."""
+    """W_L s(... s(W_0 v + b_0) ...) + b_L with s = SiLU by default; drawn with NumPy, so drawing compiles nothing."""
 
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
@@ -70,7 +71,7 @@ class MLP(eqx.Module):
         activation: Callable[[Array], Array] = jax.nn.silu,
         dtype: Any = DTYPE,
     ):
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         self.weights = tuple(
             jnp.asarray(rng.standard_normal((rows, columns)) / np.sqrt(columns), dtype) for columns, rows in pairs
         )
@@ -97,8 +98,8 @@ class Frozen(eqx.Module):
 class GaussianEncoder(eqx.Module):
     """mean, log_std from a network net: (D,) -> (2 d,) of the standardised observation.
 
-    log_std = net's second half + 1/2 log eps - log scale: relative to the decoder's noise, so that it hardly moves while
-    eps is annealed over decades. shift (D,) and the scalar scale are those of the data, and are not learnt.
+    log_std = net's second half + 1/2 log eps - log scale: relative to the decoder's noise, so that it hardly moves
+    while eps is annealed over decades. shift (D,) and the scalar scale are those of the data, and are not learnt.
     """
 
     net: Callable
