@@ -142,7 +142,7 @@ def _expected(measured: Measurements) -> np.ndarray:
     return fold_profile.expected_gap(FOLD_LADDER, a, b)
 
 
-def _expected_law(
+def expected_law(
     name: str, measured: Measurements, *, order: float = 0.25, factor: float = 1.0, limit: float = np.log(2.0)
 ) -> ConvergenceLaw:
     """E[gap] - log 2 = K eps^(1/4): K = p0(0) a^(-1/2) int (Gamma - log 2), from the flat-prior profile."""
@@ -172,7 +172,7 @@ def laws(measured: Measurements) -> list[Law]:
     branches = _branches(measured)
     return [
         _critical_law("gap at a critical value", measured, limit=fold_profile.critical_gap()),
-        _expected_law("E[gap] - log 2", measured),
+        expected_law("E[gap] - log 2", measured),
         _law("gap at a regular value", branches, branches.limit(), branches.slope()),
     ]
 
@@ -195,11 +195,9 @@ def controls(measured: Measurements) -> list[Control]:
         limit("both-branches", "the ELBO adds the branches up as the likelihood does", sums),
         limit("count", "the limit is the contrast plus log of the number of branches", counted),
         Control("slope-alone", "the slope is the best branch's a1", _law("gap", branches, branches.limit(), alone)),
-        Control("rate-eps", "the expected gap converges at the rate eps", _expected_law("E", measured, order=1.0)),
-        Control(
-            "rate-half", "the expected gap converges at the rate sqrt eps", _expected_law("E", measured, order=0.5)
-        ),
-        Control("one-side", "half the profile: one side of the fold", _expected_law("E", measured, factor=0.5)),
+        Control("rate-eps", "the expected gap converges at the rate eps", expected_law("E", measured, order=1.0)),
+        Control("rate-half", "the expected gap converges at the rate sqrt eps", expected_law("E", measured, order=0.5)),
+        Control("one-side", "half the profile: one side of the fold", expected_law("E", measured, factor=0.5)),
         Control("critical-log-2", "the gap at the fold is log 2", _critical_law("gap", measured, limit=np.log(2.0))),
     ]
 

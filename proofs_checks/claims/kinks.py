@@ -169,7 +169,7 @@ def _expected(measured: Measurements) -> tuple[np.ndarray, np.ndarray]:
     return expected_gap(NEAR_LADDER, kink), profile_integral(kink)
 
 
-def _expected_law(
+def expected_law(
     name: str, measured: Measurements, *, order: float = 0.5, weight: float = 1.0, at: float = 0.0
 ) -> ConvergenceLaw:
     """E[gap] = K sqrt(eps) + O(eps), K = p0(kink) int Gamma; `at` moves the point where p0 is taken (a control)."""
@@ -194,7 +194,7 @@ def laws(measured: Measurements) -> list[Law]:
         _plane_law("gap = gap of the active piece", measured, {"active": 1.0}),
         _distant_law("gap exp(A^2 r^2 / (2 eps)) at fixed r", measured),
         _profile_law("gap at r = rho sqrt(eps)", measured),
-        _expected_law("E[gap]", measured),
+        expected_law("E[gap]", measured),
     ]
 
 
@@ -204,11 +204,9 @@ def controls(measured: Measurements) -> list[Control]:
     # Each piece alone has contrast 0 in one latent.
     average = np.zeros(len(kink.near))
     return [
-        Control("rate-eps", "the expected gap converges at the rate eps", _expected_law("E", measured, order=1.0)),
-        Control("negative", "the constant K with the other sign", _expected_law("E", measured, weight=-1.0)),
-        Control(
-            "prior-mode", "K with the prior's mode for its value at the kink", _expected_law("E", measured, at=1.0)
-        ),
+        Control("rate-eps", "the expected gap converges at the rate eps", expected_law("E", measured, order=1.0)),
+        Control("negative", "the constant K with the other sign", expected_law("E", measured, weight=-1.0)),
+        Control("prior-mode", "K with the prior's mode for its value at the kink", expected_law("E", measured, at=1.0)),
         Control("average", "Gamma is the average of the pieces' contrasts", _profile_law("gap", measured, average)),
         Control("pointwise-half", "the gap at fixed r decays at the rate sqrt eps", _slow_decay("gap", measured)),
         Control("prefactor", "the exponential's prefactor is eps^(3/2)", _distant_law("gap", measured, order=1.5)),
