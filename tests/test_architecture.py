@@ -17,10 +17,10 @@ MAY_IMPORT = {
     "report": {"report", "theory", "results"},
     "enclosures": {"enclosures", "theory"},
     "training": {"training", "numerics", "results", "report"},
-    "audit": {"audit", "theory", "numerics", "report"},
+    "auditing": {"auditing", "theory", "numerics", "report"},
     "proofs_checks": {"proofs_checks", "enclosures", "training", "report"} | _GROUND,
-    "figures": {"figures", "audit", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
-    "lessons": {"lessons", "figures", "audit", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
+    "figures": {"figures", "auditing", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
+    "lessons": {"lessons", "figures", "auditing", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
 }
 FOLDERS = tuple(MAY_IMPORT)
 FORBIDDEN_LIBRARIES = {"theory": {"jax", "equinox", "optimistix"}, "numerics": {"sympy", "mpmath"}}
