@@ -14,6 +14,7 @@ import copy
 import traceback
 from collections.abc import Callable
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -28,6 +29,7 @@ from .extras import is_torch_module
 _DETERMINISTIC = 1e-9  # relative: round-off of a float64 network; dropout and noise are far above
 _BATCH = 1e-4  # relative: a batched product may round differently, also in float32
 _SEED = 20220602
+_HERE = str(Path(__file__).parent)
 
 
 class Decoder(eqx.Module):
@@ -81,7 +83,7 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
         try:
             value, batched = decoder(evaluated[0][None]), True
         except Exception:
-            raise RequestError(f"decoder: expected to accept z of shape ({d},), {_failure(single)}") from single
+            raise RequestError(f"decoder: expected to accept z of shape ({d},), {failure(single)}") from single
     if batched:
         check_batch(lambda z: np.asarray(decoder(jnp.asarray(z))), points)
         value = value[0]
@@ -93,10 +95,12 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
 
     check_deterministic(lambda point: np.asarray(function(jnp.asarray(point))), points)
     try:
-        # Arrays that the function closes over become leaves, arguments of the compiled programs and not constants in them.
-        converted = eqx.filter_closure_convert(lambda z: function(z), jax.ShapeDtypeStruct((d,), jnp.result_type(float)))
+        # Arrays that the function closes over become leaves: arguments of compiled programs, not constants in them.
+        converted = eqx.filter_closure_convert(
+            lambda z: function(z), jax.ShapeDtypeStruct((d,), jnp.result_type(float))
+        )
     except Exception as error:
-        raise RequestError(f"decoder: expected a function that JAX can trace, {_failure(error)}") from error
+        raise RequestError(f"decoder: expected a function that JAX can trace, {failure(error)}") from error
     return Decoder(converted, shape, "jax")
 
 
@@ -112,7 +116,7 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         try:
             value, batched = evaluate(module, points[0]), False
         except Exception:
-            raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {_failure(batch)}") from batch
+            raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {failure(batch)}") from batch
     if batched:
         check_batch(lambda z: evaluate(module, z), points)
         value = value[0]
@@ -122,9 +126,7 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
     try:
         jax.jvp(function, (jnp.asarray(points[0]),), (jnp.asarray(points[1]),))[1].block_until_ready()
     except Exception as error:
-        raise RequestError(
-            f"decoder: expected a module that torch.func can differentiate, {_failure(error)}"
-        ) from error
+        raise RequestError(f"decoder: expected a module that torch.func can differentiate, {failure(error)}") from error
     return Decoder(function, tuple(value.shape), "torch")
 
 
@@ -132,10 +134,10 @@ def check_deterministic(call: Callable[[np.ndarray], np.ndarray], points: np.nda
     """RequestError unless two calls at the same point agree."""
     for point in points:
         first, second = call(point), call(point)
+        if not np.all(np.isfinite(first)):
+            raise RequestError(f"decoder: expected finite values, got nan or infinity at z = {_short(point)}")
         difference = np.max(np.abs(first - second), initial=0.0)
-        if not difference <= _DETERMINISTIC * max(1.0, np.max(np.abs(first), initial=0.0)):
-            if not np.all(np.isfinite(first)):
-                raise RequestError(f"decoder: expected finite values, got nan or infinity at z = {_short(point)}")
+        if difference > _DETERMINISTIC * max(1.0, np.max(np.abs(first), initial=0.0)):
             raise RequestError(
                 "decoder: expected a deterministic function, got two calls at the same point that differ by "
                 f"{difference:.2g} (dropout, or batch norm in training mode?)"
@@ -167,12 +169,12 @@ def _check_output(value: Any, d: int) -> None:
         raise RequestError(f"decoder: expected at least as many outputs as latents, D >= {d}, got {tuple(value.shape)}")
 
 
-def _failure(error: Exception) -> str:
+def failure(error: Exception) -> str:
     """What went wrong in a user's own code, with file and line, in one line."""
     text = " ".join(str(error).split())
     shown = f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename and __package_root not in frame.filename]
+    own = [frame for frame in frames if "site-packages" not in frame.filename and _HERE not in frame.filename]
     where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
     return f"got {shown}{where}"
 

@@ -1,0 +1,148 @@
+"""The geometry of a decoder at many points: contrast, correlation of columns, their lengths, rotations of pairs.
+
+Notation: J (D, d) the Jacobian at z in the noise's metric (rows divided by the root of S, covariance eps S; T11), A =
+J'J, s_k = 1/A_kk. Columns are held as rows, (n, d, D). The prior's standard deviations w_k scale the finite-noise
+contrast
+
+    c_eps = 1/2 [ sum_k log(1 + w_k^2 A_kk/eps) - log det(I + W A W/eps) ],   W = diag(w),
+
+which is the exact gap of the linearised model with a Gaussian prior (T7) and stays finite where a column vanishes.
+
+Points go through in chunks: memory depends on the chunk, not on how many points there are; what is kept of a point are
+O(d) numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..numerics.chunks import contrasts_of_chunk
+from ..numerics.model import LatentModel
+from .rotation import pair_contrasts
+
+CHUNK_BYTES, CHUNK_POINTS = 2**25, 256  # of Jacobians at once, and points at most
+ENTANGLED = 0.2  # mean absolute column correlation above which a pair is named
+INACTIVE = 0.5  # a latent is inactive where eps s_k exceeds this share of its prior variance, in the median
+
+
+class Chunk(NamedTuple):
+    """What is computed at n points: per point, and sums over them (weights 0 leave a point out)."""
+
+    contrast: Float[Array, " n"]
+    finite_noise: Float[Array, " n"]
+    norms: Float[Array, "n d"]
+    correlation: Float[Array, "n d d"]
+    pairs: Float[Array, "angles P"]
+
+
+class Geometry(NamedTuple):
+    """The geometry over N points.
+
+    contrast (N,): nan where a column is zero, inf where columns are dependent; finite_noise (N,): always finite; norms
+    (N, d): lengths |J_k| in the noise's metric; correlation (d, d): mean |cos| over the points where both columns are
+    not zero; pairs (angles, P): mean pair contrast at each angle of `rotation`; points (N, d).
+    """
+
+    points: Float[np.ndarray, "N d"]
+    contrast: Float[np.ndarray, " N"]
+    finite_noise: Float[np.ndarray, " N"]
+    norms: Float[np.ndarray, "N d"]
+    correlation: Float[np.ndarray, "d d"]
+    pairs: Float[np.ndarray, "angles P"]
+
+
+@eqx.filter_jit
+def columns_at(model: LatentModel, points: Float[Array, "n d"]) -> Float[Array, "n d D"]:
+    """Columns of the whitened Jacobian at each point, by forward mode."""
+    basis = jnp.eye(model.latent_dim)
+
+    def at(z: Array) -> Array:
+        columns = jax.vmap(lambda e: jax.jvp(model.decoder, (z,), (e,))[1])(basis)
+        return jax.vmap(lambda column: model.noise.whiten(column, z))(columns)
+
+    return jax.vmap(at)(points)
+
+
+@eqx.filter_jit
+def chunk_geometry(
+    model: LatentModel, points: Float[Array, "n d"], weights: Float[Array, " n"], prior_std: Float[Array, " d"]
+) -> Chunk:
+    """The geometry of one chunk; points of weight 0 do not enter the sum over pairs."""
+    columns = columns_at(model, points)
+    contrast, _ = contrasts_of_chunk(columns)
+    scaled = columns * (prior_std / jnp.sqrt(model.eps))[None, :, None]
+    identity = jnp.broadcast_to(jnp.eye(model.latent_dim), (len(points), model.latent_dim, model.latent_dim))
+    finite_noise, _ = contrasts_of_chunk(jnp.concatenate([scaled, identity], axis=2))
+    gram = jnp.einsum("nkx,nlx->nkl", columns, columns)
+    norms = jnp.sqrt(jnp.diagonal(gram, axis1=1, axis2=2))
+    correlation = jnp.abs(gram) / (norms[:, :, None] * norms[:, None, :])
+    metric = gram * prior_std[:, None] * prior_std[None, :] / model.eps + jnp.eye(model.latent_dim)
+    return Chunk(contrast, finite_noise, norms, correlation, pair_contrasts(metric, weights))
+
+
+def geometry(
+    model: LatentModel,
+    points: Float[np.ndarray, "N d"],
+    prior_std: Float[np.ndarray, " d"],
+    *,
+    notify: Callable[[int, int], None] = lambda done, total: None,
+    chunk: int | None = None,
+) -> tuple[Geometry, bool]:
+    """The geometry at `points`, and whether all of them were done (False after Ctrl-C, which keeps the others)."""
+    d = model.latent_dim
+    size = jax.eval_shape(model.decoder, jax.ShapeDtypeStruct((d,), float)).shape[0]
+    chunk = chunk or max(1, min(CHUNK_POINTS, len(points), CHUNK_BYTES // (8 * d * size)))
+    parts, correlation, counts, pairs, done = [], np.zeros((d, d)), np.zeros((d, d)), 0.0, 0
+    try:
+        for part, used in _chunks(points, chunk):
+            weights = (np.arange(chunk) < used).astype(float)
+            found = jax.device_get(
+                chunk_geometry(model, jnp.asarray(part), jnp.asarray(weights), jnp.asarray(prior_std))
+            )
+            present = np.isfinite(found.correlation[:used])
+            correlation += np.sum(np.where(present, found.correlation[:used], 0.0), axis=0)
+            counts += np.sum(present, axis=0)
+            pairs = pairs + found.pairs
+            parts.append((found.contrast[:used], found.finite_noise[:used], found.norms[:used]))
+            done += used
+            notify(done, len(points))
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+    with np.errstate(invalid="ignore"):
+        mean = correlation / counts
+    contrast, finite_noise, norms = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Geometry(points[:done], contrast, finite_noise, norms, mean, pairs / done), done == len(points)
+
+
+def _chunks(points: np.ndarray, chunk: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Chunks of equal size, the last one filled up with its last point; and how many of each count."""
+    for first in range(0, len(points), chunk):
+        part = points[first : first + chunk]
+        yield np.concatenate([part, np.repeat(part[-1:], chunk - len(part), axis=0)]), len(part)
+
+
+def entangled_pairs(found: Geometry, inactive: list[int], threshold: float = ENTANGLED) -> list[tuple[int, int, float]]:
+    """Pairs (k, l, mean |cos|) above the threshold, the largest first; inactive latents, all noise, do not count."""
+    d = len(found.correlation)
+    pairs = [(k, other, float(found.correlation[k, other])) for k in range(d) for other in range(k + 1, d)]
+    kept = [pair for pair in pairs if pair[2] > threshold and not {pair[0], pair[1]} & set(inactive)]
+    return sorted(kept, key=lambda pair: -pair[2])
+
+
+def posterior_share(found: Geometry, noise_var: float, prior_std: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+    """Median over the points of eps s_k divided by the prior variance; inf for a column that is zero."""
+    with np.errstate(divide="ignore"):
+        return np.median(noise_var / found.norms**2, axis=0) / prior_std**2
+
+
+def inactive_latents(share: Float[np.ndarray, " d"]) -> list[int]:
+    """Latents whose eps s_k exceeds half the prior variance in the median."""
+    return [int(k) for k in np.flatnonzero(share > INACTIVE)]
