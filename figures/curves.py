@@ -1,0 +1,67 @@
+"""Drawing shared by figures: a convergence law as points on predicted lines, and the stamp of recorded results."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..report.style import INK, MARKERS, PALETTE, log_axis, noise_axis
+from ..results import Table
+from .data import Data, distinct, where
+
+VISIBLE = 3.0
+"""Points less than this many times above their own error bound are drawn hollow: they show the floor, not the law."""
+
+
+def draw_law(axes: Axes, table: Table, color: str, marker: str, label: str = "") -> None:
+    """Each instance's absolute differences as points, its predicted constant eps^order as a line."""
+    for instance in distinct(table, "instance"):
+        rows = where(table, instance=instance)
+        eps, size = rows.column("eps"), np.abs(rows.column("difference"))
+        solid = size > VISIBLE * rows.column("floor")
+        axes.plot(eps, np.abs(rows.column("predicted")), color=color, linewidth=0.8, zorder=2)
+        axes.plot(eps[solid], size[solid], marker, color=color, markersize=3, linestyle="none", zorder=3)
+        axes.plot(eps[~solid], size[~solid], marker, color=color, fillstyle="none", markersize=2.4, alpha=0.6)
+    axes.plot([], [], marker, color=color, linestyle="-", linewidth=0.8, label=label)
+
+
+def law_axes(axes: Axes, ylabel: str, bottom: float | None = None) -> None:
+    """Logarithmic in both, eps with gamma^2 on top."""
+    noise_axis(axes)
+    log_axis(axes)
+    axes.set_ylabel(ylabel)
+    if bottom is not None:
+        axes.set_ylim(bottom=bottom)
+
+
+def key(axes: Axes, *, hollow: bool = True, location: str = "upper left", figure: Figure | None = None) -> None:
+    """The legend, with the meaning of points and lines after the series; below the whole `figure` if it is given."""
+    handles, labels = axes.get_legend_handles_labels()
+    neutral = {"color": INK, "linewidth": 0.8, "markersize": 3}
+    handles += [Line2D([], [], marker="o", linestyle="none", **neutral), Line2D([], [], **neutral)]
+    labels += ["measured", "predicted"]
+    if hollow:
+        handles.append(Line2D([], [], marker="o", linestyle="none", fillstyle="none", **neutral))
+        labels.append("at its error bound")
+    if figure is None:
+        axes.legend(handles, labels, loc=location)
+    else:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+
+
+def letter(axes: Axes, text: str) -> None:
+    """The panel's letter and title, above its left end."""
+    axes.set_title(text, loc="left")
+
+
+def stamp(figure: Figure, data: Data) -> None:
+    """Write under a figure of recorded results that they are recorded, with seed and versions."""
+    if data.stamp:
+        figure.supxlabel(data.stamp, fontsize=5, color=PALETTE[-1], x=0.99, ha="right")
+
+
+def series(index: int) -> tuple[str, str]:
+    """Colour and marker of the index-th series."""
+    return PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]

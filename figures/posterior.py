@@ -1,0 +1,123 @@
+"""The posterior against its best factorised approximation, d = 2: orthogonal columns and not.
+
+Both decoders are Moebius maps, in the second followed by a linear map that entangles, at one point and one noise, large
+enough for the shapes to be seen. Contours of p_eps(z | x), normalised by the measured log p_eps(x), and of the q that
+maximises the ELBO, each at the levels exp(-1/2), exp(-2) and exp(-9/2) of its own maximum. The gap is
+KL(q || p(z | x)).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..numerics.contrast import ima_contrast
+from ..numerics.families.moebius import Moebius, MoebiusLinear
+from ..numerics.gap import measure_gap
+from ..numerics.model import LatentModel
+from ..proofs_checks.formulas import evaluate, total
+from ..proofs_checks.measurements import stack
+from ..proofs_checks.programs import Programs
+from ..report.style import INK, PAGE, PALETTE, subplots
+from .curves import letter
+from .data import Data, columns, distinct, where
+from .measure import instances
+
+NOISE = 0.005
+REACH = 3.6  # standard deviations of the widest marginal shown on either side of the preimage
+NODES = {"small": 9}
+FEWEST_NODES = 81
+CAPTION = (
+    "The posterior and its best factorised approximation for two latents. Left: a decoder with orthogonal columns, "
+    "whose posterior is nearly factorised itself. Right: the same decoder followed by a linear map: the posterior is tilted, "
+    "the best factorised encoder is narrower than its marginals, and the gap is near the IMA contrast."
+)
+
+
+def _decoders(seed: int) -> dict[str, MoebiusLinear]:
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    angle = rng.uniform(0, 2 * np.pi)
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moebius = Moebius(4.6 * turned[:, 0], turned, np.array(16.0), np.zeros(2))
+    # Columns in the eigenbasis of the metric would stay orthogonal: shear along the image of a diagonal.
+    entangling = turned @ np.array([[1.0, 0.9], [0.0, 0.6]]) @ turned.T
+    return {
+        "orthogonal columns": MoebiusLinear(moebius, np.eye(2)),
+        "entangled columns": MoebiusLinear(moebius, entangling),
+    }
+
+
+def _measure(decoders: Any, point: Any, noise: Any, offsets: Any) -> dict[str, Any]:
+    def one(decoder: Any) -> dict[str, Any]:
+        model = LatentModel(decoder, 2, noise_var=noise)
+        x = decoder(point)
+        found = measure_gap(model, x, start=point)
+        reach = REACH * jnp.sqrt(noise) * jnp.max(jnp.sqrt(jnp.diagonal(jnp.linalg.inv(_metric(decoder, point)))))
+        z = point + reach * offsets
+        posterior = jax.vmap(lambda at: model.log_joint(at, x))(z) - found.log_likelihood
+        encoder = jnp.sum(-0.5 * ((z - found.mean) / found.std) ** 2 - jnp.log(found.std), axis=1) - jnp.log(2 * jnp.pi)
+        return {
+            "z": z,
+            "posterior": posterior,
+            "encoder": encoder,
+            "gap": found.gap,
+            "contrast": ima_contrast(decoder, point),
+            "J": jax.jacfwd(decoder)(point),
+        }
+
+    return jax.vmap(one)(decoders)
+
+
+def _metric(decoder: Any, point: Any) -> Any:
+    jacobian = jax.jacfwd(decoder)(point)
+    return jacobian.T @ jacobian
+
+
+def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
+    """Tables "density": decoder, z1, z2, posterior, encoder (log-densities); "gaps": decoder, gap, contrast."""
+    instances(effort)
+    nodes = NODES.get(effort, FEWEST_NODES)
+    line = np.linspace(-1.0, 1.0, nodes)
+    offsets = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
+    decoders, point = _decoders(seed), np.array([0.3, -0.2])
+    found = (programs or Programs()).run(_measure, stack(list(decoders.values())), point, np.array(NOISE), offsets)
+    names = np.array(list(decoders))
+    density = columns(
+        decoder=names[:, None],
+        z1=found["z"][..., 0],
+        z2=found["z"][..., 1],
+        posterior=found["posterior"],
+        encoder=found["encoder"],
+    )
+    predicted = total(evaluate("contrast", 2, 2, J=found["J"]))
+    gaps = columns(decoder=names, gap=found["gap"], contrast=predicted)
+    return Data({"density": density, "gaps": gaps}, {"effort": effort, "noise_var": NOISE, "nodes": nodes}, seed)
+
+
+def draw(data: Data) -> Figure:
+    """Two panels, one a decoder."""
+    figure, (panels,) = subplots(1, 2, width=PAGE * 0.85, height=2.9)
+    nodes = data.parameters["nodes"]
+    heights = -0.5 * np.array([3.0, 2.0, 1.0]) ** 2
+    for axes, name, panel in zip(panels, distinct(data["density"], "decoder"), "ab", strict=True):
+        rows = where(data["density"], decoder=name)
+        z1, z2 = (rows.column(key).reshape(nodes, nodes) for key in ("z1", "z2"))
+        for key, color, lines in (("posterior", PALETTE[0], "-"), ("encoder", PALETTE[1], "--")):
+            value = rows.column(key).reshape(nodes, nodes)
+            axes.contour(z1, z2, value - value.max(), levels=heights, colors=color, linestyles=lines, linewidths=0.9)
+        gaps = where(data["gaps"], decoder=name)
+        numbers = f"gap {gaps.column('gap')[0]:.3f}\ncontrast {gaps.column('contrast')[0]:.3f}"
+        axes.text(0.97, 0.97, numbers, transform=axes.transAxes, ha="right", va="top", color=INK, fontsize=6.8)
+        axes.set_aspect("equal")
+        axes.set_xlabel("z₁")
+        axes.set_ylabel("z₂")
+        letter(axes, f"{panel}  {name}")
+    styles = ((PALETTE[0], "-", "posterior p(z | x)"), (PALETTE[1], "--", "best factorised q(z)"))
+    handles = [Line2D([], [], color=color, linestyle=lines, label=label) for color, lines, label in styles]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
