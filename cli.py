@@ -38,6 +38,7 @@ for name, target, summary in (
         "enclosures.commands:check_certificate_command",
         "Re-verify an enclosure certificate.",
     ),
+    ("record", "training.commands:record_command", "Train the recorded experiments again and write their results."),
     ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
 ):
     app.command(f"elbogap.{target}", name=name, help=summary)

@@ -1,0 +1,17 @@
+"""The recorded experiments: modules with NAME, batch_count(effort) and compute(effort, seed, batches) -> Recorded."""
+
+from importlib import import_module
+from types import ModuleType
+
+from ...errors import RequestError
+
+MODULES = {
+    "moebius-gamma": "moebius_gamma",
+}
+
+
+def experiment(name: str) -> ModuleType:
+    """The module of an experiment; RequestError if there is none of that name."""
+    if name not in MODULES:
+        raise RequestError(f"unknown experiment {name!r}: expected one of {', '.join(MODULES)}")
+    return import_module(f".{MODULES[name]}", __name__)

@@ -1,0 +1,113 @@
+"""What the experiments share: effort, seeds, and batches of runs that are kept as soon as they are finished.
+
+An experiment is a function compute(effort, seed, batches) -> Recorded. It asks `Batches` for one batch of runs after
+the other; a batch that was finished before, by the same experiment with the same parameters, is read instead of run, so
+that a long recording continues where it was stopped. Batches are JSON files under the cache folder.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+
+from ...files import write_by_rename
+from ...progress import Progress
+from ..loop import Report
+from ..loss import Terms
+from ..models import VAE
+
+Effort = Literal["quick", "standard", "full"]
+Rows = list[dict[str, Any]]
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Progress that is not shown."""
+
+
+@dataclass
+class Batches:
+    """Runs batches of an experiment, or reads them where they are already kept.
+
+    folder: where finished batches are kept, None for nowhere. total: how many there will be, for the progress.
+    """
+
+    experiment: str
+    total: int
+    folder: Path | None = None
+    notify: Progress = silent
+    done: int = 0
+    seconds: float = field(default=0.0)
+
+    def run(self, name: str, parameters: dict[str, Any], compute: Callable[[], Rows]) -> Rows:
+        """The rows of one batch; `parameters` must fix them completely."""
+        self.notify(self.done, self.total, f"{self.experiment}: {name}")
+        text = json.dumps([self.experiment, name, parameters], sort_keys=True)
+        path = self.folder and self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+        if path is not None and path.exists():
+            kept = json.loads(path.read_text())
+        else:
+            start = time.perf_counter()
+            rows = compute()
+            kept = {"parameters": text, "rows": rows, "seconds": time.perf_counter() - start}
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_by_rename(path, json.dumps(kept, allow_nan=False))
+        self.done += 1
+        self.seconds += kept["seconds"]
+        return kept["rows"]
+
+    def report(self, name: str, steps: int, monitor: Callable[[VAE], dict[str, float]] | None = None) -> Report:
+        """A `loop.Report` that shows the ELBO, and what `monitor` measures, at the end of each chunk."""
+
+        def show(step: int, vaes: VAE, terms: Terms) -> None:
+            shown = {"ELBO": float(np.median(terms.elbo)), **(monitor(vaes) if monitor else {})}
+            figures = ", ".join(f"{key} {value:.4g}" for key, value in shown.items())
+            self.notify(self.done, self.total, f"{self.experiment}: {name}, step {step}/{steps}, {figures}")
+
+        return show
+
+
+def generator(experiment: str, seed: int, *indices: int) -> np.random.Generator:
+    """The generator of one mixing, initialisation or training of an experiment; no two share a stream."""
+    return np.random.default_rng([crc32(experiment.encode()), seed, *indices])
+
+
+def training_key(experiment: str, seed: int, *indices: int) -> Any:
+    """A JAX key from the same stream as `generator`."""
+    import jax
+
+    return jax.random.key(int(generator(experiment, seed, 1_000_003, *indices).integers(2**31)))
+
+
+def summaries(rows: Rows, by: str, columns: Sequence[str], rng: np.random.Generator) -> Rows:
+    """For each value of `by` and each column: n, median with its bootstrap interval, and smallest and largest value."""
+    from ..metrics import bootstrap
+
+    result: Rows = []
+    for level in dict.fromkeys(row[by] for row in rows):
+        chosen = [row for row in rows if row[by] == level]
+        for column in columns:
+            values = np.array([row[column] for row in chosen], float)
+            median = bootstrap(values, rng)
+            result.append(
+                {by: level, "quantity": column, "n": len(values), "median": median.value, "low": median.low}
+                | {"high": median.high, "min": float(values.min()), "max": float(values.max())}
+            )
+    return result
+
+
+def plain(value: Any, digits: int = 6) -> Any:
+    """A number for JSON, rounded to `digits` significant digits."""
+    return float(f"{float(value):.{digits}g}")
+
+
+def log(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
