@@ -22,10 +22,11 @@ from .likelihood import LogLikelihood, log_likelihood
 from .model import LatentModel
 from .noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise, as_noise
 from .observations import Bernoulli, Binomial, Observation, Poisson
-from .priors import Choice, CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+from .priors import Bimodal, Choice, CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
 
 __all__ = [
     "Bernoulli",
+    "Bimodal",
     "Binomial",
     "Choice",
     "CorrelatedNormal",

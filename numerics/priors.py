@@ -172,6 +172,30 @@ class StudentT(Prior):
         return rng.standard_t(np.broadcast_to(np.asarray(self.df), (d,)))
 
 
+class Bimodal(Prior):
+    """Independent coordinates, each an even mixture of N(-centre, scale^2) and N(centre, scale^2): not log-concave
+    where centre > scale.
+    """
+
+    centre: Float[Array, "..."]
+    scale: Float[Array, "..."]
+
+    def __init__(self, centre: ArrayLike = 1.0, scale: ArrayLike = 0.7):
+        self.centre = jnp.asarray(centre, dtype=float)
+        self.scale = _positive("scale", scale)
+
+    def log_prob(self, z: Point) -> Float[Array, ""]:
+        """Return sum_k of the log of the mixture's density."""
+        left, right = (-0.5 * ((z - centre) / self.scale) ** 2 for centre in (-self.centre, self.centre))
+        return jnp.sum(jnp.logaddexp(left, right) - jnp.log(2 * self.scale) - 0.5 * _LOG_2PI)
+
+    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
+        """Draw one point (d,)."""
+        return rng.choice([-1.0, 1.0], size=d) * np.asarray(self.centre) + np.asarray(self.scale) * rng.standard_normal(
+            d
+        )
+
+
 class Choice(Prior):
     """One of several priors, chosen by a traced index: a single compiled program then serves all of them."""
 

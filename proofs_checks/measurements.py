@@ -1,9 +1,10 @@
 """The shared table of measured gaps: random decoders, priors and points, and a ladder of noise variances.
 
 One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction,
-two priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it holds the
-measured log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and optimisation,
-no asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take as arguments.
+two to six priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it
+holds the measured log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and
+optimisation, no asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take
+as arguments.
 
 One jitted program a batch measures everything (parameters, prior, point and eps are traced), so that the number of
 programs does not grow with the number of instances. Randomness: one NumPy seed sequence a batch, spawned from the seed,
@@ -13,9 +14,9 @@ the family's name and d; the same seed gives the same instances whatever else is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.families.registry import FAMILIES
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel
-from ..numerics.priors import Choice, Logistic, Normal
+from ..numerics.priors import Bimodal, Choice, CorrelatedNormal, Logistic, Normal, Prior, StudentT
 from ..numerics.stationarity import stationarity
 from .formulas import evaluate, total
 from .laws import Instances
@@ -35,21 +36,58 @@ from .programs import Programs
 LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
 """eps from 1e-1 to 1e-6 in half decades: below, (gap - c) / eps has lost half its digits to round-off."""
 
-PRIORS = ("normal", "logistic")
+SIX_DECADES = 10.0 ** -np.arange(1.0, 7.25, 0.5)
+"""eps from 1e-1 to 1e-7, for `full`: the last decade tests that the estimators know what round-off leaves."""
+
+PRIORS = ("normal", "logistic", "Student t", "bimodal", "correlated normal", "wide normal")
+"""The names of `shared_priors`; a batch draws among the first few, in turn."""
+
 DERIVATIVES = ("J", "H", "T", "l0", "l1", "l2")
+
+VECTORISED = 3
+"""Up to this d the rows and noise variances of a batch are measured side by side, above it one after the other."""
+
+
+def shared_priors(d: int) -> tuple[Prior, ...]:
+    """The six priors of the shared table, in the order of `PRIORS`: light and heavy tails, two modes, dependence."""
+    neighbours = 0.4 ** np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
+    return (
+        Normal(),
+        Logistic(),
+        StudentT(5.0),
+        Bimodal(0.9, 0.8),
+        CorrelatedNormal(0.2 * np.ones(d), 1.3 * neighbours),
+        Normal(0.3, 1.4),
+    )
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: instances a batch, and which (family, d) there are."""
+    """How much is measured: which (family, d) there are, how many instances of each, priors and noise variances.
+
+    `few` has the (family, d) of which fewer instances are drawn than `instances`: evidence by sampling is slow.
+    """
 
     instances: int
     batches: tuple[tuple[str, int], ...]
+    priors: int = 2
+    ladder: Float[np.ndarray, " e"] = field(default_factory=lambda: LADDER)
+    few: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+    def count(self, family: str, d: int) -> int:
+        """How many instances of a family are drawn."""
+        return self.few.get((family, d), self.instances)
 
 
 _QUICK = (("mlp", 3), ("linear", 3), ("mlp", 2), ("linear", 2), ("moebius", 2), ("shear", 2), ("mlp", 1), ("shear", 1))
 _STANDARD = (*_QUICK, ("linear", 1), ("moebius", 1), ("moebius", 3), ("shear", 3), ("moebius_linear", 2))
-EFFORTS = {"quick": Effort(6, _QUICK), "standard": Effort(24, _STANDARD), "full": Effort(72, _STANDARD)}
+_FEW = {("linear", 4): 48, ("mlp", 4): 48, ("linear", 6): 24, ("linear", 8): 24, ("mlp", 6): 12, ("mlp", 8): 12}
+EFFORTS = {
+    "quick": Effort(6, _QUICK),
+    "standard": Effort(24, _STANDARD, priors=6),
+    # 13 batches of 64 and the few of d > 3: 1000 random decoders.
+    "full": Effort(64, (*_STANDARD, *_FEW), priors=6, ladder=SIX_DECADES, few=_FEW),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +139,10 @@ class Batch:
         """Some of the rows."""
         kept = np.array(rows, dtype=int)
         chosen: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and field.name != "eps":
-                chosen[field.name] = value[kept]
+        for column in fields(self):
+            value = getattr(self, column.name)
+            if isinstance(value, np.ndarray) and column.name != "eps":
+                chosen[column.name] = value[kept]
         chosen["instances"] = self.instances.take(rows)
         chosen["decoders"] = tuple(self.decoders[i] for i in rows) if self.decoders else ()
         chosen["derivatives"] = {name: value[kept] for name, value in self.derivatives.items()}
@@ -174,7 +212,7 @@ class Measurements:
     def _measure(self, batch: tuple[str, int]) -> Batch:
         family, d = batch
         self._notify(f"measuring {family}, d = {d}")
-        return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort.instances)
+        return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
 
 
 def stack(members: list[Any]) -> Any:
@@ -182,14 +220,15 @@ def stack(members: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *members)
 
 
-def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: int, count: int) -> Batch:
-    """Draw `count` decoders of a family, half of them with each prior, and measure them along the ladder."""
+def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: int, effort: Effort) -> Batch:
+    """Draw the decoders of a family, with the priors in turn, and measure them along the ladder."""
+    count = effort.count(family, d)
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
-    priors = np.arange(count) % len(PRIORS)
-    found = programs.run(_measure, stack(decoders), priors, points, LADDER)
+    priors = np.arange(count) % effort.priors
+    found = programs.run(_measure, stack(decoders), shared_priors(d)[: effort.priors], priors, points, effort.ladder)
     names = [PRIORS[index] for index in priors]
-    return batch_of(found, rng, points, [family] * count, names, decoders=tuple(decoders))
+    return batch_of(found, rng, points, [family] * count, names, eps=effort.ladder, decoders=tuple(decoders))
 
 
 def batch_of(
@@ -242,14 +281,23 @@ def measure_at(model: LatentModel, x: Any, point: Any, *, encoder: bool = True) 
     return found._asdict() | exactness
 
 
-def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
+def _measure(decoders: Any, choices: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
     def one(decoder: Any, index: Any, point: Any) -> dict[str, Any]:
-        model = LatentModel(decoder, point.shape[0], prior=Choice((Normal(), Logistic()), index), noise_var=1.0)
+        model = LatentModel(decoder, point.shape[0], prior=Choice(choices, index), noise_var=1.0)
         x = decoder(point)
 
         _, J, H, T = decoder_derivatives(decoder, point, 3)
         l1, l2 = prior_derivatives(model, point)
         derivatives = {"J": J, "H": H, "T": T, "l0": model.log_prior(point), "l1": l1, "l2": l2}
-        return jax.vmap(lambda eps: measure_at(model.with_noise(eps), x, point))(ladder) | derivatives
+        return over(lambda eps: measure_at(model.with_noise(eps), x, point))(ladder) | derivatives
 
-    return jax.vmap(one)(decoders, priors, points)
+    if points.shape[1] <= VECTORISED:
+        over: Callable = jax.vmap
+    else:
+        over = one_after_the_other
+    return over(one)(decoders, priors, points)
+
+
+def one_after_the_other(function: Callable) -> Callable:
+    """`jax.vmap(function)`, in the memory of one call."""
+    return lambda *arguments: jax.lax.map(lambda row: function(*row), arguments)

@@ -36,6 +36,7 @@ class Report:
     laws: dict[str, tuple[LawResult, ...]]
     batches: tuple[Batch, ...]
     certificate: str | None = None
+    programs: int = 0
 
     @property
     def planted(self) -> int:
@@ -59,6 +60,8 @@ class Report:
             "seed": self.seed,
             "effort": self.effort,
             "versions": {name: version(name) for name in ("elbogap", "jax", "sympy", "numpy", "scipy")},
+            "programs": self.programs,
+            "decoders": sum(len(batch.instances) for batch in self.batches),
             "claims": [_claim_document(result) for result in self.results],
             "controls": {"planted": self.planted, "rejected": self.rejected},
         }

@@ -19,6 +19,9 @@ from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
 
+RESUMED = ("standard", "full")
+"""The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -51,9 +54,14 @@ def verify(
         certificate=certificate,
         cache_dir=cache_dir / "derivations" if cache_dir else None,
     )
-    programs = Programs(cache_dir / "traces" if cache_dir else None)
+    programs = Programs(
+        cache_dir / "traces" if cache_dir else None,
+        cache_dir / "unfinished" / f"{effort}-{seed}" if cache_dir and effort in RESUMED else None,
+    )
     try:
-        return _run(chosen, effort, seed, progress, exact, programs)
+        report = _run(chosen, effort, seed, progress, exact, programs)
+        programs.forget()
+        return report
     finally:
         exact.cancel()
 
@@ -87,7 +95,7 @@ def _run(
         results.append(ClaimResult(claim, evidence, controls))
     progress(total, total, "done")
     laws_of = {name: laws for name, (laws, _) in judged.items()}
-    return Report(seed, effort, tuple(results), laws_of, measured.table, enclosed.certificate)
+    return Report(seed, effort, tuple(results), laws_of, measured.table, enclosed.certificate, len(programs.names))
 
 
 def judge_control(control: Control) -> ControlOutcome:

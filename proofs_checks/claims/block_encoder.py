@@ -18,10 +18,10 @@ from ...numerics.encoder import best_optimum
 from ...numerics.families.registry import FAMILIES
 from ...numerics.likelihood import evidence, find_modes, highest
 from ...numerics.model import LatentModel
-from ...numerics.priors import Choice, Logistic, Normal
+from ...numerics.priors import Choice
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import LADDER, PRIORS, Batch, Measurements, stack
+from ..measurements import LADDER, PRIORS, Batch, Measurements, shared_priors, stack
 from .from_batches import PerBatch, convergence, gap_law
 from .from_potential import batch_of, flipped, metric, potential_derivatives, predicted, zeros
 
@@ -40,7 +40,7 @@ delta misses its curvature in the covariance, in standard units, by a small mult
 
 def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
     def one(decoder: Any, index: Any, point: Any) -> dict[str, Any]:
-        plain = LatentModel(decoder, LATENT_DIM, prior=Choice((Normal(), Logistic()), index), noise_var=1.0)
+        plain = LatentModel(decoder, LATENT_DIM, prior=Choice(shared_priors(LATENT_DIM)[:2], index), noise_var=1.0)
         x = decoder(point)
 
         def at(eps: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def measure(measured: Measurements) -> dict[str, Batch]:
     rng, family, count = measured.rng("block-encoder"), FAMILIES[DECODERS], measured.effort.instances
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(count)])
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(count)])
-    priors = np.arange(count) % len(PRIORS)
+    priors = np.arange(count) % 2
     ladder = LADDER[LARGEST:SMALLEST]
     found = measured.programs.run(_measure, decoders, priors, points, ladder)
     names = [PRIORS[i] for i in priors]

@@ -19,7 +19,7 @@ from ...numerics.derivatives import tower
 from ...numerics.families.draws import signed
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
-from ...numerics.priors import Choice, CorrelatedNormal, Laplace, Prior, StudentT, UniformLogitNormal
+from ...numerics.priors import Bimodal, Choice, CorrelatedNormal, Laplace, StudentT, UniformLogitNormal
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import LADDER, Batch, Measurements, stack
@@ -36,18 +36,6 @@ LARGEST_NOISE = 1e-2
 GRID_TOLERANCE = 1e-9
 """The trapezoid rule for a density nine standard deviations wide in y, at a step of a seventh of one: exact but for the
 tails beyond, 1e-17, and the sum of 15 000 terms of size |log p| / eps."""
-
-
-class Bimodal(Prior):
-    """Independent coordinates, each an even mixture of two normals at -1 and 1."""
-
-    def log_prob(self, z: Any) -> Any:
-        """Sum over coordinates of the log of the mixture; scale 0.7."""
-        return jnp.sum(jnp.logaddexp(*(-0.5 * ((z - centre) / 0.7) ** 2 for centre in (-1.0, 1.0))))
-
-    def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
-        """One point (d,)."""
-        return rng.choice([-1.0, 1.0], size=d) + 0.7 * rng.standard_normal(d)
 
 
 def _measure(decoders: Any, index: Any, points: Any, ladder: Any) -> dict[str, Any]:

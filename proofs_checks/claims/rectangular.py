@@ -15,10 +15,10 @@ import numpy as np
 
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
-from ...numerics.priors import Choice, Logistic, Normal
+from ...numerics.priors import Choice
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import LADDER, PRIORS, Batch, Measurements, stack
+from ..measurements import LADDER, PRIORS, Batch, Measurements, shared_priors, stack
 from .from_batches import PerBatch, convergence
 from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, normal_vector, predicted
 
@@ -29,7 +29,7 @@ DISTANCES = (0.1, 0.22)
 
 def _measure(decoders: Any, priors: Any, points: Any, normals: Any, distances: Any, ladder: Any) -> dict[str, Any]:
     def one(decoder: Any, index: Any, point: Any, normal: Any, distance: Any) -> dict[str, Any]:
-        prior = Choice((Normal(), Logistic()), index)
+        prior = Choice(shared_priors(LATENT_DIM)[:2], index)
         x = decoder(point) + normal_vector(jax.jacfwd(decoder)(point), normal, distance)
 
         def model_at(eps: Any) -> tuple[LatentModel, Any]:
@@ -50,7 +50,7 @@ def measure(measured: Measurements) -> Batch:
     distances = np.where(index % 2 == 0, rng.uniform(*DISTANCES, count), 0.0)
     normals = rng.standard_normal((count, LATENT_DIM + 2))
     # Priors alternate in pairs, so that each meets both kinds of data.
-    priors = index // 2 % len(PRIORS)
+    priors = index // 2 % 2
     found = measured.programs.run(_measure, decoders, priors, points, normals, distances, LADDER)
     names = tuple("surface, off" if distance > 0 else "surface, on" for distance in distances)
     return batch_of(found, rng, points, names, [PRIORS[i] for i in priors], also=("distance",))

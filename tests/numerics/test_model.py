@@ -9,7 +9,16 @@ from elbogap.numerics.model import LatentModel
 from elbogap.numerics.noise import DiagonalNoise, FullNoise, ScalarNoise, StateNoise, as_noise
 from elbogap.numerics.observations import Bernoulli, Binomial, Poisson
 from elbogap.numerics.precision import require_float64
-from elbogap.numerics.priors import Choice, CorrelatedNormal, Laplace, Logistic, Normal, StudentT, UniformLogitNormal
+from elbogap.numerics.priors import (
+    Bimodal,
+    Choice,
+    CorrelatedNormal,
+    Laplace,
+    Logistic,
+    Normal,
+    StudentT,
+    UniformLogitNormal,
+)
 
 # A handful of float64 operations on numbers of size 1 to 100.
 ROUND_OFF = 1e-12
@@ -25,6 +34,10 @@ PRIORS = {
     ),
     "logistic": (Logistic(), lambda z: stats.logistic.logpdf(z).sum()),
     "laplace": (Laplace(0.8), lambda z: stats.laplace(scale=0.8).logpdf(z).sum()),
+    "bimodal": (
+        Bimodal(0.9, 0.8),
+        lambda z: np.log(0.5 * (stats.norm(-0.9, 0.8).pdf(z) + stats.norm(0.9, 0.8).pdf(z))).sum(),
+    ),
     "student": (StudentT(3.0), lambda z: stats.t(3).logpdf(z).sum()),
 }
 
