@@ -1,8 +1,8 @@
 """Where assumptions break: folds and kinks, and the rates 1, 1/2 and 1/4 (T5, T13, T20).
 
-Left: the expected gap less its limit, for one latent with a normal prior: leaky ReLU decoders (limit 0, rate 1/2), folded
-decoders a z^2 + b z^4 (limit log 2, rate 1/4), beside a smooth decoder at a point (rate 1). Right: why. Within sqrt(eps)
-of a kink the gap is a profile Gamma of rho = r/sqrt(eps), not the contrast 0 of either piece.
+Left: the expected gap less its limit, for one latent with a normal prior: leaky ReLU decoders (limit 0, rate 1/2),
+folded decoders a z^2 + b z^4 (limit log 2, rate 1/4), beside a smooth decoder at a point (rate 1). Right: why. Within
+sqrt(eps) of a kink the gap is a profile Gamma of rho = r/sqrt(eps), not the contrast 0 of either piece.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .data import Data, columns, distinct, where
 from .measure import measurements, records
 
 SHOWN = 2
-LABELS = {"smooth": "smooth decoder, rate 1", "kink": "leaky ReLU, rate 1/2", "fold": "fold, rate 1/4"}
+LABELS = {"smooth": "smooth, at a point: rate 1", "kink": "leaky ReLU: rate 1/2", "fold": "fold: rate 1/4"}
 KINK = Kink(np.array(1.0), np.array(0.2), np.array(0.3))
 RHO = np.linspace(0.0, 4.0, 41)
 NOISES = (1e-1, 1e-2, 1e-4)
@@ -52,7 +52,7 @@ def draw(data: Data) -> Figure:
     for index, quantity in enumerate(distinct(data["law"], "quantity")):
         draw_law(left, where(data["law"], quantity=quantity), *series(index), label=LABELS[quantity])
     law_axes(left, "|E[gap] − limit|")
-    key(left, hollow=False, location="lower right")
+    key(left, hollow=False, figure=figure)
     table = data["profile"]
     for index, eps in enumerate(distinct(table, "eps")):
         rows, (color, marker) = where(table, eps=eps), series(index + 2)

@@ -20,7 +20,7 @@ from .measure import instances
 
 SIZE, DIGITS = 4, 80
 CONDITIONS = 10.0 ** np.arange(0, 13, 1.0)
-METHODS = {"elbogap": "elbogap", "determinant": "Σ log |J_k| − log |det J|", "gram": "through A = JᵀJ"}
+METHODS = {"elbogap": "elbogap", "determinant": "Σ log |Jₖ| − log |det J|", "gram": "through A = JᵀJ"}
 LOWEST = 1e-17
 CAPTION = (
     "The error of the computed contrast against the condition number of the Jacobian. Through the Gram matrix all "
@@ -33,6 +33,10 @@ def _reference(matrix: np.ndarray) -> mpmath.mpf:
         exact = mpmath.matrix(matrix.tolist())
         metric = exact.T * exact
         return (sum(mpmath.log(metric[k, k]) for k in range(metric.rows)) - mpmath.log(mpmath.det(metric))) / 2
+
+
+def _error(value: float, exact: mpmath.mpf) -> float:
+    return float(abs(mpmath.mpf(float(value)) - exact))
 
 
 def _draw(rng: np.random.Generator, condition: float) -> np.ndarray:
@@ -54,13 +58,9 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
         "gram": 0.5 * np.sum(np.log(np.diagonal(gram, axis1=-2, axis2=-1)), axis=-1) - 0.5 * np.linalg.slogdet(gram)[1],
     }
     exact = [[_reference(matrix) for matrix in row] for row in J]
-    errors = [
-        [
-            [float(abs(mpmath.mpf(float(v)) - e)) for v, e in zip(*row, strict=True)]
-            for row in zip(found, exact, strict=True)
-        ]
-        for found in values.values()
-    ]
+    errors = np.array(
+        [[list(map(_error, *row)) for row in zip(found, exact, strict=True)] for found in values.values()]
+    )
     table = columns(
         method=np.array(list(values))[:, None, None],
         condition=conditions[:, None],
