@@ -1,0 +1,184 @@
+"""log p(x), the best mean-field ELBO and the ELBO of a given encoder, measured at one point.
+
+d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`sampling`); the best
+encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I, so that
+the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured with a
+fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
+
+The quantities are relative to the exponent at the highest mode, so that log C, -V(g)/eps, common to both sides, never
+meet in the gap.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
+
+from ..numerics.encoder import best_optimum, entropy, expected_exponent
+from ..numerics.likelihood import evidence, find_modes, highest
+from ..numerics.model import LatentModel
+from ..numerics.modes import Mode
+from ..numerics.newton import minimise
+from ..numerics.quadrature import gauss_hermite
+from ..numerics.starts import search_starts
+from .sampling import Estimate, sampled_elbo, sampled_evidence
+
+QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
+_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
+_SAME = 1e-4  # squared distance in posterior standard deviations below which two modes are one
+_NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
+_SEARCH_PAIRS, _SEARCH_STEPS, _TOLERANCE = 64, 40, 1e-4
+_SEED = 20220602
+
+
+class Measurement(NamedTuple):
+    """The two sides at one point and their difference; errors are meant as bounds (four standard errors if sampled).
+
+    gap = log_likelihood - elbo; encoder_elbo, amortisation = elbo - encoder_elbo are nan without an encoder; mean,
+    std (d,) are those of the best mean-field encoder.
+    """
+
+    gap: Float[Array, ""]
+    gap_error: Float[Array, ""]
+    amortisation: Float[Array, ""]
+    amortisation_error: Float[Array, ""]
+    log_likelihood: Float[Array, ""]
+    elbo: Float[Array, ""]
+    mean: Float[Array, " d"]
+    std: Float[Array, " d"]
+    converged: Bool[Array, ""]
+
+
+@eqx.filter_jit
+def _all_modes(model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], search: bool) -> Mode:
+    if search:
+        starts = jnp.concatenate([starts, search_starts(model, x)])
+    return find_modes(model, x, starts)
+
+
+def distinct_modes(
+    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], *, search: bool = True
+) -> Mode | None:
+    """The different modes that matter, the highest first, repeated to a power of two (few shapes to compile).
+
+    From the starts, and from the fixed ones of `numerics.starts` with `search`. None where no start leads to a mode.
+    """
+    found = jax.device_get(_all_modes(model, x, starts, search))
+    order = [i for i in np.argsort(-np.where(found.converged, found.exponent, -np.inf)) if found.converged[i]]
+    kept: list[int] = []
+    for i in order:
+        moves = found.point[i] - found.point[kept]
+        distances = np.einsum("sa,ab,sb->s", moves, found.hessian[i], moves) / float(model.eps)
+        if np.all(distances > _SAME) and found.exponent[i] > found.exponent[order[0]] - _NEGLIGIBLE:
+            kept.append(i)
+    if not kept:
+        return None
+    repeated = np.resize(kept, 2 ** int(np.ceil(np.log2(len(kept)))))
+    # A repeated mode would count twice in a sum over modes: the copies are marked as not converged.
+    modes = jax.tree.map(lambda leaf: jnp.asarray(leaf[repeated]), found)
+    return modes._replace(converged=jnp.arange(len(repeated)) < len(kept))
+
+
+@eqx.filter_jit
+def measure(
+    model: LatentModel,
+    x: Float[Array, " D"],
+    modes: Mode,
+    encoder: tuple[Float[Array, " d"], Float[Array, " d"]] | None,
+    key: Key[Array, ""],
+    pairs: int,
+) -> Measurement:
+    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None."""
+    reference = highest(modes)
+    keys = jax.random.split(key, 3)
+    if model.latent_dim <= QUADRATURE:
+        likelihood = evidence(model, x, modes, reference)
+        _, optimum = best_optimum(model, x, modes, "mean-field", reference)
+        best = Estimate(optimum.value, optimum.error)
+        mean, std = optimum.mean, jnp.sqrt(jnp.sum(optimum.factor**2, axis=1))
+        converged = optimum.converged
+    else:
+        top = jax.tree.map(lambda leaf: leaf[0], modes)
+        likelihood = sampled_evidence(model, x, modes, reference, keys[0], pairs)
+        mean, std, best, converged = _best_encoder(model, x, top, reference, keys[1], pairs)
+    nan = jnp.asarray(jnp.nan)
+    given = Estimate(nan, nan)
+    if encoder is not None:
+        given = _elbo(model, x, *encoder, reference, keys[2], pairs)
+    constant = model.log_constant(x) + reference
+    return Measurement(
+        gap=likelihood.value - best.value,
+        gap_error=likelihood.error + best.error,
+        amortisation=best.value - given.value,
+        amortisation_error=best.error + given.error,
+        log_likelihood=constant + likelihood.value,
+        elbo=constant + best.value,
+        mean=mean,
+        std=std,
+        converged=converged,
+    )
+
+
+def _elbo(
+    model: LatentModel,
+    x: Float[Array, " D"],
+    mean: Float[Array, " d"],
+    std: Float[Array, " d"],
+    reference: Float[Array, ""],
+    key: Key[Array, ""],
+    pairs: int,
+) -> Estimate:
+    """The ELBO of N(mean, diag(std^2)), without log C and relative to the reference."""
+    d = model.latent_dim
+    if d > QUADRATURE:
+        return sampled_elbo(model, x, mean, std, reference, key, pairs)
+    factor = jnp.diag(std)
+    (coarse, _), (fine, rounding) = (
+        expected_exponent(model, x, mean, factor, gauss_hermite(d, n), reference) for n in _NODES[d]
+    )
+    return Estimate(fine + entropy(factor), jnp.abs(fine - coarse) + rounding)
+
+
+def _best_encoder(
+    model: LatentModel, x: Float[Array, " D"], mode: Mode, reference: Float[Array, ""], key: Key[Array, ""], pairs: int
+) -> tuple[Array, Array, Estimate, Array]:
+    """Mean, std, ELBO and convergence of the best encoder found from a mode, by sampling."""
+    d = model.latent_dim
+    scale = jnp.sqrt(model.eps / jnp.diagonal(mode.hessian))
+    quadratic = mode.hessian * scale[:, None] * scale[None, :] / model.eps
+    search, check = (jnp.asarray(_whitened_sample(d, seed)) for seed in (_SEED, _SEED + 1))
+
+    def objective(p: Array, sample: Array) -> Array:
+        shift, root = p[:d], p[d:]
+
+        def at(xi: Array) -> Array:
+            return model.exponent(mode.point + scale * (shift + root * xi), x) - reference
+
+        return -jnp.mean(jax.lax.map(at, sample, batch_size=len(sample))) - jnp.sum(jnp.log(root))
+
+    def derivatives(p: Array, sample: Array = search) -> tuple[Array, Array, Array]:
+        value, gradient = jax.value_and_grad(objective)(p, sample)
+        curvature = jax.scipy.linalg.block_diag(quadratic, jnp.diag(1.0 + 1.0 / p[d:] ** 2))
+        return value, gradient, curvature
+
+    start = jnp.concatenate([jnp.zeros(d), jnp.ones(d)])
+    slack = model.rounding(mode.point, x)
+    found = minimise(derivatives, start, tolerance=_TOLERANCE, accepted=0.05, slack=slack, max_steps=_SEARCH_STEPS)
+    mean, std = mode.point + scale * found.point[:d], scale * jnp.abs(found.point[d:])
+    _, gradient, curvature = derivatives(found.point, check)
+    gain = 0.5 * gradient @ jnp.linalg.solve(curvature, gradient)
+    value, error = sampled_elbo(model, x, mean, std, reference, key, pairs)
+    return mean, std, Estimate(value, error + gain), found.converged & mode.converged
+
+
+def _whitened_sample(d: int, seed: int) -> Float[np.ndarray, "n d"]:
+    """Antithetic points whose mean is 0 and whose second moments are exactly I."""
+    half = np.random.default_rng(seed).standard_normal((max(_SEARCH_PAIRS, 4 * d), d))
+    factor = np.linalg.cholesky(half.T @ half / len(half))
+    half = np.linalg.solve(factor, half.T).T
+    return np.concatenate([half, -half])
