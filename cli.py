@@ -39,6 +39,7 @@ for name, target, summary in (
         "Re-verify an enclosure certificate.",
     ),
     ("record", "training.commands:record_command", "Train the recorded experiments again and write their results."),
+    ("figures", "figures.commands:figures_command", "Draw figures, with their numbers as CSV."),
     ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
 ):
     app.command(f"elbogap.{target}", name=name, help=summary)

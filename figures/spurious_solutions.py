@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from ..proofs_checks.claims import spurious_solutions
 from ..proofs_checks.laws import IdentityLaw
 from ..proofs_checks.programs import Programs
-from ..report.style import PAGE, log_axis, noise_axis, subplots
+from ..report.style import PAGE, log_axis, noise_axis, power_of_ten, subplots
 from ..results import Table
 from .curves import key, letter, series
 from .data import Data, distinct, where
 from .measure import measurements, named, records
 
 SHOWN = 3
+LOWEST = 1e-17
 CAPTION = (
     "Remixing the latents by a map that preserves the prior is invisible to the likelihood and visible to the ELBO. "
     "Left: differences of log-likelihoods are at the error of the measurement for every noise. Right: differences of "
@@ -54,7 +55,7 @@ def draw(data: Data) -> Figure:
         for instance in distinct(where(table, family=family), "instance"):
             rows = where(table, family=family, instance=instance)
             eps = rows.column("eps")
-            left.plot(eps, np.maximum(np.abs(rows.column("log_likelihood")), 1e-17), marker, color=color)
+            left.plot(eps, np.maximum(np.abs(rows.column("log_likelihood")), LOWEST), marker, color=color)
             left.plot(eps, rows.column("log_likelihood_error"), color=color, linewidth=0.6, linestyle=":")
             right.plot(eps, rows.column("measured"), marker, color=color)
             fine = np.geomspace(eps.min(), eps.max(), 60)
@@ -63,13 +64,13 @@ def draw(data: Data) -> Figure:
         right.plot([], [], marker, color=color, label=family.replace("shear o", "f after a").replace("after a", "∘"))
     noise_axis(left)
     log_axis(left)
-    left.set_ylim(top=1.0)
+    left.set_ylim(bottom=LOWEST / 3, top=1.0)
     left.plot([], [], "k:", linewidth=0.6, label="error bound of the measurement")
-    left.legend(loc="upper left")
+    left.legend(loc="upper left", title=f"equal: drawn at {power_of_ten(LOWEST)}", title_fontsize=6.8, alignment="left")
     left.set_ylabel("|log p(f∘a) − log p(f)|")
     noise_axis(right)
     right.set_ylabel("ELBO*(f∘a) − ELBO*(f)")
-    key(right, hollow=False, location="center left")
+    key(right, hollow=False, figure=figure)
     letter(left, "a  the likelihood cannot tell")
     letter(right, "b  the ELBO can")
     return figure

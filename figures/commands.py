@@ -1,0 +1,159 @@
+"""The command `elbogap figures`: figures and their numbers into a folder.
+
+Everything heavy is imported after the request has been found valid. The paths written are the result, on standard
+output; progress and what had to be left out go to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ..cache import cache_directory, prepare_jax
+from ..errors import RequestError
+from ..progress import progress
+from .registry import FIGURES, Entry, entry
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..progress import Progress
+    from .data import Data
+
+EFFORTS = ("quick", "standard", "full")
+LARGEST_SEED = 2**31 - 1
+
+
+def figures_command(
+    *names: str,
+    out: Path | None = None,
+    format: str = "pdf,svg,png",
+    effort: str = "quick",
+    seed: int = 0,
+    recompute: bool = False,
+    decoder: str | None = None,
+    latent_dim: int | None = None,
+    list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
+) -> int:
+    """Draw figures, with their numbers as CSV.
+
+    Parameters
+    ----------
+    names
+        Figures to draw; all when none is named. `--list` shows them.
+    out
+        Folder for the files; made if it does not exist.
+    format
+        Formats, separated by commas: some of pdf, svg, png.
+    effort
+        quick, standard or full: how many random decoders are measured.
+    seed
+        Seed of the random decoders; the same seed gives the same digits.
+    recompute
+        Compute again what is kept, and train again what is recorded (hours at --effort full).
+    decoder
+        FILE.py:NAME of a decoder of your own, for the figure `convergence`.
+    latent_dim
+        Its latent dimension.
+    list_
+        List the figures and stop.
+    """
+    if list_:
+        width = max(map(len, FIGURES))
+        for known in FIGURES.values():
+            print(f"{known.name:<{width}}  {known.title}{' (recorded)' if known.experiment else ''}")
+        return 0
+    chosen = [entry(name) for name in dict.fromkeys(names)] or list(FIGURES.values())
+    formats = _formats(format)
+    if effort not in EFFORTS:
+        raise RequestError(f"--effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise RequestError(f"--seed: expected an integer from 0 to {LARGEST_SEED}, got {seed}")
+    if (decoder is None) != (latent_dim is None) or (decoder and [one.name for one in chosen] != ["convergence"]):
+        raise RequestError("--decoder: expected `figures convergence --decoder FILE.py:NAME --latent-dim D`")
+    if out is None:
+        raise RequestError("--out: expected a folder for the figures, got none")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({error})") from None
+    prepare_jax()
+    missing = 0
+    with progress() as notify:
+        for done, one in enumerate(chosen):
+            notify(done, len(chosen), one.name)
+            try:
+                name, data, figure = _drawn(one, effort, seed, recompute, decoder, latent_dim, out, notify)
+            except RequestError as error:
+                if len(chosen) == 1:
+                    raise
+                print(f"elbogap: left out {one.name}: {error}", file=sys.stderr)
+                missing += 1
+                continue
+            from .store import write
+
+            for path in write(out, name, data, figure, formats):
+                print(path)
+        notify(len(chosen), len(chosen), "done")
+    return 1 if missing else 0
+
+
+def _formats(text: str) -> list[str]:
+    known = ("pdf", "svg", "png")
+    asked = list(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    if not asked or set(asked) - set(known):
+        raise RequestError(f"--format: expected some of {', '.join(known)}, got {text!r}")
+    return asked
+
+
+def _drawn(
+    one: Entry,
+    effort: str,
+    seed: int,
+    recompute: bool,
+    decoder: str | None,
+    latent_dim: int | None,
+    out: Path,
+    notify: Progress,
+) -> tuple[str, Data, Figure]:
+    """The name under which a figure is written, its tables and the figure."""
+    from ..proofs_checks.programs import Programs
+    from ..report.style import style
+    from .curves import stamp
+    from .data import Data
+    from .store import keep, kept, kept_path
+
+    if decoder is not None and latent_dim is not None:
+        from . import own_decoder as module
+
+        name, data = "convergence-own", module.compute(decoder, latent_dim, seed)
+    else:
+        module, name = one.load(), one.name
+        if one.experiment:
+            data = Data.of(_recorded(one.experiment, effort, seed, out if recompute else None))
+        else:
+            path = kept_path(cache_directory() / "figures", name, effort, seed)
+            found = None if recompute else kept(path)
+            data = found or module.compute(effort, seed, Programs(cache_directory() / "traces"))
+            if found is None:
+                keep(path, data)
+    with style():
+        figure = module.draw(data)
+        stamp(figure, data)
+    return name, data, figure
+
+
+def _recorded(experiment: str, effort: str, seed: int, retrain: Path | None):
+    """The recorded experiment, trained again into the folder `retrain` if one is given."""
+    from ..results import recorded
+
+    if retrain is None:
+        return recorded(experiment)
+    from ..training.commands import record_command
+
+    folder = retrain / "recorded"
+    record_command(experiment, effort=effort, seed=seed, out=folder)
+    return recorded(experiment, folder)

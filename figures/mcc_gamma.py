@@ -1,0 +1,70 @@
+"""MCC and contrast of trained VAEs over gamma^2 (the paper's figure): recorded runs on Moebius mixings.
+
+Every run is shown: those selected by their held-out ELBO as points, the other restarts faint; the line joins the medians
+of the selected. MCC from posterior means and from samples; the contrast per point, and that of the mean Jacobian, which
+the paper's code logs and which is not the mean contrast.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..proofs_checks.programs import Programs
+from ..report.style import PAGE, log_axis, noise_axis, subplots
+from ..results import Table, recorded
+from .curves import letter, series
+from .data import Data, distinct, where
+
+EXPERIMENT = "moebius-gamma"
+WIDTH = 0.07
+"""Half-width, in decades, over which runs of one gamma^2 are spread so that they do not hide each other."""
+CAPTION = (
+    "VAEs trained on Moebius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
+    "with the sources; right: the IMA contrast of the learnt decoder. Points: the restart with the largest held-out "
+    "ELBO, one a mixing; faint: the other restarts; lines: medians. As gamma grows the sources are recovered."
+)
+
+
+def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
+    """The recorded tables; `effort` and `seed` are those of the recording."""
+    return Data.of(recorded(EXPERIMENT))
+
+
+def draw(data: Data) -> Figure:
+    """MCC on the left, contrasts on the right."""
+    figure, ((left, right),) = subplots(1, 2, width=PAGE, height=2.6)
+    runs = data["runs"]
+    for index, (name, label) in enumerate({"mcc_mean": "posterior means", "mcc_sample": "samples"}.items()):
+        runs_over_noise(left, runs, name, index, label)
+    labels = {"contrast_point": "mean over points", "contrast_mean_jacobian": "of the mean Jacobian"}
+    for index, (name, label) in enumerate(labels.items()):
+        runs_over_noise(right, runs, name, index + 2, label)
+    for axes in (left, right):
+        noise_axis(axes, towards_zero=True)
+    log_axis(right)
+    left.set_ylabel("mean correlation coefficient")
+    left.set_ylim(top=1.02)
+    right.set_ylabel("IMA contrast of the decoder")
+    left.legend(loc="lower right")
+    right.legend(loc="lower left")
+    letter(left, "a  recovery of the sources")
+    letter(right, "b  contrast")
+    return figure
+
+
+def runs_over_noise(axes: Axes, runs: Table, name: str, index: int, label: str) -> None:
+    """Selected runs as points, the others faint, spread a little sideways, and the median of the selected."""
+    color, marker = series(index)
+    selected = runs.column("selected").astype(bool)
+    mixings = {mixing: place for place, mixing in enumerate(distinct(runs, "mixing"))}
+    place = np.array([mixings[mixing] for mixing in runs.column("mixing").tolist()]) / max(1, len(mixings) - 1)
+    eps = 10.0 ** (WIDTH * (2 * place - 1) + 0.03 * index) / runs.column("gamma2")
+    values = runs.column(name)
+    axes.plot(eps[~selected], values[~selected], marker, color=color, markersize=1.8, alpha=0.25, markeredgewidth=0)
+    axes.plot(eps[selected], values[selected], marker, color=color, markersize=2.4, alpha=0.7, markeredgewidth=0)
+    chosen = where(runs, selected=True)
+    levels = sorted(distinct(chosen, "gamma2"))
+    medians = [np.median(where(chosen, gamma2=level).column(name)) for level in levels]
+    axes.plot(1 / np.array(levels), medians, color=color, marker=marker, markersize=0, label=label)

@@ -1,0 +1,56 @@
+"""The figures by name. Modules are imported only when their figure is asked for.
+
+A module has `CAPTION`, `compute(effort, seed, programs) -> Data` and `draw(data) -> Figure`; a figure of recorded
+results names its experiment here, and its `compute` is `Data.of(recorded(experiment))`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from ..errors import RequestError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure: its name, the module that makes it, a title, and the recorded experiment that it draws, if any."""
+
+    name: str
+    module: str
+    title: str
+    experiment: str = ""
+
+    def load(self) -> ModuleType:
+        """The figure's module."""
+        return import_module(f".{self.module}", __package__)
+
+
+_ENTRIES = (
+    Entry("self-consistency", "self_consistency", "the encoder inverts the decoder, trained", "self-consistency"),
+    Entry("elbo-likelihood", "elbo_likelihood", "ELBO, its limit and log-likelihood over gamma", "fixed-decoder"),
+    Entry("mcc-gamma", "mcc_gamma", "MCC and contrast over gamma, trained", "moebius-gamma"),
+    Entry("mcc-contrast", "mcc_contrast", "MCC against contrast, trained", "moebius-linear"),
+    Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
+    Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
+    Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),
+    Entry("posterior", "posterior", "the posterior against its best factorised approximation"),
+    Entry("rotations", "rotations", "the landscape of the contrast over rotations"),
+    Entry("spurious-solutions", "spurious_solutions", "equal likelihood, different ELBO"),
+    Entry("breakdown", "breakdown", "where assumptions break: folds and kinks"),
+    Entry("random-directions", "random_directions", "contrast of random directions against dimension"),
+    Entry("conditioning", "conditioning", "condition number against error of the contrast"),
+    Entry("audit", "audit_account", "where the gap of a decoder comes from"),
+)
+FIGURES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def entry(name: str) -> Entry:
+    """The figure of this name; RequestError with the nearest name if there is none."""
+    if name in FIGURES:
+        return FIGURES[name]
+    near = difflib.get_close_matches(name, FIGURES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(FIGURES)}"
+    raise RequestError(f"unknown figure {name!r}: {hint}")
