@@ -40,6 +40,7 @@ for name, target, summary in (
     ),
     ("record", "training.commands:record_command", "Train the recorded experiments again and write their results."),
     ("figures", "figures.commands:figures_command", "Draw figures, with their numbers as CSV."),
+    ("report", "report.commands:report_command", "Render a saved verify report as a page."),
     ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
 ):
     app.command(f"elbogap.{target}", name=name, help=summary)

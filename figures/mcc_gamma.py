@@ -1,6 +1,6 @@
 """MCC and contrast of trained VAEs over gamma^2 (the paper's figure): recorded runs on Moebius mixings.
 
-Every run is shown: those selected by their held-out ELBO as points, the other restarts faint; the line joins the medians
+Every run is shown: those selected by held-out ELBO as points, the other restarts faint; the line joins the medians
 of the selected. MCC from posterior means and from samples; the contrast per point, and that of the mean Jacobian, which
 the paper's code logs and which is not the mean contrast.
 """

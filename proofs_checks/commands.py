@@ -50,7 +50,7 @@ def verify_command(
     seed
         Seed of the random decoders; the same seed gives the same digits.
     out
-        Folder for report.json, laws.csv, gaps.csv and the certificate of the enclosures.
+        Folder for report.html, report.json, laws.csv, gaps.csv and the certificate of the enclosures.
     json
         Print one JSON document instead of the table.
     list_

@@ -1,7 +1,7 @@
 """The outcome of a run as data: the JSON document, the numbers as CSV, and how they reach the disk.
 
-The JSON document has `version` 1 and the keys of the design: seed, effort, claims (id, statement, verdict, evidence by
-kind, controls) and the totals of the controls. Files are written beside their target and renamed into place, so
+The JSON document has `version` 1; docs/report-schema.md says what is in it, and `report.verification` makes a page of
+it. Files are written beside their target and renamed into place, so
 that an interrupted run leaves no half-written file.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +26,7 @@ from .laws import ConvergenceLaw, LawResult
 from .measurements import Batch
 
 DOCUMENT_VERSION = 1
+LARGEST_SERIES = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Report:
             "seed": self.seed,
             "effort": self.effort,
             "versions": {name: version(name) for name in ("elbogap", "jax", "sympy", "numpy", "scipy")},
+            "environment": environment(),
             "programs": self.programs,
             "decoders": sum(len(batch.instances) for batch in self.batches),
             "claims": [_claim_document(result) for result in self.results],
@@ -90,8 +94,12 @@ class Report:
         return _csv(header, (row for batch in self.batches for row in batch.csv_rows()))
 
     def write(self, folder: Path) -> list[Path]:
-        """Write report.json, laws.csv, gaps.csv and the certificate if there is one, by rename; the paths written."""
-        texts = {"report.json": self.to_json(), "laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
+        """Write report.json, report.html, laws.csv, gaps.csv and the certificate if there is one; the paths written."""
+        from ..report.verification import render
+
+        document = self.to_json()
+        texts = {"report.json": document, "report.html": render(json.loads(document))}
+        texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
         return [write_by_rename(folder / name, text) for name, text in texts.items()]
@@ -145,11 +153,42 @@ def law_document(result: LawResult) -> dict[str, Any]:
             "constant_error": (result.spread("constant_error") or (None,))[-1],
             "remainder_order": _middle(result, "remainder_order"),
         }
+        document["series"] = series(law)
     document["instances"] = [
         {**law.instances.row(i), "verdict": row.verdict, "reason": row.reason, **row.figures}
         for i, row in enumerate(result.rows)
     ]
     return document
+
+
+def series(law: ConvergenceLaw) -> list[dict[str, Any]]:
+    """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant, for one
+    instance of each family, size and prior, at most `LARGEST_SERIES` of them.
+    """
+    rows = [law.instances.row(i) for i in range(len(law.instances))]
+    first = {tuple(row.values()): i for i, row in reversed(list(enumerate(rows)))}
+    return [
+        rows[i]
+        | {name: [_short(value) for value in values] for name, values in curves.items()}
+        | {"constant": _short(law.constant[i])}
+        for i in sorted(first.values())[:LARGEST_SERIES]
+        for curves in [{"eps": law.eps, "difference": law.difference[i], "floor": law.floor[i]}]
+    ]
+
+
+def environment() -> dict[str, Any]:
+    """The kind of machine: Python, system, processor architecture, number of cores."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _short(value: float) -> float:
+    """Six significant digits: what a plot can show."""
+    return float(f"{float(value):.6g}")
 
 
 def _middle(result: LawResult, figure: str) -> float | None:

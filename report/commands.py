@@ -1,0 +1,36 @@
+"""The command `elbogap report`: a saved verify document rendered again as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import RequestError
+from ..files import write_by_rename
+
+
+def report_command(file: Path, /, *, out: Path | None = None) -> int:
+    """Render a saved report.json as a self-contained HTML page.
+
+    Parameters
+    ----------
+    file
+        The report.json that `elbogap verify --out` wrote.
+    out
+        The page to write; beside the file, with the ending .html, if it is not given.
+    """
+    from .schema import read
+
+    document = read(file)
+    target = out or file.with_suffix(".html")
+    if target.resolve() == file.resolve():
+        raise RequestError(f"--out: expected another file than the report itself, got {str(target)!r}")
+    if not target.parent.is_dir():
+        raise RequestError(f"--out: expected a file in a folder that exists, got {str(target)!r}")
+    from .verification import render
+
+    try:
+        write_by_rename(target, render(document))
+    except OSError as error:
+        raise RequestError(f"--out: expected a file that can be written, got {str(target)!r} ({error})") from None
+    print(target)
+    return 0

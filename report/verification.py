@@ -1,0 +1,147 @@
+"""The report of `verify` as one HTML page, made of its JSON document alone (docs/report-schema.md).
+
+A matrix claim by kind of evidence, then a section a claim: statement, assumptions, evidence, the convergence plot, the
+controls with what rejected each, the derivation folded away, the command that reproduces it; at the end environment and
+seed. The derivation's formulas come from `theory` by the claim's id, if its steps are those that the document judged.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from markupsafe import Markup
+
+from ..theory.derivation import DerivationVerdict, StepVerdict
+from ..theory.registry import DERIVATIONS
+from ..theory.render import explain_mathml
+from .law_plot import law_plot
+from .page import fragment, mathml, page, table
+from .schema import KINDS, check
+
+_WORDS = {"n/a": "none", "not installed": "none"}
+_DISPLAYED = re.compile(r'<math[^>]*display="block".*?</math>', re.DOTALL)
+
+
+def render(document: dict[str, Any]) -> str:
+    """The page of a verify document; RequestError if it is not one of this version."""
+    check(document)
+    claims = document["claims"]
+    held = sum(claim["verdict"] == "holds" for claim in claims)
+    body = fragment(
+        "verification.html",
+        document=document,
+        held=held,
+        matrix=_matrix(claims),
+        sections=[_section(claim, document) for claim in claims],
+        environment=_environment(document),
+    )
+    toc = (
+        [("matrix", "Summary")] + [(claim["id"], claim["title"]) for claim in claims] + [("environment", "Environment")]
+    )
+    return page(f"elbogap: {held} of {len(claims)} claims hold", body, toc=toc)
+
+
+def _matrix(claims: list[dict[str, Any]]) -> Markup:
+    shown = [kind for kind in KINDS if any(claim["evidence"][kind]["verdict"] != "n/a" for claim in claims)]
+    rows = [
+        [
+            Markup('<a href="#{0}">{0}</a>').format(claim["id"]),
+            badge(claim["verdict"]),
+            *(badge(claim["evidence"][kind]["verdict"]) for kind in shown),
+            f"{sum(control['rejected'] for control in claim['controls'])} of {len(claim['controls'])}",
+        ]
+        for claim in claims
+    ]
+    return table(["claim", "verdict", *shown, "controls rejected"], rows, caption="Claim by kind of evidence")
+
+
+def badge(verdict: str) -> Markup:
+    """A verdict in its colour; the word says it as well."""
+    return Markup('<span class="{}">{}</span>').format(_WORDS.get(verdict, verdict), verdict)
+
+
+def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
+    measured = claim["evidence"]["measured"]
+    laws = measured.get("laws", [])
+    plotted = [law for law in laws if law.get("series") and law.get("predicted_order") is not None]
+    return fragment(
+        "claim.html",
+        claim=claim,
+        verdict=badge(claim["verdict"]),
+        formula=mathml(claim["latex"]) if claim["latex"] else "",
+        evidence=_evidence(claim),
+        plot=law_plot(claim["id"], plotted[-1]) if plotted else "",
+        plotted=plotted[-1] if plotted else None,
+        laws=_laws(laws),
+        controls=_controls(claim),
+        derivation=derivation(claim["evidence"]["derived"]),
+        command=f"elbogap verify {claim['id']} --effort {document['effort']} --seed {document['seed']}",
+    )
+
+
+def _evidence(claim: dict[str, Any]) -> Markup:
+    found = [(kind, claim["evidence"][kind]) for kind in KINDS if claim["evidence"][kind]["verdict"] != "n/a"]
+    rows = [[kind, badge(one["verdict"]), one["summary"] or one.get("reason", "")] for kind, one in found]
+    return table(["evidence", "verdict", "figures"], rows)
+
+
+def _laws(laws: list[dict[str, Any]]) -> Markup:
+    if not laws:
+        return Markup("")
+    rows = [
+        [
+            law["name"],
+            badge(law["verdict"]),
+            law.get("predicted_order"),
+            law.get("order"),
+            law.get("constant_error"),
+            law["summary"],
+            len(law["instances"]),
+        ]
+        for law in laws
+    ]
+    heads = [
+        "law",
+        "verdict",
+        "order, predicted",
+        "order, observed",
+        "constant, relative error",
+        "figures",
+        "instances",
+    ]
+    return table(heads, rows)
+
+
+def _controls(claim: dict[str, Any]) -> Markup:
+    if not claim["controls"]:
+        return Markup("")
+    rows = [
+        [control["statement"], badge("holds" if control["rejected"] else "fails"), control["by"]]
+        for control in claim["controls"]
+    ]
+    said = {"holds": "rejected", "fails": "survived"}
+    for row in rows:
+        row[1] = Markup(re.sub(r">(holds|fails)<", lambda found: f">{said[found[1]]}<", str(row[1])))
+    return table(["false variant", "outcome", "what rejected it"], rows)
+
+
+def derivation(derived: dict[str, Any]) -> Markup:
+    """The derivation with its formulas as MathML, or its rules alone if `theory` has other steps now; "" if none."""
+    steps = derived.get("steps")
+    if not steps:
+        return Markup("")
+    known = DERIVATIONS.get(derived.get("id", ""))
+    current = known() if known else None
+    if current is None or [step.rule for step in current.steps] != [step["rule"] for step in steps]:
+        return fragment("steps.html", steps=steps)
+    verdicts = (StepVerdict(s["status"], s["rule"], s.get("seconds", 0.0), s.get("detail", "")) for s in steps)
+    shown = explain_mathml(current, DerivationVerdict(current.id, tuple(verdicts)))
+    return Markup(_DISPLAYED.sub(lambda found: f'<div class="math">{found[0]}</div>', shown))
+
+
+def _environment(document: dict[str, Any]) -> Markup:
+    rows = [["seed", str(document["seed"])], ["effort", document["effort"]]]
+    rows += [[name, str(value)] for name, value in document["versions"].items()]
+    rows += [[name, str(value)] for name, value in document.get("environment", {}).items()]
+    return table(["", "value"], rows)
