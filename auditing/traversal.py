@@ -1,0 +1,44 @@
+"""Latent traversals of an image decoder: one latent moves, the others stay at a typical point."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from .decoder import Decoder
+
+STEPS = 7
+_MOST_LATENTS, _DEVIATIONS = 16, 2.0
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """(height, width, channels) of an output (H, W), (H, W, C) or (C, H, W) with C = 1 or 3; None for others."""
+    if len(shape) == 2 and min(shape) >= 4:
+        return (*shape, 1)
+    if len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) >= 4:
+        return shape[0], shape[1], shape[2]
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) >= 4:
+        return shape[1], shape[2], shape[0]
+    return None
+
+
+def traversal(
+    decoder: Decoder, points: Float[np.ndarray, "n d"], prior_std: Float[np.ndarray, " d"]
+) -> Float[np.ndarray, "latents steps H W C"] | None:
+    """Images, for each of the first 16 latents from -2 to 2 prior deviations; None where outputs are no images."""
+    image = image_shape(decoder.shape)
+    if image is None:
+        return None
+    centre = np.median(points, axis=0)
+    rows = []
+    for k in range(min(len(centre), _MOST_LATENTS)):
+        moved = np.repeat(centre[None], STEPS, axis=0)
+        moved[:, k] = np.linspace(-_DEVIATIONS, _DEVIATIONS, STEPS) * prior_std[k]
+        rows.append(moved)
+    decoded = np.asarray(jax.lax.map(decoder, jnp.asarray(np.concatenate(rows))))
+    decoded = decoded.reshape(len(rows), STEPS, *decoder.shape)
+    if len(decoder.shape) == 3 and decoder.shape[2] not in (1, 3):
+        decoded = np.moveaxis(decoded, 2, -1)
+    return decoded.reshape(len(rows), STEPS, *image)
