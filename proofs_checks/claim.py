@@ -1,8 +1,9 @@
 """A claim is data: what is said, where it comes from, what would show it, and what must be rejected.
 
 A `Claim` carries no numbers of its own. Its `laws` take the shared measurements and return statements that can be
-judged (`laws.py`); its `controls` are false variants of the same statement, judged by the same machinery, and
-every one of them must be rejected. Its derivation lives in `theory` under the claim's id.
+judged (`laws.py`); its `controls` are false variants of the same statement, judged by the same machinery, and every one
+of them must be rejected; `table` may sum their verdicts up in rows of its own. Its derivation lives in `theory` under
+the claim's id.
 
 Verdicts: `holds`, `fails`, `inconclusive`, `not installed`, and `n/a` where a kind of evidence does not apply.
 A claim `fails` if any kind of evidence fails or a control survives; it holds if the derived or the measured
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from .laws import Law
+    from .laws import Law, LawResult
     from .measurements import Measurements
 
 Verdict = Literal["holds", "fails", "inconclusive", "not installed", "n/a"]
@@ -45,6 +46,7 @@ class Claim:
     derivation: str | None = None
     laws: Callable[[Measurements], Sequence[Law]] | None = None
     controls: Callable[[Measurements], Sequence[Control]] | None = None
+    table: Callable[[tuple[LawResult, ...], tuple[ControlOutcome, ...]], list[dict[str, str]]] | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def verify_command(
     seed: int = 0,
     out: Path | None = None,
     json: bool = False,
+    controls: Annotated[bool, Parameter(negative=())] = False,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
     """Check claims: derive them, measure them on random decoders, reject their false variants.
@@ -50,9 +51,11 @@ def verify_command(
     seed
         Seed of the random decoders; the same seed gives the same digits.
     out
-        Folder for report.html, report.json, laws.csv, gaps.csv and the certificate of the enclosures.
+        Folder for report.html, report.json, the numbers as CSV and the certificate of the enclosures.
     json
         Print one JSON document instead of the table.
+    controls
+        Print the false variants as well, each with what rejected it.
     list_
         List the claims and stop.
     """
@@ -83,7 +86,7 @@ def verify_command(
     if json:
         print(report.to_json())
     else:
-        _print_report(report, written)
+        _print_report(report, written, tables=bool(claims), controls=controls)
     return 0 if report.holds else 1
 
 
@@ -142,11 +145,18 @@ def _print_list(claims: list[Claim]) -> None:
         print(f"{claim.id:<{width}}  {claim.title}")
 
 
-def _print_report(report: Report, written: list[Path]) -> None:
+def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
+    """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
     console.print(report_table(report))
+    for result in report.results:
+        rows = result.evidence["measured"].details.get("table")
+        if tables and rows:
+            console.print(_rows_table(f"{result.claim.id}: {result.claim.title}", rows))
+    if controls:
+        console.print(_rows_table("controls: false variants, and what rejected each", _control_rows(report)))
     for result in report.results:
         for kind, evidence in result.evidence.items():
             if evidence.verdict in ("fails", "inconclusive"):
@@ -161,6 +171,27 @@ def _print_report(report: Report, written: list[Path]) -> None:
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def _control_rows(report: Report) -> list[dict[str, str]]:
+    return [
+        {"claim": result.claim.id, "false variant": one.statement, "rejected by": one.by or "nothing: it survived"}
+        for result in report.results
+        for one in result.controls
+    ]
+
+
+def _rows_table(title: str, rows: list[dict[str, str]]) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
+    return table
 
 
 def report_table(report: Report) -> Table:

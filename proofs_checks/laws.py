@@ -183,11 +183,11 @@ class ConvergenceLaw(Law):
             wrong = slower if vanishing else estimate.order.excludes(self.order, ORDER_TOLERANCE)
             if wrong:
                 expected = f">= {self.order + self.spacing:g}" if vanishing else f"{self.order:g}"
-                return InstanceResult("fails", f"order {estimate.order.value:.3f}, expected {expected}", figures)
+                return InstanceResult("fails", f"order {estimate.order.value:z.3f}, expected {expected}", figures)
             if vanishing:
                 return InstanceResult("holds", "", figures)
         # The powers of eps that Richardson's table eliminates are multiples of the spacing: the order must be one.
-        multiple = float(self.order / self.spacing).is_integer()
+        multiple = self.order > 0 and float(self.order / self.spacing).is_integer()
         limit = estimate_constant(self.eps, y, floor, 0.0, self.spacing) if multiple else None
         if limit is not None and limit.excludes(0.0, CONSTANT_TOLERANCE * abs(predicted) * self.eps[-1] ** self.order):
             return InstanceResult("fails", f"the limit is off by {limit.value:.3g} +- {limit.half_width:.1g}", figures)
@@ -225,7 +225,7 @@ class ConvergenceLaw(Law):
         """Observed order, worst relative error of the constant, order of the remainder."""
         parts = []
         if order := result.spread("order"):
-            parts.append(f"order {order[1]:.3f} [{order[0]:.3f}, {order[2]:.3f}]")
+            parts.append(f"order {order[1]:z.3f} [{order[0]:z.3f}, {order[2]:z.3f}]")
         if error := result.spread("constant_error"):
             parts.append(f"constant to {error[2]:.1e}")
         if remainder := result.spread("remainder_order"):

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -67,7 +67,7 @@ class Programs:
         found = {name: np.asarray(value) for name, value in self._compiled[key](*leaves).items()}
         if kept is not None:
             buffer = io.BytesIO()
-            np.savez(buffer, **found)
+            np.savez(buffer, **cast(Any, found))
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_by_rename(kept, buffer.getvalue())
         return found

@@ -3,6 +3,7 @@
 from .claim import Claim
 from .claims import (
     anisotropic_noise,
+    assumptions,
     beta_vae,
     block_encoder,
     contrast,
@@ -19,6 +20,7 @@ from .claims import (
     kinks,
     likelihood_limit,
     linear_vae,
+    loose_statements,
     mean_slope,
     ppca,
     priors,
@@ -51,6 +53,8 @@ _MODULES = (
     kinks,
     mean_slope,
     importance_weighted,
+    assumptions,
+    loose_statements,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}

@@ -93,13 +93,22 @@ class Report:
         header += ["elbo", "gap", "gap_error", "contrast"]
         return _csv(header, (row for batch in self.batches for row in batch.csv_rows()))
 
+    def controls_csv(self) -> str:
+        """One line for each control: whether it was rejected, and by what."""
+        rows = (
+            [result.claim.id, control.id, control.statement, control.rejected, control.by]
+            for result in self.results
+            for control in result.controls
+        )
+        return _csv(["claim", "control", "statement", "rejected", "by"], rows)
+
     def write(self, folder: Path) -> list[Path]:
-        """Write report.json, report.html, laws.csv, gaps.csv and the certificate if there is one; the paths written."""
+        """Write report.json, report.html, the numbers as CSV, and the certificate if there is one; the paths."""
         from ..report.verification import render
 
         document = self.to_json()
         texts = {"report.json": document, "report.html": render(json.loads(document))}
-        texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv()}
+        texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv(), "controls.csv": self.controls_csv()}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
         return [write_by_rename(folder / name, text) for name, text in texts.items()]
@@ -163,10 +172,10 @@ def law_document(result: LawResult) -> dict[str, Any]:
 
 def series(law: ConvergenceLaw) -> list[dict[str, Any]]:
     """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant, for one
-    instance of each family, size and prior, at most `LARGEST_SERIES` of them.
+    instance of each family and size, at most `LARGEST_SERIES` of them.
     """
     rows = [law.instances.row(i) for i in range(len(law.instances))]
-    first = {tuple(row.values()): i for i, row in reversed(list(enumerate(rows)))}
+    first = {(row["family"], row["d"]): i for i, row in reversed(list(enumerate(rows)))}
     return [
         rows[i]
         | {name: [_short(value) for value in values] for name, values in curves.items()}

@@ -89,6 +89,8 @@ def _run(
             evidence["derived"] = derived[claim.derivation]
         if laws:
             evidence["measured"] = measured_evidence(laws)
+            if claim.table:
+                evidence["measured"].details["table"] = claim.table(laws, controls)
         if claim.id == ENCLOSED:
             evidence["enclosed"] = enclosed.evidence
             controls += enclosed.controls

@@ -60,7 +60,8 @@ def _contrasts(decoders: Any, moebius: Any, points: Any, others: Any, turns: Any
 
 
 @lru_cache(maxsize=4)
-def _measure(measured: Measurements) -> tuple[Instances, dict[str, np.ndarray]]:
+def measure(measured: Measurements) -> tuple[Instances, dict[str, np.ndarray]]:
+    """The contrasts of random decoders, and of what is made of them, by name."""
     family, rng = FAMILIES[FAMILY], measured.rng("contrast")
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(COUNT)])
     moebius = stack([FAMILIES["moebius"].draw(rng, LATENT_DIM) for _ in range(COUNT)])
@@ -85,35 +86,36 @@ def _divergence(J: np.ndarray, *, reverse: bool) -> np.ndarray:
     return 0.5 * (trace - J.shape[2] - log_ratio)
 
 
-def _equal(name: str, instances: Instances, left: np.ndarray, right: np.ndarray) -> IdentityLaw:
+def equal_law(name: str, instances: Instances, left: np.ndarray, right: np.ndarray) -> IdentityLaw:
+    """left = right up to the round-off of a contrast."""
     tolerance = CONDITION_TOLERANCE * (1 + np.abs(left))
     return IdentityLaw(name, instances, left[:, None], right[:, None], tolerance[:, None])
 
 
 def laws(measured: Measurements) -> list[Law]:
     """Non-negativity, the equality case, the invariances, the divergence, and agreement with theory's formula."""
-    instances, found = _measure(measured)
+    instances, found = measure(measured)
     c, J = found["contrast"], found["jacobian"]
     invariances = ("permutation", "element-wise", "orthogonal map of x", "scaling of x", "conformal map of x")
     seen = np.stack([c, found["at the other point"], found["rotation of z"], found["linear map of x"]], axis=1)
     return [
-        _equal("theory's formula", instances, c, total(evaluate("contrast", LATENT_DIM, J=J))),
-        _equal("the divergence", instances, c, _divergence(J, reverse=False)),
+        equal_law("theory's formula", instances, c, total(evaluate("contrast", LATENT_DIM, J=J))),
+        equal_law("the divergence", instances, c, _divergence(J, reverse=False)),
         BoundLaw("contrast >= 0", instances, seen, np.full_like(seen, CONDITION_TOLERANCE)),
-        _equal("zero for orthogonal columns", instances, found["orthogonal columns"], np.zeros(COUNT)),
-        _equal("zero for Moebius maps", instances, found["Moebius map"], np.zeros(COUNT)),
-        *(_equal(f"invariant: {name}", instances, found[name], c) for name in invariances),
+        equal_law("zero for orthogonal columns", instances, found["orthogonal columns"], np.zeros(COUNT)),
+        equal_law("zero for Moebius maps", instances, found["Moebius map"], np.zeros(COUNT)),
+        *(equal_law(f"invariant: {name}", instances, found[name], c) for name in invariances),
     ]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T6."""
-    instances, found = _measure(measured)
+    instances, found = measure(measured)
     c, J = found["contrast"], found["jacobian"]
     average = 0.5 * (c + found["at the other point"])
 
     def equal(key: str, statement: str, left: np.ndarray, right: np.ndarray) -> Control:
-        return Control(key, statement, _equal(key, instances, left, right))
+        return Control(key, statement, equal_law(key, instances, left, right))
 
     return [
         equal("linear-map", "invariant under linear maps of x", found["linear map of x"], c),

@@ -10,7 +10,8 @@ from ..measurements import Batch, Measurements
 from .from_batches import PerBatch, convergence
 
 
-def _law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:
+def mean_law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:
+    """mu* - g = eps^order shift + ..., along the batch's directions."""
     return convergence(
         name,
         measured.batches,
@@ -28,7 +29,7 @@ def mean_shift(batch: Batch) -> np.ndarray:
 
 def laws(measured: Measurements) -> list[ConvergenceLaw]:
     """mu* - g along a random direction has order 1 and constant m."""
-    return [_law("mean - preimage", measured, mean_shift)]
+    return [mean_law("mean - preimage", measured, mean_shift)]
 
 
 def _metric_twice(batch: Batch) -> np.ndarray:
@@ -45,11 +46,11 @@ def controls(measured: Measurements) -> list[Control]:
         return lambda batch: batch.predict("mean_shift", **factors)
 
     return [
-        Control("rate-gamma-1", "the mean converges at the rate 1/gamma", _law("rate", measured, mean_shift, 0.5)),
-        Control("no-prior", "the mean shift does not depend on the prior", _law("m", measured, variant(prior=0.0))),
-        Control("no-mixed-term", "m without the J_k . H_kj term", _law("m", measured, variant(mixed=0.0))),
-        Control("factor-1", "m with factor 1 for 1/2", _law("m", measured, variant(curvature=2.0))),
-        Control("metric-for-inverse", "m = A b in place of A^-1 b", _law("m", measured, _metric_twice)),
+        Control("rate-gamma-1", "the mean converges at the rate 1/gamma", mean_law("rate", measured, mean_shift, 0.5)),
+        Control("no-prior", "the mean shift does not depend on the prior", mean_law("m", measured, variant(prior=0.0))),
+        Control("no-mixed-term", "m without the J_k . H_kj term", mean_law("m", measured, variant(mixed=0.0))),
+        Control("factor-1", "m with factor 1 for 1/2", mean_law("m", measured, variant(curvature=2.0))),
+        Control("metric-for-inverse", "m = A b in place of A^-1 b", mean_law("m", measured, _metric_twice)),
     ]
 
 

@@ -32,19 +32,23 @@ def _floor(batch: Batch) -> np.ndarray:
     return batch.variance_error
 
 
-def _correction(**factors: float) -> PerBatch:
+def correction(**factors: float) -> PerBatch:
+    """t along the batch's directions, its terms weighted by `factors`."""
     return lambda batch: batch.along(batch.predict("variance_correction", **factors))
 
 
-def _law(name: str, measured: Measurements, constant: PerBatch, order: float = 2.0) -> ConvergenceLaw:
+def correction_law(name: str, measured: Measurements, constant: PerBatch, order: float = 2.0) -> ConvergenceLaw:
+    """variance - eps s = constant eps^order + ..."""
     return convergence(name, measured.batches, _beyond_leading, _floor, constant=constant, order=order)
 
 
-def _paper_law(name: str, measured: Measurements, constant: PerBatch, order: float) -> ConvergenceLaw:
+def paper_law(name: str, measured: Measurements, constant: PerBatch, order: float) -> ConvergenceLaw:
+    """variance - the paper's formula = constant eps^order + ..."""
     return convergence(name, measured.batches, _beyond_paper, _floor, constant=constant, order=order)
 
 
-def _paper_error(batch: Batch) -> np.ndarray:
+def paper_error(batch: Batch) -> np.ndarray:
+    """t - s^2 l''."""
     # The formula's own prior term has weight s^2 l''; T3 has the same term, so the rest of t is the formula's error.
     return batch.along(batch.predict("variance_correction", prior=0.0))
 
@@ -67,32 +71,34 @@ def laws(measured: Measurements) -> list[Law]:
             tolerance=lambda batch: batch.eps * (SEARCH_TOLERANCE + CURVATURE_FACTOR * batch.gap_error),
         ),
         leading,
-        _law("variance - eps s", measured, _correction()),
-        _paper_law("variance - paper's formula", measured, _paper_error, order=2.0),
+        correction_law("variance - eps s", measured, correction()),
+        paper_law("variance - paper's formula", measured, paper_error, order=2.0),
     ]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T3."""
     only_prior = {name: 0.0 for name in measured.batches[0].terms("variance_correction") if name != "prior"}
-    no_shift = _correction(mean_shift_own=0.0, mean_shift_other=0.0)
+    no_shift = correction(mean_shift_own=0.0, mean_shift_other=0.0)
     return [
-        Control("paper-correction", "t_k = s_k^2 l''_kk alone", _law("t", measured, _correction(**only_prior))),
-        Control("no-mean-shift", "t_k without the mean-shift term", _law("t", measured, no_shift)),
+        Control(
+            "paper-correction", "t_k = s_k^2 l''_kk alone", correction_law("t", measured, correction(**only_prior))
+        ),
+        Control("no-mean-shift", "t_k without the mean-shift term", correction_law("t", measured, no_shift)),
         Control(
             "prior-sign",
             "t_k with the prior term's sign flipped",
-            _law("t", measured, _correction(prior=-1.0)),
+            correction_law("t", measured, correction(prior=-1.0)),
         ),
         Control(
             "paper-gamma-6",
             "the paper's formula is accurate to gamma^-6",
-            _paper_law("paper", measured, _paper_error, order=3.0),
+            paper_law("paper", measured, paper_error, order=3.0),
         ),
         Control(
             "paper-gamma-3",
             "the paper's O(gamma^-3) is the sharp rate of its formula",
-            _paper_law("paper", measured, _paper_error, order=1.5),
+            paper_law("paper", measured, paper_error, order=1.5),
         ),
     ]
 

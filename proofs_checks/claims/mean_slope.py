@@ -88,13 +88,15 @@ def _contrast_laplacian(shears: Shears, z: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _means(measured: Measurements) -> _Means:
+def data_means(measured: Measurements) -> _Means:
+    """The expectations that this claim's laws are about."""
     return _Means(measured)
 
 
-def _law(
+def average_law(
     name: str, means: _Means, values: np.ndarray, constant: np.ndarray, *, limit: np.ndarray, order: float = 1.0
 ) -> ConvergenceLaw:
+    """An average over the data tends to `limit` like constant eps^order."""
     floor = np.full(values.shape, GAP_ERROR)
     return ConvergenceLaw(name, means.instances, LADDER, values, limit, order, constant, floor)
 
@@ -156,7 +158,7 @@ def _uniform_divergence(w: float, eps: float) -> float:
 
 def laws(measured: Measurements) -> list[Law]:
     """E_p[L1] = 0, with and without an edge; the divergence of p from p_eps; and both averages of the gap."""
-    means = _means(measured)
+    means = data_means(measured)
     zero = np.zeros(len(means.instances))
     sampled = means.mean("gap_slope") + 0.5 * means.mean("contrast_laplacian")
     contrast = means.mean("contrast")
@@ -164,9 +166,9 @@ def laws(measured: Measurements) -> list[Law]:
         _zero_mean("E_p[L1] = 0", means, means.mean("heat_slope")),
         _edge_law("E_p[L1] = 0, flat edge", measured, 0.4, 0.6),
         _uniform_law("KL(p || p_eps), uniform p", measured),
-        _law("KL(p || p_eps)", means, means.divergence, 0.5 * _square(means), limit=zero, order=2.0),
-        _law("E[gap] - E[c], model samples", means, means.sampled_gap, sampled, limit=contrast),
-        _law("E_p[gap] - E_p[c]", means, means.gap, -means.mean("elbo_slope"), limit=contrast),
+        average_law("KL(p || p_eps)", means, means.divergence, 0.5 * _square(means), limit=zero, order=2.0),
+        average_law("E[gap] - E[c], model samples", means, means.sampled_gap, sampled, limit=contrast),
+        average_law("E_p[gap] - E_p[c]", means, means.gap, -means.mean("elbo_slope"), limit=contrast),
     ]
 
 
@@ -176,26 +178,26 @@ def _square(means: _Means) -> np.ndarray:
 
 def controls(measured: Measurements) -> list[Control]:
     """The FALSE list of T18."""
-    means = _means(measured)
+    means = data_means(measured)
     contrast, slope = means.mean("contrast"), -means.mean("elbo_slope")
     sampled = slope + 0.5 * means.mean("contrast_laplacian")
     zero = 0 * contrast
     return [
-        Control("no-slope", "E_p[a1] = 0", _law("E[gap]", means, means.gap, zero, limit=contrast)),
+        Control("no-slope", "E_p[a1] = 0", average_law("E[gap]", means, means.gap, zero, limit=contrast)),
         Control(
             "same-slopes",
             "samples of the model have the slope E_p[a1]",
-            _law("E[gap]", means, means.sampled_gap, slope, limit=contrast),
+            average_law("E[gap]", means, means.sampled_gap, slope, limit=contrast),
         ),
         Control(
             "laplacian-whole",
             "the Laplacian of the contrast without its 1/2",
-            _law("E[gap]", means, means.sampled_gap, 2 * sampled - slope, limit=contrast),
+            average_law("E[gap]", means, means.sampled_gap, 2 * sampled - slope, limit=contrast),
         ),
         Control(
             "heat-factor",
             "L1 = Laplacian(p)/p: the divergence is 2 eps^2 E[L1^2]",
-            _law("KL", means, means.divergence, 2 * _square(means), limit=zero, order=2.0),
+            average_law("KL", means, means.divergence, 2 * _square(means), limit=zero, order=2.0),
         ),
         Control("steep-edge", "E[L1] = 0 for any decoder", _edge_law("E[L1]", measured, 0.75, 0.95)),
         Control("uniform-rate", "KL(p || p_eps) of a uniform p is O(eps)", _uniform_law("KL", measured, order=1.0)),

@@ -114,7 +114,7 @@ def _same_likelihood(batch: Batch) -> ConvergenceLaw:
     )
 
 
-def _same_elbo(name: str, batch: Batch, *, normal: bool = False) -> IdentityLaw:
+def same_elbo(name: str, batch: Batch, *, normal: bool = False) -> IdentityLaw:
     """ELBO in y = ELBO in z; `normal` puts a standard normal in the place of the logistic prior in y."""
     small = batch.eps <= LARGEST_NOISE
     right = batch.elbo + (_normal_for_logistic(batch) if normal else 0.0)
@@ -136,7 +136,7 @@ def laws(measured: Measurements) -> list[Law]:
     batch = measure(measured)
     uniform = _uniform(batch)
     return [
-        _same_elbo("uniform prior: ELBO in y and in z", uniform),
+        same_elbo("uniform prior: ELBO in y and in z", uniform),
         _same_likelihood(uniform),
         limit_law("uniform prior: contrast of f itself", [uniform], limit=_contrast_of(_in_latent("M"))),
         kink_law("Laplace prior at its kink", measured),
@@ -170,7 +170,7 @@ def controls(measured: Measurements) -> list[Control]:
         Control(
             "normal-in-y-elbo",
             "a normal prior in y for the logistic one: the ELBO",
-            _same_elbo("ELBO", uniform, normal=True),
+            same_elbo("ELBO", uniform, normal=True),
         ),
         Control("rate", "the gap converges at the rate 1/gamma", limit_law("gap", [batch], order=0.5)),
         *kink_controls(measured),

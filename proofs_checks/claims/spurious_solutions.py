@@ -137,7 +137,7 @@ def _likelihood_law(name: str, measured: Measurements, variants: dict[str, int])
 
 
 @lru_cache(maxsize=4)
-def _linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Entangled linear truths W, their contrasts and those of their Darmois decoders (Cholesky factors)."""
     rng = measured.rng("spurious-solutions", "linear")
     count = measured.effort.instances
@@ -151,8 +151,9 @@ def _linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.n
     return W, *(total(evaluate("contrast", 2, 2, J=matrices)) for matrices in (W, factors))
 
 
-def _darmois_laws(measured: Measurements) -> list[Law]:
-    W, _, of_factor = _linear_truths(measured)
+def darmois_laws(measured: Measurements) -> list[Law]:
+    """The Darmois decoder of a Gaussian in closed form, and its contrast where the truth has none."""
+    W, _, of_factor = linear_truths(measured)
     rng, count = measured.rng("spurious-solutions", "darmois"), len(W)
     instances = Instances(("Darmois",) * count, (2,) * count, (2,) * count, ("normal",) * count)
     x = np.einsum("nab,nb->na", W, rng.standard_normal((count, 2)))
@@ -184,7 +185,7 @@ def laws(measured: Measurements) -> list[Law]:
         "L1 of f o a = L1 of f", _instances(len(slopes[0])), left[:, None], base[:, None], tolerance[:, None]
     )
     return [
-        *_darmois_laws(measured),
+        *darmois_laws(measured),
         slope_law,
         _likelihood_law("log p of f o a = log p of f", measured, VARIANTS),
         _elbo_law("ELBO* difference", measured, -_difference(found, "contrast"), _difference(found, "elbo_slope")),
@@ -196,7 +197,7 @@ def controls(measured: Measurements) -> list[Control]:
     found = _measure(measured)
     contrast, slope = _difference(found, "contrast"), _difference(found, "elbo_slope")
     misplaced = _difference(found, "contrast", jacobian="J at a(g)")
-    _, of_truth, of_factor = _linear_truths(measured)
+    _, of_truth, of_factor = linear_truths(measured)
     count = len(of_truth)
     instances = Instances(("Darmois",) * count, (2,) * count, (2,) * count, ("normal",) * count)
     margin = BoundLaw("c", instances, (of_factor - of_truth)[:, None], np.full((count, 1), DARMOIS_TOLERANCE))
