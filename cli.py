@@ -32,6 +32,11 @@ for name, target, summary in (
         "proofs_checks.commands:verify_command",
         "Check the claims: derive, measure, reject the controls.",
     ),
+    (
+        "false-alarms",
+        "proofs_checks.commands:false_alarms_command",
+        "Measure every claim on many seeds, and count the false alarms.",
+    ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
         "check-certificate",

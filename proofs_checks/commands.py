@@ -106,6 +106,41 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     return 0
 
 
+def false_alarms_command(*, seeds: int = 200, out: Path | None = None) -> int:
+    """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
+
+    Parameters
+    ----------
+    seeds
+        How many: 0, 1, 2, ...
+    out
+        Folder for false-alarms.json, the table as it is recorded in the package.
+    """
+    prepare_jax()
+    if seeds < 1:
+        raise RequestError(f"--seeds: expected a positive number, got {seeds}")
+    from rich.console import Console
+
+    from .study import study
+
+    with _folder(out):
+        with progress() as notify:
+            found = study(seeds, cache_dir=cache_directory(), progress=notify)
+        table = found.tables["claims"]
+        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+        rows = [{name: _cell(value) for name, value in zip(table.columns, row, strict=True)} for row in table.rows]
+        console.print(_rows_table(f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s", rows))
+        for failure in found.failures:
+            console.print(failure, markup=False)
+        if out:
+            console.print(f"wrote {found.write(out)}", markup=False, soft_wrap=True)
+    return 1 if found.failures else 0
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
 def known_claim(name: str) -> Claim:
     """The claim with this id; RequestError with the nearest id if there is none."""
     from .registry import CLAIMS
@@ -169,6 +204,8 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     held = sum(result.verdict == "holds" for result in report.results)
     total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
+    if report.false_alarm:
+        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
 

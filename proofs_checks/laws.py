@@ -118,10 +118,15 @@ class LawResult:
 
 @dataclass(frozen=True)
 class Law:
-    """A named statement over rows of instances."""
+    """A named statement over rows of instances.
+
+    false_alarm: a bound on the probability that the law is rejected although it is true. Tolerances made of computed
+    error bounds leave none to chance (0); those made of standard errors state what they leave.
+    """
 
     name: str
     instances: Instances
+    false_alarm: float = field(default=0.0, kw_only=True)
 
     def judge_rows(self) -> list[InstanceResult]:
         """The verdict on each row."""

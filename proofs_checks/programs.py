@@ -56,7 +56,7 @@ class Programs:
 
         self.names.append(f"{function.__module__}.{function.__qualname__}")
         shapes = ", ".join(f"{leaf.dtype}{leaf.shape}" for leaf in leaves)
-        key = _ADDRESS.sub("", f"{self.names[-1]} {tree} {static} {shapes} {jax.__version__} {_sources()}")
+        key = _ADDRESS.sub("", f"{self.names[-1]} {tree} {static} {shapes} {jax.__version__} {sources()}")
         kept = self.found / f"{_digest(key.encode(), *leaves)}.npz" if self.found is not None else None
         if kept is not None and kept.is_file():
             with np.load(kept) as archive:
@@ -105,7 +105,7 @@ def _exported(
 
 
 @lru_cache(maxsize=1)
-def _sources() -> str:
+def sources() -> str:
     """The hash of everything that a program can have been traced from."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()

@@ -52,6 +52,11 @@ class Report:
         return sum(control.rejected for result in self.results for control in result.controls)
 
     @property
+    def false_alarm(self) -> float:
+        """A bound on the probability that a true claim was rejected by chance: the union over all laws."""
+        return sum(law.law.false_alarm for laws in self.laws.values() for law in laws)
+
+    @property
     def holds(self) -> bool:
         """Whether every claim asked for holds."""
         return all(result.verdict == "holds" for result in self.results)
@@ -64,6 +69,7 @@ class Report:
             "effort": self.effort,
             "versions": {name: version(name) for name in ("elbogap", "jax", "sympy", "numpy", "scipy")},
             "environment": environment(),
+            "false_alarm": self.false_alarm,
             "programs": self.programs,
             "decoders": sum(len(batch.instances) for batch in self.batches),
             "claims": [_claim_document(result) for result in self.results],
@@ -151,6 +157,7 @@ def law_document(result: LawResult) -> dict[str, Any]:
     """One law of the measured evidence: predicted and observed order and constant, and its instances."""
     law = result.law
     document: dict[str, Any] = {"name": result.name, "verdict": result.verdict, "summary": result.summary}
+    document["false_alarm"] = law.false_alarm
     if isinstance(law, ConvergenceLaw):
         order = result.spread("order")
         document |= {

@@ -24,6 +24,9 @@ SIGMAS = 6.0
 """Twelve comparisons at six standard errors: all of them pass with probability 1 - 12 * 2e-9 for normal means, and
 above 1 - 1e-6 with the skewness of 30 000 squared exponential tails."""
 
+FALSE_ALARM = 1e-6
+"""Stated for each of the two laws about samples: the bound above, skewness included."""
+
 DATA_DIMENSIONS = 10.0 * 4.0 ** np.arange(7)
 FORMULA_ROUND_OFF = 16 * EPS64
 """A difference of two digamma values of size log D."""
@@ -65,7 +68,8 @@ def _mean_law(name: str, measured: Measurements, predicted: list[float]) -> Iden
     samples = _samples(measured)
     means = np.array([[np.mean(c)] for c in samples])
     errors = np.array([[np.std(c) / np.sqrt(c.size)] for c in samples])
-    return IdentityLaw(name, _instances(), means, np.array(predicted)[:, None], SIGMAS * errors)
+    right = np.array(predicted)[:, None]
+    return IdentityLaw(name, _instances(), means, right, SIGMAS * errors, false_alarm=FALSE_ALARM)
 
 
 def _variance_law(name: str, measured: Measurements, predicted: list[float]) -> IdentityLaw:
@@ -73,7 +77,8 @@ def _variance_law(name: str, measured: Measurements, predicted: list[float]) -> 
     squares = [(c - np.mean(c)) ** 2 for c in samples]
     means = np.array([[np.mean(s)] for s in squares])
     errors = np.array([[np.std(s) / np.sqrt(s.size)] for s in squares])
-    return IdentityLaw(name, _instances(), means, np.array(predicted)[:, None], SIGMAS * errors)
+    right = np.array(predicted)[:, None]
+    return IdentityLaw(name, _instances(), means, right, SIGMAS * errors, false_alarm=FALSE_ALARM)
 
 
 def _tall_law(name: str, factor: float) -> ConvergenceLaw:

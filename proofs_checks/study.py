@@ -1,0 +1,111 @@
+"""The study of false alarms: every claim's measurements on many seeds, and how often a true law was rejected.
+
+One process, every program compiled once; derivations and enclosures do not depend on the seed and are left out. A law
+that fails is a false alarm, since every claim is derived elsewhere; a control that survives is a miss. With no alarm in
+n runs the rate is below 1 - 0.05^(1/n) with confidence 95 %: the table states this bound beside each count.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ..files import write_by_rename
+from ..progress import Progress
+from ..results import Recorded, Table
+from .measurements import Measurements
+from .programs import Programs, sources
+from .registry import CLAIMS
+from .verify import judge_control
+
+CONFIDENCE = 0.95
+
+
+def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
+    """Every claim's laws and controls on one seed, at effort quick: counts, and the names of what went wrong."""
+    start = time.perf_counter()
+    measured = Measurements("quick", seed, programs=programs)
+    claims = {}
+    for claim in CLAIMS.values():
+        laws = [law.judge() for law in claim.laws(measured)] if claim.laws else []
+        controls = [judge_control(control) for control in claim.controls(measured)] if claim.controls else []
+        claims[claim.id] = {
+            "laws": len(laws),
+            "instances": sum(len(law.rows) for law in laws),
+            "conclusive": sum(law.counts["holds"] + law.counts["fails"] for law in laws),
+            "failed": [f"{law.name}: {law.reason}" for law in laws if law.verdict == "fails"],
+            "inconclusive": [law.name for law in laws if law.verdict == "inconclusive"],
+            "controls": len(controls),
+            "survived": [control.id for control in controls if not control.rejected],
+        }
+    return {"seed": seed, "seconds": time.perf_counter() - start, "claims": claims}
+
+
+def study(seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
+    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was."""
+    folder = cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    programs = Programs(cache_dir / "traces")
+    found = []
+    for seed in range(seeds):
+        progress(seed, seeds, f"seed {seed}")
+        path = folder / f"{seed}.json"
+        if not path.is_file():
+            write_by_rename(path, json.dumps(judge_seed(seed, programs)))
+        found.append(json.loads(path.read_text()))
+    shutil.rmtree(folder)
+    return summarise(found)
+
+
+def summarise(found: list[dict[str, Any]]) -> Recorded:
+    """The recorded result: a row a claim, a row a seed, and every alarm by name."""
+    seeds = len(found)
+    rows = []
+    for name in found[0]["claims"]:
+        of_claim = [one["claims"][name] for one in found]
+        alarms = sum(bool(one["failed"]) for one in of_claim)
+        rows.append(
+            {
+                "claim": name,
+                "seeds": seeds,
+                "laws": sum(one["laws"] for one in of_claim),
+                "instances": sum(one["instances"] for one in of_claim),
+                "conclusive": sum(one["conclusive"] for one in of_claim),
+                "false_alarms": alarms,
+                "rate_below": upper_bound(alarms, seeds),
+                "inconclusive": sum(len(one["inconclusive"]) for one in of_claim),
+                "controls": sum(one["controls"] for one in of_claim),
+                "survived": sum(len(one["survived"]) for one in of_claim),
+            }
+        )
+    failures = [
+        f"seed {one['seed']}, {name}: {what}"
+        for one in found
+        for name, claim in one["claims"].items()
+        for what in (*claim["failed"], *(f"control {control} survived" for control in claim["survived"]))
+    ]
+    seconds = [{"seed": one["seed"], "seconds": round(one["seconds"], 2)} for one in found]
+    return Recorded(
+        experiment="false-alarms",
+        command=f"elbogap false-alarms --seeds {seeds}",
+        seed=0,
+        parameters={
+            "effort": "quick",
+            "confidence": CONFIDENCE,
+            "seconds": round(sum(s["seconds"] for s in seconds), 1),
+        },
+        tried=seeds,
+        selection="none: every seed from 0 on",
+        failures=tuple(failures),
+        tables={"claims": Table.of(rows), "seeds": Table.of(seconds)},
+    )
+
+
+def upper_bound(events: int, trials: int) -> float:
+    """The Clopper-Pearson upper bound of a rate, one-sided, at `CONFIDENCE`."""
+    from scipy.stats import beta
+
+    return 1.0 if events == trials else float(beta.ppf(CONFIDENCE, events + 1, trials - events))
