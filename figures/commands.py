@@ -123,7 +123,6 @@ def _drawn(
     from ..proofs_checks.programs import Programs
     from ..report.style import style
     from .curves import stamp
-    from .data import Data
     from .store import keep, kept, kept_path
 
     if decoder is not None and latent_dim is not None:
@@ -133,7 +132,7 @@ def _drawn(
     else:
         module, name = one.load(), one.name
         if one.experiment:
-            data = Data.of(_recorded(one.experiment, effort, seed, out if recompute else None))
+            data = _recorded(one.experiment, effort, seed, out if recompute else None)
         else:
             path = kept_path(cache_directory() / "figures", name, effort, seed)
             found = None if recompute else kept(path)
@@ -146,14 +145,15 @@ def _drawn(
     return name, data, figure
 
 
-def _recorded(experiment: str, effort: str, seed: int, retrain: Path | None):
+def _recorded(experiment: str, effort: str, seed: int, retrain: Path | None) -> Data:
     """The recorded experiment, trained again into the folder `retrain` if one is given."""
     from ..results import recorded
+    from .data import Data
 
     if retrain is None:
-        return recorded(experiment)
+        return Data.of(recorded(experiment))
     from ..training.commands import record_command
 
     folder = retrain / "recorded"
     record_command(experiment, effort=effort, seed=seed, out=folder)
-    return recorded(experiment, folder)
+    return Data.of(recorded(experiment, folder), folder)

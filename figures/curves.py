@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,16 +41,19 @@ def law_axes(axes: Axes, ylabel: str, bottom: float | None = None) -> None:
 def key(axes: Axes, *, hollow: bool = True, location: str = "upper left", figure: Figure | None = None) -> None:
     """The legend, with the meaning of points and lines after the series; below the whole `figure` if it is given."""
     handles, labels = axes.get_legend_handles_labels()
-    neutral = {"color": INK, "linewidth": 0.8, "markersize": 3}
-    handles += [Line2D([], [], marker="o", linestyle="none", **neutral), Line2D([], [], **neutral)]
+    handles += [_neutral(marker="o", linestyle="none"), _neutral()]
     labels += ["measured", "predicted"]
     if hollow:
-        handles.append(Line2D([], [], marker="o", linestyle="none", fillstyle="none", **neutral))
+        handles.append(_neutral(marker="o", linestyle="none", fillstyle="none"))
         labels.append("at its error bound")
     if figure is None:
-        axes.legend(handles, labels, loc=location)
+        axes.legend(handles, labels, loc=location)  # type: ignore[call-overload]
     else:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+
+
+def _neutral(**look: Any) -> Line2D:
+    return Line2D([], [], color=INK, linewidth=0.8, markersize=3, **look)
 
 
 def letter(axes: Axes, text: str) -> None:

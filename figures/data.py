@@ -9,23 +9,28 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..results import Recorded, Table, installed_versions
+from ..results import FOLDER, Recorded, Table, installed_versions
 
 
 @dataclass(frozen=True)
 class Data:
-    """Tables by name, and how they were made. `command`: what recorded them, "" if computed for the figure."""
+    """Tables by name, and how they were made.
+
+    command: what recorded them, "" if they were computed for the figure; arrays: images, of recorded results only.
+    """
 
     tables: dict[str, Table]
     parameters: dict[str, Any]
     seed: int
     command: str = ""
     versions: dict[str, str] = field(default_factory=installed_versions)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Table:
         """The table of this name."""
@@ -53,7 +58,7 @@ class Data:
 
     def to_json(self) -> str:
         """The whole as JSON; nan and infinity are written as Python's json does."""
-        return json.dumps(asdict(self), default=_plain)
+        return json.dumps(asdict(replace(self, arrays={})), default=_plain)
 
     @staticmethod
     def from_json(text: str) -> Data:
@@ -66,9 +71,16 @@ class Data:
         return Data(tables, **document)
 
     @staticmethod
-    def of(recorded: Recorded) -> Data:
-        """The tables of a recorded experiment."""
-        return Data(recorded.tables, recorded.parameters, recorded.seed, recorded.command, recorded.versions)
+    def of(recorded: Recorded, folder: Path = FOLDER) -> Data:
+        """The tables of a recorded experiment, and the arrays that lie beside it in `folder`."""
+        path = folder / f"{recorded.experiment}.npz"
+        arrays = {}
+        if path.is_file():
+            with np.load(path) as stored:
+                arrays = dict(stored)
+        return Data(
+            recorded.tables, recorded.parameters, recorded.seed, recorded.command, recorded.versions, arrays=arrays
+        )
 
 
 def _plain(value: Any) -> Any:

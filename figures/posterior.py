@@ -120,7 +120,9 @@ def draw(data: Data) -> Figure:
         axes.set_xlabel("z₁")
         axes.set_ylabel("z₂")
         letter(axes, f"{panel}  {name}")
-    styles = ((PALETTE[0], "-", "posterior p(z | x)"), (PALETTE[1], "--", "best factorised q(z)"))
-    handles = [Line2D([], [], color=color, linestyle=lines, label=label) for color, lines, label in styles]
+    handles = [
+        Line2D([], [], color=PALETTE[0], linestyle="-", label="posterior p(z | x)"),
+        Line2D([], [], color=PALETTE[1], linestyle="--", label="best factorised q(z)"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure

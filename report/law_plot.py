@@ -26,10 +26,7 @@ def law_plot(claim: str, law: dict[str, Any]) -> Markup:
     order = law["predicted_order"]
     kinds = list(dict.fromkeys(_kind(series) for series in curves))
     with style():
-        # A fixed layout: the automatic one draws everything twice.
-        figure, ((axes,),) = subplots(height=2.6)
-        figure.set_layout_engine("none")
-        figure.subplots_adjust(0.16, 0.17, 0.97, 0.79)
+        figure, ((axes,),) = subplots(height=2.6, margins=(0.19, 0.19, 0.97, 0.8))
         for series in curves:
             color, marker = _look(kinds.index(_kind(series)))
             eps, size, solid = _points(series)

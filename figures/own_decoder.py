@@ -1,0 +1,77 @@
+"""The convergence of the gap for a decoder of the reader's own: `figures convergence --decoder FILE.py:NAME`.
+
+Latents g are drawn from the prior N(0, I) towards its centre, x = f(g); the gap is measured there along a ladder of
+noise variances, and c and a1 come from theory's formulas on the decoder's derivatives at g. What is left after a1 eps
+is shown beside it; a2 is not predicted for decoders that are not polynomial. Sources: T5, T0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..auditing.decoder import as_decoder
+from ..numerics.derivatives import decoder_derivatives, prior_derivatives
+from ..numerics.gap import measure_gap
+from ..numerics.model import LatentModel
+from ..proofs_checks.formulas import evaluate, total
+from ..results import Table
+from . import convergence
+from .data import Data
+
+LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
+POINTS = 4
+TOWARDS_CENTRE = 0.6
+ROUND_OFF = 1e-15
+"""The predicted limit is a sum of a few logarithms of size one."""
+
+
+def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
+    """Table "law" as that of `convergence`, for the decoder `function` (any that `audit` takes) called `name`."""
+    decoder = as_decoder(function, latent_dim)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(5,)))
+    points = TOWARDS_CENTRE * rng.standard_normal((POINTS, latent_dim))
+    found = {key: np.asarray(value) for key, value in jax.jit(_measure)(decoder, points, LADDER).items()}
+    derivatives = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
+    contrast, slope = (
+        total(evaluate(quantity, latent_dim, decoder.size, None, **derivatives))
+        for quantity in ("contrast", "gap_slope")
+    )
+    floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + ROUND_OFF
+    first = found["gap"] - contrast[:, None]
+    second = first - slope[:, None] * LADDER
+    rows = []
+    for quantity, difference, order, constants in (
+        (convergence.FIRST, first, 1.0, slope),
+        (convergence.SECOND, second, 2.0, np.full(POINTS, np.nan)),
+    ):
+        for i in range(POINTS):
+            for e, eps in enumerate(LADDER):
+                rows.append(
+                    {"quantity": quantity, "family": name, "d": latent_dim, "D": decoder.size, "prior": "normal"}
+                    | {"instance": i, "eps": float(eps), "limit": float(contrast[i])}
+                    | {"difference": float(difference[i, e]), "floor": float(floor[i, e]), "order": order}
+                    | {"constant": float(constants[i]), "predicted": float(constants[i] * eps**order)}
+                )
+    return Data({"law": Table.of(rows)}, {"decoder": name, "latent_dim": latent_dim, "points": points.tolist()}, seed)
+
+
+def _measure(decoder: Any, points: Any, ladder: Any) -> dict[str, Any]:
+    def one(g: Any) -> dict[str, Any]:
+        model = LatentModel(decoder, g.shape[0], noise_var=1.0)
+        x = decoder(g)
+        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=g))(ladder)
+        _, J, H, T = decoder_derivatives(decoder, g, 3)
+        l1, l2 = prior_derivatives(model, g)
+        measured = {"gap": found.gap, "gap_error": found.gap_error, "converged": found.converged}
+        return measured | {"J": J, "H": H, "T": T, "l1": l1, "l2": l2}
+
+    return jax.lax.map(one, points)
+
+
+def draw(data: Data) -> Figure:
+    """The panels of `convergence`."""
+    return convergence.draw(data)
