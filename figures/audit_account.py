@@ -21,7 +21,7 @@ from ..results import Table
 from .data import Data, distinct, where
 from .measure import instances
 
-NOISES = (1e-1, 1e-2, 1e-3)
+NOISES = (3e-2, 1e-2, 1e-3)
 POINTS = 24
 SPREAD = 0.8
 LABELS = {"amortisation": "amortisation", "contrast": "contrast", "slope": "a₁ε", "remainder": "remainder"}
@@ -86,8 +86,7 @@ def draw(data: Data) -> Figure:
         axes.bar(0, 0, color=PALETTE[index], hatch=("", "//", "..", "xx")[index], label=LABELS[part])
     axes.errorbar([], [], [], fmt="o", color=INK, markersize=3.5, label="second route")
     axes.axhline(0, color=INK, linewidth=0.6)
-    axes.set_xticks(range(len(noises)), [power_of_ten(eps) for eps in noises])
-    axes.set_xlabel("noise variance ε")
+    axes.set_xticks(range(len(noises)), [f"ε = {power_of_ten(eps)}\nγ² = {1 / eps:.3g}" for eps in noises])
     axes.set_ylabel("log p − ELBO (nats)")
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -20,7 +20,6 @@ from .registry import FIGURES, Entry, entry
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..progress import Progress
     from .data import Data
 
 EFFORTS = ("quick", "standard", "full")
@@ -81,12 +80,17 @@ def figures_command(
     except OSError as error:
         raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({error})") from None
     prepare_jax()
+    own = None
+    if decoder is not None:
+        from .own_decoder import from_file
+
+        own = from_file(decoder)
     missing = 0
     with progress() as notify:
         for done, one in enumerate(chosen):
             notify(done, len(chosen), one.name)
             try:
-                name, data, figure = _drawn(one, effort, seed, recompute, decoder, latent_dim, out, notify)
+                name, data, figure = _drawn(one, effort, seed, recompute, own, decoder, latent_dim, out)
             except RequestError as error:
                 if len(chosen) == 1:
                     raise
@@ -114,10 +118,10 @@ def _drawn(
     effort: str,
     seed: int,
     recompute: bool,
+    own: Any,
     decoder: str | None,
     latent_dim: int | None,
     out: Path,
-    notify: Progress,
 ) -> tuple[str, Data, Figure]:
     """The name under which a figure is written, its tables and the figure."""
     from ..proofs_checks.programs import Programs
@@ -125,20 +129,20 @@ def _drawn(
     from .curves import stamp
     from .store import keep, kept, kept_path
 
+    module, name = one.load(), one.name
     if decoder is not None and latent_dim is not None:
-        from . import own_decoder as module
+        from .own_decoder import compute
 
-        name, data = "convergence-own", module.compute(decoder, latent_dim, seed)
+        called = decoder.rpartition(":")[2]
+        name, data = f"convergence-{called}", compute(own, called, latent_dim, seed)
+    elif one.experiment:
+        data = _recorded(one.experiment, effort, seed, out if recompute else None)
     else:
-        module, name = one.load(), one.name
-        if one.experiment:
-            data = _recorded(one.experiment, effort, seed, out if recompute else None)
-        else:
-            path = kept_path(cache_directory() / "figures", name, effort, seed)
-            found = None if recompute else kept(path)
-            data = found or module.compute(effort, seed, Programs(cache_directory() / "traces"))
-            if found is None:
-                keep(path, data)
+        path = kept_path(cache_directory() / "figures", name, effort, seed)
+        found = None if recompute else kept(path)
+        data = found or module.compute(effort, seed, Programs(cache_directory() / "traces"))
+        if found is None:
+            keep(path, data)
     with style():
         figure = module.draw(data)
         stamp(figure, data)

@@ -7,13 +7,16 @@ is shown beside it; a2 is not predicted for decoders that are not polynomial. So
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
-from matplotlib.figure import Figure
 
-from ..auditing.decoder import as_decoder
+from ..auditing.decoder import as_decoder, failure
+from ..errors import RequestError
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel
@@ -29,12 +32,36 @@ ROUND_OFF = 1e-15
 """The predicted limit is a sum of a few logarithms of size one."""
 
 
+def from_file(text: str) -> Any:
+    """The object NAME of FILE.py, given as "FILE.py:NAME". RequestError, one line, if there is none.
+
+    An exception in the file is named with its line.
+    """
+    file, _, name = text.rpartition(":")
+    path = Path(file)
+    if not file or not name.isidentifier():
+        raise RequestError(f"--decoder: expected FILE.py:NAME, got {text!r}")
+    if not path.is_file():
+        raise RequestError(f"--decoder: expected a file that exists, got {file!r}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise RequestError(f"--decoder: expected a Python file, got {file!r}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RequestError(f"--decoder: expected {file} to run, {failure(error)}") from error
+    if not hasattr(module, name):
+        raise RequestError(f"--decoder: expected a name defined in {file}, got {name!r}")
+    return getattr(module, name)
+
+
 def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
     """Table "law" as that of `convergence`, for the decoder `function` (any that `audit` takes) called `name`."""
     decoder = as_decoder(function, latent_dim)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(5,)))
     points = TOWARDS_CENTRE * rng.standard_normal((POINTS, latent_dim))
-    found = {key: np.asarray(value) for key, value in jax.jit(_measure)(decoder, points, LADDER).items()}
+    found = {key: np.asarray(value) for key, value in eqx.filter_jit(_measure)(decoder, points, LADDER).items()}
     derivatives = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
     contrast, slope = (
         total(evaluate(quantity, latent_dim, decoder.size, None, **derivatives))
@@ -70,8 +97,3 @@ def _measure(decoder: Any, points: Any, ladder: Any) -> dict[str, Any]:
         return measured | {"J": J, "H": H, "T": T, "l1": l1, "l2": l2}
 
     return jax.lax.map(one, points)
-
-
-def draw(data: Data) -> Figure:
-    """The panels of `convergence`."""
-    return convergence.draw(data)
