@@ -7,6 +7,7 @@ from ...errors import RequestError
 
 MODULES = {
     "moebius-gamma": "moebius_gamma",
+    "sprites": "sprites",
 }
 
 
