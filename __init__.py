@@ -19,6 +19,7 @@ _PUBLIC = {
     "optimal_encoder": "numerics.encoder",
     "gap": "numerics.gap",
     "expansion": "numerics.expansion",
+    "audit": "auditing.audit",
     "verify": "proofs_checks.verify",
 }
 

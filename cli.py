@@ -37,6 +37,11 @@ for name, target, summary in (
         "proofs_checks.commands:false_alarms_command",
         "Measure every claim on many seeds, and count the false alarms.",
     ),
+    (
+        "audit",
+        "auditing.commands:audit_command",
+        "Audit a decoder of your own: where its ELBO gap comes from, entangled latents, which noise variance.",
+    ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
         "check-certificate",

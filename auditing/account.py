@@ -33,8 +33,8 @@ from ..numerics.expansion import expansion
 from ..numerics.model import LatentModel
 from ..numerics.newton import minimise, second_derivatives
 from .geometry import columns_at
-from .measurement import distinct_modes, measure
-from .sampling import total_gap
+from .measurement import distinct_modes, measure, random_for
+from .sampling import draws, total_gap
 
 LARGEST_SLOPE_DIMENSION = 16
 _SMALL = 0.1  # eps max s_k, relative to the prior variance, up to which a1 is used
@@ -174,11 +174,11 @@ def account(
     notify: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Account, bool]:
     """The account at each x, and whether all were done (False after Ctrl-C). starts: near the preimages."""
-    entries, failed, keys = [], 0, jax.random.split(jax.random.key(_SEED), len(data))
+    entries, failed, rng = [], 0, np.random.default_rng(_SEED)
     try:
         for i in range(len(data)):
             encoding = None if encodings is None else (encodings[0][i], encodings[1][i])
-            entry = _entry(model, data[i], starts[i], encoding, prior_std, int(indices[i]), keys[i], pairs, search)
+            entry = _entry(model, data[i], starts[i], encoding, prior_std, int(indices[i]), rng, pairs, search)
             if entry is None:
                 failed += 1
             else:
@@ -196,7 +196,7 @@ def _entry(
     encoding: tuple[np.ndarray, np.ndarray] | None,
     prior_std: np.ndarray,
     index: int,
-    key: Array,
+    rng: np.random.Generator,
     pairs: int,
     search: bool,
 ) -> Entry | None:
@@ -204,21 +204,23 @@ def _entry(
     modes = distinct_modes(model, x, jnp.asarray(start)[None], search=search)
     if modes is None:
         return None
-    first, second = jax.random.split(key)
+    d = model.latent_dim
     given = None if encoding is None else (jnp.asarray(encoding[0]), jnp.asarray(encoding[1]))
-    found = jax.device_get(measure(model, x, modes, given, first, pairs))
+    found = jax.device_get(measure(model, x, modes, given, random_for(rng, pairs, d)))
     if not found.converged or not np.isfinite(found.gap):
         return None
     mean, std = (found.mean, found.std) if given is None else given
-    total = total_gap(model, x, modes, jnp.asarray(mean), jnp.asarray(std), second, pairs)
-    eps, d = float(model.eps), model.latent_dim
+    total = total_gap(
+        model, x, modes, jnp.asarray(mean), jnp.asarray(std), (draws(rng, pairs, d), draws(rng, pairs, d))
+    )
+    eps = float(model.eps)
     finite, variances = jax.device_get(_linearised(model, modes.point[0], jnp.asarray(prior_std)))
     slopes = None
     # Cheap before dear: where the linearised posterior is already wide there is nothing to expand.
     if np.max(variances / prior_std**2) <= _SMALL:
         slopes = _slopes(model, x, modes.point[0])
     usable = slopes is not None and eps * np.max(slopes.variance / prior_std**2) <= _SMALL
-    contrast = float(slopes.contrast) if usable else float(finite)
+    contrast = max(0.0, float(slopes.contrast if usable else finite))  # round-off may be negative
     a1 = float(slopes.gap_slope) if usable and d <= LARGEST_SLOPE_DIMENSION else np.nan
     slope = a1 * eps
     gap = float(found.gap)

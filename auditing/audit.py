@@ -132,6 +132,7 @@ def audit(
                     model,
                     entries,
                     pairs=samples // 2,
+                    search=search,
                     relative=relative,
                     absolute=absolute,
                     notify=lambda done, total: progress(done, total, "regime: measured at the predicted variance"),

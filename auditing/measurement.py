@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float
 
 from ..numerics.encoder import best_optimum, entropy, expected_exponent
 from ..numerics.likelihood import evidence, find_modes, highest
@@ -26,7 +26,7 @@ from ..numerics.modes import Mode
 from ..numerics.newton import minimise
 from ..numerics.quadrature import gauss_hermite
 from ..numerics.starts import search_starts
-from .sampling import Estimate, sampled_elbo, sampled_evidence
+from .sampling import Draws, Estimate, draws, sampled_elbo, sampled_evidence
 
 QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
 _NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
@@ -84,19 +84,22 @@ def distinct_modes(
     return modes._replace(converged=jnp.arange(len(repeated)) < len(kept))
 
 
+def random_for(rng: np.random.Generator, pairs: int, d: int) -> tuple[Draws, Draws, Draws] | None:
+    """Random numbers for `measure`: none where quadrature serves."""
+    return None if d <= QUADRATURE else (draws(rng, pairs, d), draws(rng, pairs, d), draws(rng, pairs, d))
+
+
 @eqx.filter_jit
 def measure(
     model: LatentModel,
     x: Float[Array, " D"],
     modes: Mode,
     encoder: tuple[Float[Array, " d"], Float[Array, " d"]] | None,
-    key: Key[Array, ""],
-    pairs: int,
+    random: tuple[Draws, Draws, Draws] | None,
 ) -> Measurement:
-    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None."""
+    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None; random: see `random_for`."""
     reference = highest(modes)
-    keys = jax.random.split(key, 3)
-    if model.latent_dim <= QUADRATURE:
+    if random is None:
         likelihood = evidence(model, x, modes, reference)
         _, optimum = best_optimum(model, x, modes, "mean-field", reference)
         best = Estimate(optimum.value, optimum.error)
@@ -104,12 +107,12 @@ def measure(
         converged = optimum.converged
     else:
         top = jax.tree.map(lambda leaf: leaf[0], modes)
-        likelihood = sampled_evidence(model, x, modes, reference, keys[0], pairs)
-        mean, std, best, converged = _best_encoder(model, x, top, reference, keys[1], pairs)
+        likelihood = sampled_evidence(model, x, modes, reference, random[0])
+        mean, std, best, converged = _best_encoder(model, x, top, reference, random[1])
     nan = jnp.asarray(jnp.nan)
     given = Estimate(nan, nan)
     if encoder is not None:
-        given = _elbo(model, x, *encoder, reference, keys[2], pairs)
+        given = _elbo(model, x, *encoder, reference, random and random[2])
     constant = model.log_constant(x) + reference
     return Measurement(
         gap=likelihood.value - best.value,
@@ -130,13 +133,12 @@ def _elbo(
     mean: Float[Array, " d"],
     std: Float[Array, " d"],
     reference: Float[Array, ""],
-    key: Key[Array, ""],
-    pairs: int,
+    random: Draws | None,
 ) -> Estimate:
     """The ELBO of N(mean, diag(std^2)), without log C and relative to the reference."""
     d = model.latent_dim
-    if d > QUADRATURE:
-        return sampled_elbo(model, x, mean, std, reference, key, pairs)
+    if random is not None:
+        return sampled_elbo(model, x, mean, std, reference, random)
     factor = jnp.diag(std)
     (coarse, _), (fine, rounding) = (
         expected_exponent(model, x, mean, factor, gauss_hermite(d, n), reference) for n in _NODES[d]
@@ -145,7 +147,7 @@ def _elbo(
 
 
 def _best_encoder(
-    model: LatentModel, x: Float[Array, " D"], mode: Mode, reference: Float[Array, ""], key: Key[Array, ""], pairs: int
+    model: LatentModel, x: Float[Array, " D"], mode: Mode, reference: Float[Array, ""], random: Draws
 ) -> tuple[Array, Array, Estimate, Array]:
     """Mean, std, ELBO and convergence of the best encoder found from a mode, by sampling."""
     d = model.latent_dim
@@ -172,7 +174,7 @@ def _best_encoder(
     mean, std = mode.point + scale * found.point[:d], scale * jnp.abs(found.point[d:])
     _, gradient, curvature = derivatives(found.point, check)
     gain = 0.5 * gradient @ jnp.linalg.solve(curvature, gradient)
-    value, error = sampled_elbo(model, x, mean, std, reference, key, pairs)
+    value, error = sampled_elbo(model, x, mean, std, reference, random)
     return mean, std, Estimate(value, error + gain), found.converged & mode.converged
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,7 +18,7 @@ from ..numerics.model import LatentModel
 from ..numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
 from .account import Account
 from .geometry import columns_at
-from .measurement import distinct_modes, measure
+from .measurement import distinct_modes, measure, random_for
 
 RELATIVE, ABSOLUTE = 0.05, 0.01  # of the contrast, in nats
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST, _SEED = 16, 8, 10.0, 20220602
@@ -50,6 +49,7 @@ def regime(
     account: Account,
     *,
     pairs: int,
+    search: bool = True,
     relative: float = RELATIVE,
     absolute: float = ABSOLUTE,
     notify: Callable[[int, int], None] = lambda done, total: None,
@@ -64,17 +64,17 @@ def regime(
     tolerance = max(relative * float(np.mean(contrasts)), absolute)
     slope = float(np.mean([abs(entry.a1) for entry in entries]))
     predicted = min(_LARGEST, tolerance / slope) if slope > 0 else _LARGEST
-    keys = jax.random.split(jax.random.key(_SEED), len(entries))
+    rng = np.random.default_rng(_SEED)
     checks, noise_var = [], predicted
     for halving in range(_MOST_HALVINGS + 1):
         scaled = with_scale(model, noise_var)
         deviations, errors = [], []
-        for preimage, contrast, key in zip(preimages, contrasts, keys, strict=True):
+        for preimage, contrast in zip(preimages, contrasts, strict=True):
             x = scaled.decoder(jnp.asarray(preimage))
-            modes = distinct_modes(scaled, x, jnp.asarray(preimage)[None], search=False)
+            modes = distinct_modes(scaled, x, jnp.asarray(preimage)[None], search=search)
             if modes is None:
                 continue
-            found = measure(scaled, x, modes, None, key, pairs)
+            found = measure(scaled, x, modes, None, random_for(rng, pairs, model.latent_dim))
             deviations.append(abs(float(found.gap) - contrast) if bool(found.converged) else np.inf)
             errors.append(float(found.gap_error))
         notify(halving + 1, _MOST_HALVINGS + 1)

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, logsumexp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from ..numerics.model import LatentModel
 from ..numerics.modes import Mode, whitening
@@ -32,6 +32,24 @@ from ..numerics.modes import Mode, whitening
 _DEFENSIVE, _DEGREES, _WIDER = 0.1, 5.0, 1.5  # share, degrees of freedom and scale of the Student-t part
 _STANDARD_ERRORS = 4.0
 _CHUNK = 128
+
+
+class Draws(NamedTuple):
+    """Random numbers for one estimate, made with NumPy: compiling a sampler costs more than using it.
+
+    normal (P, d): N(0, I); stretch (P,): sqrt(nu / chi^2_nu), which makes a normal point a Student-t point; offset in
+    [0, 1).
+    """
+
+    normal: Float[np.ndarray | Array, "P d"]
+    stretch: Float[np.ndarray | Array, " P"]
+    offset: Float[np.ndarray | Array, ""]
+
+
+def draws(rng: np.random.Generator, pairs: int, d: int) -> Draws:
+    """Fresh random numbers for `pairs` antithetic pairs."""
+    stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, pairs))
+    return Draws(rng.standard_normal((pairs, d)), stretch, np.asarray(rng.random()))
 
 
 class Estimate(NamedTuple):
@@ -42,9 +60,9 @@ class Estimate(NamedTuple):
 
 
 def sampled_evidence(
-    model: LatentModel, x: Float[Array, " D"], modes: Mode, reference: Float[Array, ""], key: Key[Array, ""], pairs: int
+    model: LatentModel, x: Float[Array, " D"], modes: Mode, reference: Float[Array, ""], random: Draws
 ) -> Estimate:
-    """log int exp(e(z) - reference) dz around stacked modes, from `pairs` antithetic pairs."""
+    """log int exp(e(z) - reference) dz around stacked modes."""
     d, h = model.latent_dim, jnp.sqrt(model.eps)
     safe = jnp.where(modes.converged[:, None, None], modes.hessian, jnp.eye(d))
     factors, log_dets = jax.vmap(whitening)(safe)
@@ -66,19 +84,18 @@ def sampled_evidence(
         both = jnp.logaddexp(np.log(1 - _DEFENSIVE) + log_normal, np.log(_DEFENSIVE) + logsumexp(log_shares + student))
         return log_normal, both
 
-    offset_key, key = jax.random.split(key)
+    pairs = len(random.normal)
     # Stratified: as nearly as possible the right number of pairs from each part of the proposal.
-    level = (jnp.arange(pairs) + jax.random.uniform(offset_key)) / pairs
+    level = (jnp.arange(pairs) + random.offset) / pairs
     wide = level < _DEFENSIVE
     within = jnp.where(wide, level / _DEFENSIVE, (level - _DEFENSIVE) / (1 - _DEFENSIVE))
     component = jnp.clip(jnp.searchsorted(jnp.cumsum(jnp.exp(log_shares)), within), 0, len(log_shares) - 1)
 
+    stretches = jnp.where(wide, _WIDER * random.stretch, 1.0)
+
     def pair(arguments: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        key, wide, b = arguments
-        normal_key, scale_key = jax.random.split(key)
-        xi = jax.random.normal(normal_key, (d,))
-        stretch = _WIDER * jnp.sqrt(_DEGREES / (2 * jax.random.gamma(scale_key, 0.5 * _DEGREES)))
-        step = h * (factors[b] @ xi) * jnp.where(wide, stretch, 1.0)
+        xi, stretch, b = arguments
+        step = h * stretch * (factors[b] @ xi)
 
         def at(z: Array) -> tuple[Array, Array]:
             log_normal, log_proposal = log_normal_and_proposal(z)
@@ -87,7 +104,7 @@ def sampled_evidence(
         weights, controls = jax.vmap(at)(jnp.stack([modes.point[b] + step, modes.point[b] - step]))
         return jnp.mean(weights), jnp.mean(controls)
 
-    weights, controls = jax.lax.map(pair, (jax.random.split(key, pairs), wide, component), batch_size=_CHUNK)
+    weights, controls = jax.lax.map(pair, (random.normal, stretches, component), batch_size=_CHUNK)
     mean, error = _controlled_mean(weights, controls - 1.0)
     return Estimate(jnp.log(mean), error / mean)
 
@@ -98,8 +115,7 @@ def sampled_elbo(
     mean: Float[Array, " d"],
     std: Float[Array, " d"],
     reference: Float[Array, ""],
-    key: Key[Array, ""],
-    pairs: int,
+    random: Draws,
 ) -> Estimate:
     """E_q[e - reference] + entropy for q = N(mean, diag(std^2)), without log C."""
     d = model.latent_dim
@@ -111,13 +127,12 @@ def sampled_elbo(
     scaled = hessian * std[:, None] * std[None, :]
     centre = exponent(mean)
 
-    def pair(key: Array) -> tuple[Array, Array]:
-        xi = jax.random.normal(key, (d,))
+    def pair(xi: Array) -> tuple[Array, Array]:
         plus, minus = jax.vmap(exponent)(jnp.stack([mean + std * xi, mean - std * xi]))
         quadratic = 0.5 * xi @ scaled @ xi
         return 0.5 * (plus - centre) + 0.5 * (minus - centre), quadratic - 0.5 * jnp.trace(scaled)
 
-    terms, controls = jax.lax.map(pair, jax.random.split(key, pairs), batch_size=_CHUNK)
+    terms, controls = jax.lax.map(pair, jnp.asarray(random.normal), batch_size=_CHUNK)
     value, error = _controlled_mean(terms, controls)
     entropy = jnp.sum(jnp.log(std)) + 0.5 * d * (1 + np.log(2 * np.pi))
     return Estimate(centre + value + entropy, error)
@@ -141,12 +156,10 @@ def total_gap(
     modes: Mode,
     mean: Float[Array, " d"],
     std: Float[Array, " d"],
-    key: Key[Array, ""],
-    pairs: int,
+    random: tuple[Draws, Draws],
 ) -> Estimate:
     """log p(x) - ELBO(N(mean, diag(std^2))) by sampling alone: the second route to what the parts must add up to."""
     reference = jnp.max(jnp.where(modes.converged, modes.exponent, -jnp.inf))
-    first, second = jax.random.split(key)
-    evidence = sampled_evidence(model, x, modes, reference, first, pairs)
-    bound = sampled_elbo(model, x, mean, std, reference, second, pairs)
+    evidence = sampled_evidence(model, x, modes, reference, random[0])
+    bound = sampled_elbo(model, x, mean, std, reference, random[1])
     return Estimate(evidence.value - bound.value, evidence.error + bound.error)

@@ -1,0 +1,162 @@
+"""The command `elbogap audit FILE.py:NAME`: a page in the terminal or one JSON document, and files with `--out`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ..cache import prepare_jax
+from ..errors import RequestError
+from ..progress import progress
+
+INTERRUPTED = 130
+
+
+def audit_command(
+    decoder: str,
+    /,
+    *,
+    latent_dim: int,
+    noise_var: str | None = None,
+    gamma: float | None = None,
+    encoder: str | None = None,
+    encoder_output: str = "std",
+    data: str | None = None,
+    prior: str = "normal",
+    weights: Path | None = None,
+    encoder_weights: Path | None = None,
+    points: int = 1000,
+    account_points: int = 64,
+    samples: int = 4096,
+    relative_tolerance: float = 0.05,
+    absolute_tolerance: float = 0.01,
+    search: bool = True,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Audit a decoder of your own: its ELBO gap, entangled and inactive latents, the noise variance to use.
+
+    FILE.py is executed, with your rights: audit only files that you would run. Weights are read without executing
+    anything. Exit status 0 when the parts of the gap agree with the gap measured again, 1 when they do not.
+
+    Parameters
+    ----------
+    decoder
+        FILE.py:NAME of a JAX callable (d,) -> outputs (function, Equinox, Flax) or a torch.nn.Module; a class is
+        called without arguments.
+    latent_dim
+        Number of latents d.
+    noise_var
+        Variance of x given z: a number (1e-3 unless given), one for each output with commas, a .npy file, or
+        FILE.py:NAME of a learned one (array, tensor, or callable of z).
+    gamma
+        Instead of --noise-var: its inverse square root, noise variance = 1 / gamma^2.
+    encoder
+        FILE.py:NAME of x -> (mean, spread).
+    encoder_output
+        What the spread is: std, log-std, var or log-var.
+    data
+        .npy or .npz file of points (n, ...) as the decoder puts them out (FILE.npz:NAME if it has several arrays).
+        Without data, z is drawn from the prior and x = f(z).
+    prior
+        normal, logistic, laplace, student-t, uniform (the decoder takes z in (0, 1)), or FILE.py:NAME.
+    weights
+        Weights of the decoder: .safetensors, .eqx, .pt, .pth.
+    encoder_weights
+        Weights of the encoder.
+    points
+        Points at which the geometry is taken, spread over the data.
+    account_points
+        Points at which the gap is measured; 0 leaves it out.
+    samples
+        Decoder evaluations an estimate, where quadrature is out of reach (d > 3).
+    relative_tolerance
+        The regime: abs(gap - contrast) at most this share of the contrast, or
+    absolute_tolerance
+        this many nats, whichever is larger.
+    search
+        Look for posterior modes from fixed starts, too (--no-search: only near the encoder's mean or the drawn z).
+    seed
+        Seed of the points drawn from the prior.
+    out
+        Folder for report.html, audit.json, points.csv and account.csv.
+    json
+        Print one JSON document instead of the page.
+    """
+    if noise_var is not None and gamma is not None:
+        raise RequestError("--noise-var, --gamma: expected one of them, got both")
+    if gamma is not None and not gamma > 0:
+        raise RequestError(f"--gamma: expected a number > 0, got {gamma}")
+    if out is not None:
+        _check_folder(out)
+    prepare_jax()
+    from .audit import audit
+    from .loading import load_data, load_noise, load_prior, named_object, with_weights
+    from .terminal import print_report
+    from .uniform import on_unit_cube
+
+    chosen_prior = load_prior(prior)
+    rows = None if data is None else load_data(data)
+    variance = 1e-3 if noise_var is None else load_noise(noise_var)
+    variance = variance if gamma is None else gamma**-2
+    model = named_object(decoder, "decoder")
+    model = model if weights is None else with_weights(model, weights)
+    given = None if encoder is None else named_object(encoder, "--encoder")
+    if encoder_weights is not None:
+        if given is None:
+            raise RequestError("--encoder-weights: expected --encoder as well, got none")
+        given = with_weights(given, encoder_weights, "--encoder-weights")
+    if prior == "uniform":
+        model = on_unit_cube(model, latent_dim)
+    with progress() as notify:
+        report = audit(
+            model,
+            latent_dim=latent_dim,
+            noise_var=variance,
+            prior=chosen_prior,
+            encoder=given,
+            encoder_output=encoder_output,
+            data=rows,
+            points=points,
+            account_points=account_points,
+            samples=samples,
+            relative=relative_tolerance,
+            absolute=absolute_tolerance,
+            search=search,
+            seed=seed,
+            progress=notify,
+        )
+    written = []
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        written = report.write(out)
+    if json:
+        print(report.to_json())
+    else:
+        from rich.console import Console
+
+        console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+        print_report(report, console)
+        for path in written:
+            console.print(f"wrote {path}", markup=False, soft_wrap=True)
+    sys.stdout.flush()
+    if not report.complete:
+        print("elbogap: interrupted; what was done is kept", file=sys.stderr)
+        return INTERRUPTED
+    return 0 if report.account is None or report.account.closes else 1
+
+
+def _check_folder(out: Path) -> None:
+    """RequestError unless files can be written to `out`, which is made only when there is something to write."""
+    existing = next(path for path in [out, *out.absolute().parents] if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        reason = error.strerror or "cannot be written"
+        raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({reason})") from None

@@ -1,0 +1,158 @@
+"""The audit as one self-contained HTML page: findings, plots, tables, units, remarks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from ..report.page import mathml, page, table
+from ..report.style import style, svg
+from . import plots
+from .sentences import (
+    gap_rows,
+    headline,
+    latent_rows,
+    number,
+    remarks,
+    rotation_rows,
+    translation_rows,
+    worst_rows,
+)
+
+if TYPE_CHECKING:
+    from .report import AuditReport
+
+_ACCOUNT = (
+    r"\log p_\varepsilon(x) - \mathrm{ELBO} = \text{amortisation gap} + c(z) + a_1 \varepsilon + \text{remainder},"
+    r"\quad c = \textstyle\sum_k \log |J_k| - \frac12 \log\det J^{\mathsf T} J"
+)
+
+
+def html(report: AuditReport) -> str:
+    """The whole document."""
+    with style():
+        sections = _sections(report)
+    toc = [(anchor, heading) for anchor, heading, _ in sections]
+    body = Markup("").join(
+        Markup('<section><h2 id="{}">{}</h2>{}</section>').format(anchor, heading, content)
+        for anchor, heading, content in sections
+    )
+    return page("Audit of a decoder", body, toc=toc)
+
+
+def _sections(report: AuditReport) -> list[tuple[str, str, Markup]]:
+    document = report.document
+    found = [("findings", "Findings", _findings(document))]
+    if report.account and document["gap"]:
+        found.append(("gap", "Where the ELBO gap comes from", _gap(report)))
+    if report.regime:
+        found.append(("regime", "The near-deterministic regime", _regime(report)))
+    found.append(("contrast", "Contrast over the points", _contrast(report)))
+    found.append(("latents", "Latents", _latents(report)))
+    if report.traversal is not None:
+        found.append(("traversals", "Traversals", _traversals(report)))
+    found.append(("units", "The same noise variance elsewhere", _units(document)))
+    found.append(("remarks", "Remarks", _list(remarks(document))))
+    return found
+
+
+def _findings(document: dict[str, Any]) -> Markup:
+    asked = document["parameters"]
+    shape = " × ".join(map(str, asked["output_shape"])) or "1"
+    summary = Markup("<p>{} latents, {} outputs, noise variance ε = {} (γ² = {}), {} prior.</p>").format(
+        asked["latent_dim"], shape, number(asked["noise_var"]), number(1 / asked["noise_var"]), asked["prior"]
+    )
+    rows = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(*row) for row in headline(document))
+    return summary + Markup("<dl>{}</dl>").format(rows)
+
+
+def _gap(report: AuditReport) -> Markup:
+    gap = report.document["gap"]
+    assert report.account is not None
+    alt = (
+        f"Stacked bars of the parts of the gap at {gap['points']} points. They add up to "
+        f"{number(gap['sum']['mean'])} nat in the mean; measured again by sampling: "
+        f"{number(gap['measured_again']['mean'])}."
+    )
+    caption = "Every bar is one point; dots with error bars: the same gap measured again by importance sampling."
+    return (
+        mathml(_ACCOUNT)
+        + table(
+            ["part", "mean (nat)", "95 % interval", "reduced by"],
+            gap_rows(gap),
+            caption=f"Mean over {gap['points']} points",
+        )
+        + _figure(plots.account_bars(report.account), alt, caption)
+    )
+
+
+def _regime(report: AuditReport) -> Markup:
+    found, eps = report.document["regime"], report.document["parameters"]["noise_var"]
+    rows = [[number(c["noise_var"]), number(c["deviation"]), number(c["error"])] for c in found["checks"]]
+    alt = (
+        f"Mean distance of gap and contrast against the noise variance. Tolerance {number(found['tolerance'])} nat, "
+        f"predicted to be met below {number(found['predicted'])}."
+    )
+    caption = "The slope a1 predicts the line; the squares are measured at those variances."
+    columns = ["noise variance", "mean |gap − contrast| (nat)", "stated error"]
+    return _figure(plots.regime_plot(found, eps), alt, caption) + table(columns, rows, caption="Measured")
+
+
+def _contrast(report: AuditReport) -> Markup:
+    found = report.document["contrast"]
+    names = {"mean": "mean"} | {q: f"{100 * float(q):g} %" for q in found["finite_noise"]["quantiles"]}
+    rows = []
+    for name, values in (("contrast", found), ("finite-noise contrast", found["finite_noise"])):
+        shown = {"mean": values["mean"]} | values["quantiles"]
+        rows.append([name, *(number(shown.get(key)) for key in names)])
+    content = table(["", *names.values()], rows, caption=f"{found['points']} points, nat")
+    drawn = plots.histogram(report.geometry)
+    if drawn is None:
+        content += Markup("<p>The contrast is the same at every point: no distribution to show.</p>")
+    else:
+        alt = f"Histogram of the contrast at {found['points']} points. Mean {number(found['mean'])} nat."
+        content += _figure(drawn, alt, "Filled: the contrast; dashed: the finite-noise contrast.")
+    return content + table(
+        ["point", "contrast", "finite-noise", "z"], worst_rows(report.document), caption="Worst points"
+    )
+
+
+def _latents(report: AuditReport) -> Markup:
+    columns, rows = latent_rows(report.document)
+    content = Markup("")
+    if len(rows) > 1:
+        pairs = report.document["entangled"]
+        named = "; ".join(f"{p['latents'][0]} and {p['latents'][1]}" for p in pairs[:6]) or "none"
+        alt = f"Heat map of the mean absolute column correlation of {len(rows)} latents. Above 0.2: {named}."
+        content += _figure(plots.heat_map(report.geometry), alt, "Bold: above 0.2, called entangled.")
+    content += table(columns, rows, caption="Every latent; norms and ε s are medians over the points")
+    if rotations := rotation_rows(report.document):
+        caption = "Best rotation of a pair and the mean finite-noise contrast it saves"
+        content += table(["latents", "degrees", "saves (nat)"], rotations, caption=caption)
+    return content
+
+
+def _traversals(report: AuditReport) -> Markup:
+    images, rescaled = plots.traversal_images(report.traversal)
+    rows = Markup("").join(
+        Markup("<figure>{}<figcaption>latent {}</figcaption></figure>").format(image, k)
+        for k, image in enumerate(images)
+    )
+    text = "Each latent from −2 to 2 prior standard deviations, the others at their medians."
+    text += " Values are rescaled to the range of all images." if rescaled else ""
+    return Markup("<p>{}</p>").format(text) + rows
+
+
+def _units(document: dict[str, Any]) -> Markup:
+    caption = f"For {document['parameters']['outputs']} outputs, r = x − f(z)"
+    return table(["name", "value", "loss"], translation_rows(document), caption=caption)
+
+
+def _list(items: list[str]) -> Markup:
+    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(item) for item in items))
+
+
+def _figure(figure: Figure, alt: str, caption: str) -> Markup:
+    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(svg(figure, alt), caption)
