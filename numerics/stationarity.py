@@ -46,7 +46,7 @@ def stationarity(
     mean, std = model.check_latent(mean, "mean"), model.check_latent(std, "std")
     rule = gauss_hermite(d, _NODES[d])
     derivatives = second_derivatives(lambda z: model.exponent(z, x))
-    _, gradients, hessians = jax.vmap(derivatives)(mean + std * jnp.asarray(rule.nodes))
+    _, gradients, hessians = jax.vmap(lambda xi: derivatives(mean + std * xi))(jnp.asarray(rule.nodes))
     force = jnp.asarray(rule.weights) @ gradients
     hessian = jnp.einsum("n,nab->ab", rule.weights, hessians)
     precision = -jnp.diagonal(hessian)
