@@ -49,6 +49,7 @@ for name, target, summary in (
         "Re-verify an enclosure certificate.",
     ),
     ("record", "training.commands:record_command", "Train the recorded experiments again and write their results."),
+    ("sweep", "training.sweep_commands:sweep_command", "Train a grid of small VAEs; a killed sweep continues."),
     ("figures", "figures.commands:figures_command", "Draw figures, with their numbers as CSV."),
     ("report", "report.commands:report_command", "Render a saved verify report as a page."),
     ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),

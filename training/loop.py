@@ -202,7 +202,8 @@ def _advance(
 
         gradient, terms = jax.grad(loss, has_aux=True)(learnt)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, learnt)
-        return optax.apply_updates(learnt, updates), optimiser_state, terms, optax.global_norm(gradient)
+        norm = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)))
+        return optax.apply_updates(learnt, updates), optimiser_state, terms, norm
 
     keys = jax.vmap(lambda run: jax.random.fold_in(key, run))(jnp.arange(len(which), dtype=jnp.uint32))
     mapped = jax.vmap(step_of_run, in_axes=(0, 0, 0, 0, 0, 0, None))

@@ -7,6 +7,11 @@ from ...errors import RequestError
 
 MODULES = {
     "moebius-gamma": "moebius_gamma",
+    "moebius-linear": "moebius_linear",
+    "fixed-decoder": "fixed_decoder",
+    "self-consistency": "self_consistency",
+    "likelihood-vs-vae": "likelihood_vs_vae",
+    "affine-flow": "affine_flow",
     "sprites": "sprites",
 }
 
