@@ -33,13 +33,13 @@ CAPTION = (
 
 def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     """Tables "law": quantity (smooth, kink, fold), instance, eps, ...; "profile": eps, rho, gap, limit."""
-    measured = measurements(effort, seed, programs, (("shear", 1),))
+    measured = measurements(effort, seed, programs)
     laws = {
         "smooth": elbo_limit.laws(measured)[0],
         "kink": kinks.expected_law("E[gap]", measured),
         "fold": folds.expected_law("E[gap] - log 2", measured),
     }
-    rows = [record for name, law in laws.items() for record in records(law, name, SHOWN)]
+    rows = [record for name, law in laws.items() for record in records(law, name, SHOWN) if record["d"] == 1]
     eps, rho = np.array(NOISES)[:, None], RHO[None, :]
     near = columns(eps=eps, rho=rho, gap=gap(rho * np.sqrt(eps), eps, KINK), limit=profile(rho, KINK)[0])
     parameters = {"effort": effort, "kink": {name: float(value) for name, value in KINK._asdict().items()}}

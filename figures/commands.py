@@ -20,6 +20,7 @@ from .registry import FIGURES, Entry, entry
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..proofs_checks.programs import Programs
     from .data import Data
 
 EFFORTS = ("quick", "standard", "full")
@@ -80,6 +81,9 @@ def figures_command(
     except OSError as error:
         raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({error})") from None
     prepare_jax()
+    from ..proofs_checks.programs import Programs
+
+    programs = Programs(cache_directory() / "traces")
     own = None
     if decoder is not None:
         from .own_decoder import from_file
@@ -90,7 +94,7 @@ def figures_command(
         for done, one in enumerate(chosen):
             notify(done, len(chosen), one.name)
             try:
-                name, data, figure = _drawn(one, effort, seed, recompute, own, decoder, latent_dim, out)
+                name, data, figure = _drawn(one, effort, seed, programs, recompute, own, decoder, latent_dim, out)
             except RequestError as error:
                 if len(chosen) == 1:
                     raise
@@ -117,6 +121,7 @@ def _drawn(
     one: Entry,
     effort: str,
     seed: int,
+    programs: Programs,
     recompute: bool,
     own: Any,
     decoder: str | None,
@@ -124,7 +129,6 @@ def _drawn(
     out: Path,
 ) -> tuple[str, Data, Figure]:
     """The name under which a figure is written, its tables and the figure."""
-    from ..proofs_checks.programs import Programs
     from ..report.style import style
     from .curves import stamp
     from .store import keep, kept, kept_path
@@ -140,7 +144,7 @@ def _drawn(
     else:
         path = kept_path(cache_directory() / "figures", name, effort, seed)
         found = None if recompute else kept(path)
-        data = found or module.compute(effort, seed, Programs(cache_directory() / "traces"))
+        data = found or module.compute(effort, seed, programs)
         if found is None:
             keep(path, data)
     with style():

@@ -17,10 +17,6 @@ from .curves import draw_law, key, law_axes, letter, series
 from .data import Data, distinct, where
 from .measure import SHOWN, measurements, named, records
 
-BATCHES = {
-    "small": (("shear", 1),),
-    "quick": (("mlp", 3), ("mlp", 2), ("shear", 2), ("shear", 1)),
-}
 NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
 CAPTION = (
     "The gap converges to the IMA contrast at the rate gamma^-2. Left: the gap less the contrast, measured on random "
@@ -32,12 +28,11 @@ FIRST, SECOND = "gap - c", "gap - c - a1 eps"
 
 def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     """Table "law": quantity, family, d, D, prior, instance, eps, measured, limit, difference, floor, order, ..."""
-    batches = BATCHES.get(effort, BATCHES["quick"])
-    measured = measurements(effort, seed, programs, batches)
+    measured = measurements(effort, seed, programs)
     (first,) = elbo_limit.laws(measured)
     second = named(higher_orders.laws(measured), "gap - c - a_1 eps")
     rows = records(first, FIRST) + records(second, SECOND)
-    return Data({"law": Table.of(rows)}, {"effort": effort, "batches": list(map(list, batches)), "shown": SHOWN}, seed)
+    return Data({"law": Table.of(rows)}, {"effort": effort, "shown": SHOWN}, seed)
 
 
 def draw(data: Data) -> Figure:

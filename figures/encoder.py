@@ -17,14 +17,13 @@ from .curves import draw_law, key, law_axes, letter, series
 from .data import Data, distinct, where
 from .measure import measurements, named, records
 
-BATCHES = {"small": (("shear", 1),), "quick": (("mlp", 2), ("mlp", 3), ("shear", 2))}
 PANELS = {
     "mean": ("a  mean", "|u·(μ* − g)|"),
     "variance": ("b  variance less its leading order", "|u·(σ² − εs)|"),
     "paper": ("c  error of the paper's formula", "|u·(σ² − paper's formula)|"),
 }
 NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
-SHOWN = 3
+SHOWN = 2
 CAPTION = (
     "The encoder that maximises the ELBO inverts the decoder. Left: its mean approaches the preimage g at the rate "
     "gamma^-2. Middle: its variance less eps over the squared column norm, of order gamma^-4. Right: the error of the "
@@ -34,8 +33,7 @@ CAPTION = (
 
 def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     """Table "law": quantity (mean, variance, paper), family, d, D, prior, instance, eps, measured, predicted, ..."""
-    batches = BATCHES.get(effort, BATCHES["quick"])
-    measured = measurements(effort, seed, programs, batches)
+    measured = measurements(effort, seed, programs)
     variances = encoder_variance.laws(measured)
     laws = {
         "mean": named(encoder_mean.laws(measured), "mean - preimage"),
@@ -43,7 +41,7 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
         "paper": named(variances, "variance - paper's formula"),
     }
     rows = [record for quantity, law in laws.items() for record in records(law, quantity, SHOWN)]
-    return Data({"law": Table.of(rows)}, {"effort": effort, "batches": list(map(list, batches)), "shown": SHOWN}, seed)
+    return Data({"law": Table.of(rows)}, {"effort": effort, "shown": SHOWN}, seed)
 
 
 def draw(data: Data) -> Figure:

@@ -18,8 +18,8 @@ from .curves import letter, series
 from .data import Data, distinct, where
 
 EXPERIMENT = "moebius-gamma"
-WIDTH = 0.07
-"""Half-width, in decades, over which runs of one gamma^2 are spread so that they do not hide each other."""
+WIDTH, APART = 0.07, 0.1
+"""Decades: the half-width over which runs of one gamma^2 are spread, and the offset of the two quantities."""
 CAPTION = (
     "VAEs trained on Moebius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
     "with the sources; right: the IMA contrast of the learnt decoder. Points: the restart with the largest held-out "
@@ -60,7 +60,7 @@ def runs_over_noise(axes: Axes, runs: Table, name: str, index: int, label: str) 
     selected = runs.column("selected").astype(bool)
     mixings = {mixing: place for place, mixing in enumerate(distinct(runs, "mixing"))}
     place = np.array([mixings[mixing] for mixing in runs.column("mixing").tolist()]) / max(1, len(mixings) - 1)
-    eps = 10.0 ** (WIDTH * (2 * place - 1) + 0.03 * index) / runs.column("gamma2")
+    eps = 10.0 ** (WIDTH * (2 * place - 1) + APART * (2 * (index % 2) - 1)) / runs.column("gamma2")
     values = runs.column(name)
     axes.plot(eps[~selected], values[~selected], marker, color=color, markersize=1.8, alpha=0.25, markeredgewidth=0)
     axes.plot(eps[selected], values[selected], marker, color=color, markersize=2.4, alpha=0.7, markeredgewidth=0)

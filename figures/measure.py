@@ -7,6 +7,7 @@ figure shows is what was judged. Efforts are the verifier's, and "small" for tes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from ..proofs_checks.measurements import EFFORTS, Effort, Measurements
 from ..proofs_checks.programs import Programs
 
 INSTANCES = {"small": 2} | {name: effort.instances for name, effort in EFFORTS.items()}
+BATCHES = {"small": (("shear", 1),)}
+ALL_BATCHES = (("mlp", 3), ("mlp", 2), ("shear", 2), ("shear", 1))
+"""The random decoders (family, d) that figures show."""
 SHOWN = 3
 """Instances of a batch that a figure draws: more would hide each other."""
 
@@ -28,13 +32,12 @@ def instances(effort: str) -> int:
     return INSTANCES[effort]
 
 
-def measurements(
-    effort: str, seed: int, programs: Programs | None = None, batches: Sequence[tuple[str, int]] = ()
-) -> Measurements:
-    """Measurements whose shared table has these batches (family, d) only."""
+@lru_cache(maxsize=2)
+def measurements(effort: str, seed: int, programs: Programs | None = None) -> Measurements:
+    """The measurements that figures share: what one has measured, the next one shows."""
     count = instances(effort)
     measured = Measurements("quick", seed, programs=programs)
-    measured.effort = Effort(count, tuple(batches))
+    measured.effort = Effort(count, BATCHES.get(effort, ALL_BATCHES))
     return measured
 
 

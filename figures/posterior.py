@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.stats import norm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -61,9 +62,9 @@ def _measure(decoders: Any, point: Any, noise: Any, offsets: Any) -> dict[str, A
         x = decoder(point)
         found = measure_gap(model, x, start=point)
         reach = REACH * jnp.sqrt(noise) * jnp.max(jnp.sqrt(jnp.diagonal(jnp.linalg.inv(_metric(decoder, point)))))
-        z = point + reach * offsets
+        z = jnp.asarray(point)[None, :] + reach * offsets
         posterior = jax.vmap(lambda at: model.log_joint(at, x))(z) - found.log_likelihood
-        encoder = jnp.sum(-0.5 * ((z - found.mean) / found.std) ** 2 - jnp.log(found.std), axis=1) - jnp.log(2 * jnp.pi)
+        encoder = jax.vmap(lambda at: jnp.sum(norm.logpdf(at, found.mean, found.std)))(z)
         return {
             "z": z,
             "posterior": posterior,

@@ -44,7 +44,7 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     for d in dims:
         wanted = prediction("random_mean", d)
         expected = sp.lambdify([wanted.arguments["D"][()]], wanted.expression, "scipy")
-        for D in (D for D in DATA_DIMS if d <= D and (effort != "small" or D <= 10)):
+        for D in (D for D in DATA_DIMS if d <= D and (effort != "small" or D <= 5)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(d, D)))
             found = programs.run(_contrasts, rng.standard_normal((samples, D, d)))["contrast"]
             rows.append(
