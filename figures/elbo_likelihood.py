@@ -55,7 +55,7 @@ def draw(data: Data) -> Figure:
         noise_axis(axes, towards_zero=True)
     log_axis(right)
     left.set_ylabel("nats, mean over points")
-    right.set_ylabel("|ELBO − L_IMA|")
+    right.set_ylabel("|ELBO − (log p − contrast)|")
     left.legend()
     right.legend()
     letter(left, "a  triangular decoder" if "triangular" in decoders else f"a  {decoders[0]}")

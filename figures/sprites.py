@@ -34,24 +34,22 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
 
 def draw(data: Data) -> Figure:
     """Traversals of two palettes beside the curves."""
-    figure = Figure(figsize=(PAGE, 2.9))
-    grid = figure.add_gridspec(2, 3, width_ratios=(1.15, 1.15, 1.0))
+    figure = Figure(figsize=(PAGE, 3.6))
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.75, 1.0))
     palettes = [name.removeprefix("traversal_") for name in data.arrays if name.startswith("traversal_")]
-    for column, (palette, panel) in enumerate(zip(palettes[:2], "ab", strict=False)):
-        axes = figure.add_subplot(grid[:, column])
+    for row, (palette, panel) in enumerate(zip(palettes[:2], "ab", strict=False)):
+        axes = figure.add_subplot(grid[row, 0])
         images = data.arrays[f"traversal_{palette}"]
         sheet = montage(images)
         axes.imshow(sheet, interpolation="nearest")
         height = sheet.shape[0] / len(images)
-        names = FACTORS if column == 0 else [""] * len(FACTORS)
-        axes.set_yticks([height * (row + 0.5) for row in range(len(images))], names)
+        axes.set_yticks([height * (line + 0.5) for line in range(len(images))], FACTORS)
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        axes.set_xlabel("latent from .05 to .95")
-        letter(axes, f"{panel}  palette {palette}")
-    upper, lower = figure.add_subplot(grid[0, 2]), figure.add_subplot(grid[1, 2])
+        letter(axes, f"{panel}  palette {palette}, each latent from .05 to .95")
+    upper, lower = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
     _curves(upper, data, "curve_mcc")
     _curves(lower, data, "curve_elbo")
     upper.set_ylabel("MCC")
