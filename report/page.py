@@ -18,6 +18,8 @@ from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SPACED = re.compile(r"\\(log|det|exp|max|min)(?=\s*[A-Za-z\\|])")  # operators that need a thin space after them
+LONG = 24
+"""Characters from which a cell is text rather than a word."""
 _NOT_A_NUMBER = "–"
 
 
@@ -60,10 +62,17 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Markup:
     """An HTML table that scrolls inside its own box. Numbers are right-aligned, floats shown to four digits."""
-    numeric = [bool(rows) and all(_is_number(row[i]) or row[i] is None for row in rows) for i, _ in enumerate(columns)]
+    kinds = [_kind([row[i] for row in rows]) for i, _ in enumerate(columns)]
     label = caption or f"Table: {', '.join(map(str, columns))}"
     shown = [[_cell(value) for value in row] for row in rows]
-    return fragment("table.html", columns=columns, rows=shown, numeric=numeric, caption=caption, label=label)
+    return fragment("table.html", columns=columns, rows=shown, kinds=kinds, caption=caption, label=label)
+
+
+def _kind(cells: Sequence[Any]) -> str:
+    """The class of a column: numbers are right-aligned, long text keeps a width at which it can be read."""
+    if cells and all(_is_number(cell) or cell is None for cell in cells):
+        return "number"
+    return "long" if any(isinstance(cell, str) and len(Markup(cell).striptags()) > LONG for cell in cells) else ""
 
 
 def _is_number(value: Any) -> bool:

@@ -20,6 +20,7 @@ from .page import fragment, mathml, page, table
 from .schema import KINDS, check
 
 _WORDS = {"n/a": "none", "not installed": "none"}
+_OPERATOR = re.compile(r"(<mi>(?:log|det|exp)</mi>)(?=<m(?!o))")  # latex2mathml leaves no space after a function
 _DISPLAYED = re.compile(r'<math[^>]*display="block".*?</math>', re.DOTALL)
 
 
@@ -137,7 +138,8 @@ def derivation(derived: dict[str, Any]) -> Markup:
         return fragment("steps.html", steps=steps)
     verdicts = (StepVerdict(s["status"], s["rule"], s.get("seconds", 0.0), s.get("detail", "")) for s in steps)
     shown = explain_mathml(current, DerivationVerdict(current.id, tuple(verdicts)))
-    return Markup(_DISPLAYED.sub(lambda found: f'<div class="math">{found[0]}</div>', shown))
+    spaced = _OPERATOR.sub(r'\1<mspace width="0.17em"/>', shown)
+    return Markup(_DISPLAYED.sub(lambda found: f'<div class="math">{found[0]}</div>', spaced))
 
 
 def _environment(document: dict[str, Any]) -> Markup:
