@@ -115,7 +115,9 @@ def test_the_same_seed_prints_the_same_digits_and_files_are_written(verified, ca
     for claim in again["claims"]:
         for kind, evidence in claim["evidence"].items():
             assert evidence["summary"] == first[claim["id"]]["evidence"][kind]["summary"]
-    assert {path.name for path in out.iterdir()} == {"report.json", "laws.csv", "gaps.csv"}
+    written = {path.name for path in out.iterdir()}
+    assert written == {"report.json", "report.html", "laws.csv", "gaps.csv", "controls.csv"}
+    assert "7 of 7 claims hold" in (out / "report.html").read_text()
     with (out / "gaps.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 8 * 6 * 11 and float(rows[0]["gap_error"]) < 1e-4
