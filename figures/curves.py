@@ -13,6 +13,8 @@ from ..report.style import INK, MARKERS, PALETTE, log_axis, noise_axis
 from ..results import Table
 from .data import Data, distinct, where
 
+WIDTH, APART = 0.07, 0.1
+"""Decades: the half-width over which runs of one gamma^2 are spread, and the offset of two quantities."""
 VISIBLE = 3.0
 """Points less than this many times above their own error bound are drawn hollow: they show the floor, not the law."""
 
@@ -70,3 +72,21 @@ def stamp(figure: Figure, data: Data) -> None:
 def series(index: int) -> tuple[str, str]:
     """Colour and marker of the index-th series."""
     return PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+
+
+def runs_over_noise(axes: Axes, runs: Table, name: str, index: int, label: str, member: str = "mixing") -> None:
+    """One column of recorded runs against eps = 1/gamma2: selected runs as points, the others faint, and the medians.
+
+    Runs of one noise are spread sideways by their `member`; without a column `selected` all runs are.
+    """
+    color, marker = series(index)
+    selected = runs.column("selected").astype(bool) if "selected" in runs.columns else np.ones(len(runs.rows), bool)
+    places = {value: place for place, value in enumerate(distinct(runs, member))}
+    place = np.array([places[value] for value in runs.column(member).tolist()]) / max(1, len(places) - 1)
+    eps = 10.0 ** (WIDTH * (2 * place - 1) + APART * (2 * (index % 2) - 1)) / runs.column("gamma2")
+    values = runs.column(name)
+    axes.plot(eps[~selected], values[~selected], marker, color=color, markersize=1.8, alpha=0.25, markeredgewidth=0)
+    axes.plot(eps[selected], values[selected], marker, color=color, markersize=2.4, alpha=0.7, markeredgewidth=0)
+    levels = sorted(distinct(runs, "gamma2"))
+    medians = [np.median(values[selected & (runs.column("gamma2") == level)]) for level in levels]
+    axes.plot(1 / np.array(levels), medians, color=color, label=label)

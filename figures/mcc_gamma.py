@@ -7,19 +7,15 @@ the paper's code logs and which is not the mean contrast.
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..proofs_checks.programs import Programs
 from ..report.style import PAGE, log_axis, noise_axis, subplots
-from ..results import Table, recorded
-from .curves import letter, series
-from .data import Data, distinct, where
+from ..results import recorded
+from .curves import letter, runs_over_noise
+from .data import Data
 
 EXPERIMENT = "moebius-gamma"
-WIDTH, APART = 0.07, 0.1
-"""Decades: the half-width over which runs of one gamma^2 are spread, and the offset of the two quantities."""
 CAPTION = (
     "VAEs trained on Moebius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
     "with the sources; right: the IMA contrast of the learnt decoder. Points: the restart with the largest held-out "
@@ -52,19 +48,3 @@ def draw(data: Data) -> Figure:
     letter(left, "a  recovery of the sources")
     letter(right, "b  contrast")
     return figure
-
-
-def runs_over_noise(axes: Axes, runs: Table, name: str, index: int, label: str) -> None:
-    """Selected runs as points, the others faint, spread a little sideways, and the median of the selected."""
-    color, marker = series(index)
-    selected = runs.column("selected").astype(bool)
-    mixings = {mixing: place for place, mixing in enumerate(distinct(runs, "mixing"))}
-    place = np.array([mixings[mixing] for mixing in runs.column("mixing").tolist()]) / max(1, len(mixings) - 1)
-    eps = 10.0 ** (WIDTH * (2 * place - 1) + APART * (2 * (index % 2) - 1)) / runs.column("gamma2")
-    values = runs.column(name)
-    axes.plot(eps[~selected], values[~selected], marker, color=color, markersize=1.8, alpha=0.25, markeredgewidth=0)
-    axes.plot(eps[selected], values[selected], marker, color=color, markersize=2.4, alpha=0.7, markeredgewidth=0)
-    chosen = where(runs, selected=True)
-    levels = sorted(distinct(chosen, "gamma2"))
-    medians = [np.median(where(chosen, gamma2=level).column(name)) for level in levels]
-    axes.plot(1 / np.array(levels), medians, color=color, marker=marker, markersize=0, label=label)
