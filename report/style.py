@@ -81,19 +81,29 @@ def log_axis(axes: Axes, which: str = "y") -> None:
 
 
 def _log_ticks(axis: Axis) -> None:
-    axis.set_major_locator(LogLocator(numticks=7))
+    axis.set_major_locator(_PowersOfTen(numticks=7))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(power_of_ten))
 
 
+class _PowersOfTen(LogLocator):
+    """Ticks at powers of ten; at 1, 2 and 5 as well where fewer than two decades are shown."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """The ticks between vmin and vmax."""
+        low, high = sorted((vmin, vmax))
+        self.set_params(subs=(1.0, 2.0, 5.0) if 0 < low and high < 50 * low else (1.0,))
+        return super().tick_values(vmin, vmax)
+
+
 def power_of_ten(value: float, position: int = 0) -> str:
-    """10⁻³ for 1e-3; 2×10⁻³ for 2e-3; plain between 0.1 and 10."""
+    """10⁻³ for 1e-3, 2×10⁻³ for 2e-3; plain above 0.1 and below 10."""
     if not value > 0 or not np.isfinite(value):
         return ""
     exponent = int(np.floor(np.log10(value) + 1e-9))
     digits = f"{value / 10.0**exponent:.3g}"
-    if exponent == 0:
-        return digits
+    if exponent == 0 or (exponent == -1 and digits != "1"):
+        return f"{value:.3g}"
     power = f"10{str(exponent).translate(_RAISED)}"
     return power if digits == "1" else f"{digits}×{power}"
 

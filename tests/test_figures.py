@@ -80,6 +80,7 @@ def test_rates_where_assumptions_break() -> None:
     assert distances == sorted(distances, reverse=True) and distances[-1] < 0.01
 
 
+@pytest.mark.slow
 def test_the_posterior_is_nearly_factorised_only_for_orthogonal_columns() -> None:
     """Densities are normalised, and the gap is near the contrast: zero for one decoder, not for the other."""
     data = computed("posterior")
@@ -147,7 +148,7 @@ def test_the_account_of_an_audit_adds_up() -> None:
     assert np.sum(table.column("mean")) - parts[0] == pytest.approx(parts[0], abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["convergence", "encoder", "breakdown", "posterior", "rotations", "conditioning"])
+@pytest.mark.parametrize("name", ["convergence", "encoder", "breakdown", "rotations", "conditioning"])
 def test_drawing_does_not_change_what_is_drawn(name: str) -> None:
     """`draw` takes the tables as they come back from the disk, and says all its axes."""
     data = Data.from_json(computed(name).to_json())

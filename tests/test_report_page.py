@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from elbogap.report.page import mathml, page, table
-from elbogap.report.style import INK, PALETTE, noise_axis, style, subplots, svg
+from elbogap.report.style import INK, PALETTE, noise_axis, power_of_ten, style, subplots, svg
 from matplotlib.colors import to_rgb
 
 LOWEST_CONTRAST = 3.0
@@ -67,6 +67,14 @@ def test_the_upper_axis_is_the_reciprocal_of_the_lower() -> None:
     }
     for power in "¹²³⁴":
         assert at[f"10{power}"] == pytest.approx(at[f"10⁻{power}"])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-3, "10⁻³"), (2e-3, "2×10⁻³"), (0.1, "10⁻¹"), (0.5, "0.5"), (1, "1"), (5, "5"), (0, "")]
+)
+def test_powers_of_ten(value: float, text: str) -> None:
+    """Tick labels are powers of ten in Unicode, and plain numbers about one."""
+    assert power_of_ten(value) == text
 
 
 def test_the_same_figure_is_drawn_to_the_same_text() -> None:
