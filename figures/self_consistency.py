@@ -7,6 +7,7 @@ tends to 1, beside the control with the rows of J in place of its columns, which
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ..proofs_checks.programs import Programs
@@ -38,7 +39,10 @@ def draw(data: Data) -> Figure:
     right.axhline(1.0, color=INK, linewidth=0.6, linestyle="--")
     for axes in (left, right):
         noise_axis(axes, towards_zero=True)
-        log_axis(axes)
+    log_axis(left)
+    shown = np.concatenate([runs.column("variance_over_formula"), runs.column("variance_over_rows")])
+    if np.max(shown) > 10 * np.min(shown):
+        log_axis(right)
     left.set_ylabel("rms of z(f(z)) − z, prior deviations")
     right.set_ylabel("encoder's variance / formula")
     right.legend(loc="best")

@@ -92,11 +92,11 @@ class _PowersOfTen(LogLocator):
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """The ticks between vmin and vmax."""
         low, high = sorted((vmin, vmax))
-        self.set_params(subs=(1.0, 2.0, 5.0) if 0 < low and high < 50 * low else (1.0,))
+        self.set_params(subs=(1.0, 2.0, 5.0) if low > 0 and high < 50 * low else (1.0,))
         return super().tick_values(vmin, vmax)
 
 
-def power_of_ten(value: float, position: int = 0) -> str:
+def power_of_ten(value: float | int, position: int | None = None) -> str:
     """10⁻³ for 1e-3, 2×10⁻³ for 2e-3; plain above 0.1 and below 10."""
     if not value > 0 or not np.isfinite(value):
         return ""
