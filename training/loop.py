@@ -101,6 +101,9 @@ class Trained(NamedTuple):
     history: Terms
 
 
+Objective = Callable[..., Terms]
+"""Like `loss.batch_terms`: (vae, x (B, ...), log_noise_var, nodes (B, K, d), path=...) -> Terms."""
+
 Report = Callable[[int, VAE, Terms], None]
 """Called after each chunk with the number of steps made, the runs, and the chunk's mean terms (R,)."""
 
@@ -135,11 +138,13 @@ def train(
     key: PRNGKeyArray,
     recipe: Recipe,
     *,
+    objective: Objective = batch_terms,
     report: Report | None = None,
     checkpoint: Path | None = None,
 ) -> Trained:
     """Train the runs. With `checkpoint`, a file, the state is saved after each chunk, and continued if it is there.
 
+    `objective` gives the terms of a batch; the mean of their `elbo` is maximised (`flow` has another one).
     Raises `NotFinite`, ValueError for sizes that do not fit, and RequestError for a checkpoint of other runs.
     """
     count = len(which)
@@ -157,7 +162,7 @@ def train(
         state, history = load_state(checkpoint, (state, history))
     length = recipe.steps // recipe.chunks
     for chunk in range(int(state.step) // length, recipe.chunks):
-        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length)
+        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length, objective)
         quantities = {name: np.asarray(value) for name, value in zip(Terms._fields, terms, strict=True)}
         _require_finite({**quantities, "gradient": np.asarray(norm)}, chunk * length)
         means = [quantities[name].mean(axis=0) for name in Terms._fields]
@@ -178,6 +183,7 @@ def _advance(
     key: PRNGKeyArray,
     recipe: Recipe,
     length: int,
+    objective: Objective,
 ) -> tuple[State, Terms, Array]:
     """`length` steps of every run; the terms and the norm of the gradient at each step, (length, R)."""
     optimiser = recipe.optimiser()
@@ -197,7 +203,7 @@ def _advance(
         def loss(learnt: VAE) -> tuple[Array, Terms]:
             vae = eqx.combine(learnt, fixed)
             log_noise_var = vae.log_noise_var if recipe.learn_noise else scheduled
-            terms = batch_terms(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
+            terms = objective(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
             return -terms.elbo, terms
 
         gradient, terms = jax.grad(loss, has_aux=True)(learnt)

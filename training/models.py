@@ -78,11 +78,15 @@ class MLP(eqx.Module):
         self.biases = tuple(jnp.zeros(rows, dtype) for _, rows in pairs)
         self.activation = activation
 
-    def __call__(self, v: Float[Array, "n"]) -> Float[Array, "m"]:
-        """The output."""
+    def features(self, v: Float[Array, "n"]) -> Float[Array, "k"]:
+        """The last hidden layer."""
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             v = self.activation(weight @ v + bias)
-        return self.weights[-1] @ v + self.biases[-1]
+        return v
+
+    def __call__(self, v: Float[Array, "n"]) -> Float[Array, "m"]:
+        """The output."""
+        return self.weights[-1] @ self.features(v) + self.biases[-1]
 
 
 class Frozen(eqx.Module):
@@ -113,6 +117,10 @@ class GaussianEncoder(eqx.Module):
         shift, scale = jax.lax.stop_gradient((self.shift, self.scale))
         mean, relative = jnp.split(self.net((x - shift) / scale), 2)
         return mean, relative + 0.5 * log_noise_var - jnp.log(scale)
+
+    def features(self, x: Float[Array, "D"]) -> Float[Array, "k"]:
+        """The last hidden layer of `net`, an `MLP`."""
+        return self.net.features((x - self.shift) / self.scale)  # type: ignore[attr-defined]
 
 
 class ScaledDecoder(eqx.Module):

@@ -101,9 +101,7 @@ def _runs(mixing: int, seed: int, restarts: int, how: Recipe, batches: Batches, 
     return [
         {"gamma2": gamma2, "mixing": mixing, "restart": restart, "selected": bool(kept), "data_scale": scale}
         | {"mixing_contrast": contrast, **row}
-        for (gamma2, restart), kept, row in zip(
-            labels, chosen, learnt_rows(found, [mixed] * len(labels), UNIFORM_VAR), strict=True
-        )
+        for (gamma2, restart), kept, row in zip(labels, chosen, measured, strict=True)
     ]
 
 

@@ -1,0 +1,110 @@
+"""A trained encoder inverts its own trained decoder, and its variance follows the formula, as gamma^2 grows.
+
+Orthogonal-weight networks mix three standard normal sources; encoder and decoder are both learnt. At the encodings z of
+held-out points, `self_consistency` is the root mean square of z(f(z)) - z, f the *learnt* decoder, and
+variance_over_formula is the median of the encoder's variance at f(z) over 1 / (1 + |J_k|^2 / eps), J that of the learnt
+decoder. The control, variance_over_rows, has the rows of J in place of its columns, and must not approach 1.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from ...numerics.families.mlp import draw_orthogonal_mlp
+from ...results import Recorded, Table
+from ..evaluate import Evaluation, evaluate
+from ..loop import Recipe, annealing, stack, train
+from ..mixings import mix
+from ..models import mlp_vae
+from .measured import learnt_rows
+from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+
+NAME = "self-consistency"
+GAMMA2 = (1e1, 1e2, 1e3, 1e4, 1e5)
+SIZES = {"quick": (2, 1000), "standard": (5, 5000), "full": (20, 8000)}  # mixings, steps
+LATENT_DIM = 3
+HIDDEN = (64, 64)
+TOGETHER = 5  # mixings in one batch
+
+
+def batch_count(effort: Effort) -> int:
+    """How many batches of runs there are."""
+    return -(-SIZES[effort][0] // TOGETHER)
+
+
+def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
+    """Train one VAE for every mixing and gamma^2 and measure it."""
+    mixings, steps = SIZES[effort]
+    how = Recipe(steps=steps, batch=64, draws=2, antithetic=True, path=True, warm_up=min(200, steps // 5))
+    parameters = {"gamma2": GAMMA2, "latent_dim": LATENT_DIM, "hidden": HIDDEN} | asdict(how)
+    rows: Rows = []
+    for first in range(0, mixings, TOGETHER):
+        members = range(first, min(first + TOGETHER, mixings))
+        name = f"mixings {members[0]} to {members[-1]}"
+        fixed = parameters | {"seed": seed, "mixings": list(members)}
+        rows += batches.run(name, fixed, lambda m=members, n=name: _runs(m, seed, how, batches, n))
+    quantities = ("self_consistency", "variance_over_formula", "share_within_5_percent", "variance_over_rows")
+    rng = generator(NAME, seed, 999_983)
+    failures = [
+        f"gamma2 {row['gamma2']:g}, mixing {row['mixing']}: {LATENT_DIM - row['active']} latents collapsed"
+        for row in rows
+        if row["active"] < LATENT_DIM
+    ]
+    return Recorded(
+        NAME,
+        f"elbogap record {NAME} --effort {effort} --seed {seed}",
+        seed,
+        parameters | {"mixings": mixings, "effort": effort, "seconds": round(batches.seconds)},
+        len(rows),
+        "none: one run a mixing and gamma^2, all of them recorded",
+        tuple(failures),
+        {
+            "runs": Table.of(rows),
+            "summary": Table.of(summaries(rows, "gamma2", (*quantities, "mcc_mean", "contrast_point"), rng)),
+        },
+    )
+
+
+def _runs(members: range, seed: int, how: Recipe, batches: Batches, name: str) -> Rows:
+    mixed = []
+    for index in members:
+        rng = generator(NAME, seed, index)
+        mixed.append(mix(rng, draw_orthogonal_mlp(rng, LATENT_DIM), LATENT_DIM, sources="normal"))
+    labels = [(k, gamma2) for k in range(len(mixed)) for gamma2 in GAMMA2]
+    which = [k for k, _ in labels]
+    vaes = stack(
+        [
+            mlp_vae(
+                mixed[k].train,
+                LATENT_DIM,
+                generator(NAME, seed, members[k], int(gamma2), 1),
+                prior="normal",
+                hidden=HIDDEN,
+            )
+            for k, gamma2 in labels
+        ]
+    )
+    data = np.stack([each.train for each in mixed])
+    noise = annealing(data, which, [1 / gamma2 for _, gamma2 in labels])
+    key = training_key(NAME, seed, members[0])
+    trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps))
+    found = evaluate(trained.vaes, np.stack([each.held_out[:2000] for each in mixed]), which, noise.target)
+    measured = learnt_rows(found, [mixed[k] for k in which], 1.0)
+    return [
+        {"mixing": members[k], "gamma2": gamma2} | _variances(found, r, gamma2) | measured[r]
+        for r, (k, gamma2) in enumerate(labels)
+    ]
+
+
+def _variances(found: Evaluation, run: int, gamma2: float) -> dict[str, float]:
+    """The encoder's variances over the formula's, and over what the rows of J would give."""
+    jacobian = found.jacobian[run].astype(float)
+    variance = found.std[run][: len(jacobian)].astype(float) ** 2
+    columns = variance * (1 + np.sum(jacobian**2, axis=1) * gamma2)
+    rows = variance * (1 + np.sum(jacobian**2, axis=2) * gamma2)
+    return {
+        "variance_over_formula": plain(np.median(columns)),
+        "share_within_5_percent": plain(np.mean(np.abs(columns - 1) < 0.05)),
+        "variance_over_rows": plain(np.median(rows)),
+        "share_of_rows_within_5_percent": plain(np.mean(np.abs(rows - 1) < 0.05)),
+    }
