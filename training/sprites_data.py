@@ -7,6 +7,7 @@ renderer's contrast.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..numerics.contrast import contrast_of_jacobian, ima_contrast
-from .image import Components
+from .image import Components, patch_order, row_order
 from .metrics import Contrasts
 from .sprites import FACTORS, decoder, render
 
@@ -25,13 +26,15 @@ _CHUNK = 1000  # images rendered at once: 12 MB
 
 @dataclass(frozen=True)
 class Sprites:
-    """Training data of R runs and the held-out data that all share: what the networks see, (R, n, k) and (m, k), and
-    the factors of the latter (m, 4).
+    """What the networks see: M training sets (M, n, k), and held-out points (m, k) with their factors (m, 4).
+
+    to_images: from what a decoder gives, (n, k), to images (n, 3072) flattened from (32, 32, 3).
     """
 
-    train: Float[np.ndarray, "R n k"]
+    train: Float[np.ndarray, "M n k"]
     held_out: Float[np.ndarray, "m k"]
     sources: Float[np.ndarray, "m 4"]
+    to_images: Callable[[np.ndarray], np.ndarray]
 
 
 def draw_factors(rng: np.random.Generator, count: int) -> Float[np.ndarray, "n 4"]:
@@ -56,15 +59,30 @@ def components(shape: str, palette: str, count: int, *, seed: int = 0, of: int =
     return Components.of(images(draw_factors(np.random.default_rng([77, seed]), of), shape, palette), count)
 
 
-def coded(rngs: list[np.random.Generator], held_out: Float[np.ndarray, "m 4"], train: int, basis: Components,
-          shape: str, palette: str) -> Sprites:  # fmt: skip
-    """Codes of `train` fresh images for each generator, and of the images of the factors `held_out`."""
-    sets = []
-    for rng in rngs:
-        factors = draw_factors(rng, train)
-        parts = [factors[i : i + _CHUNK] for i in range(0, train, _CHUNK)]
-        sets.append(np.concatenate([basis.codes(images(part, shape, palette)) for part in parts]))
-    return Sprites(np.stack(sets), basis.codes(images(held_out, shape, palette)), held_out)
+def coded(
+    rngs: Sequence[np.random.Generator],
+    held_out: Float[np.ndarray, "m 4"],
+    train: int,
+    basis: Components,
+    shape: str,
+    palette: str,
+) -> Sprites:
+    """The codes of `train` fresh images for each generator, and of the images of the factors `held_out`."""
+
+    def codes(factors: np.ndarray) -> np.ndarray:
+        parts = [factors[i : i + _CHUNK] for i in range(0, len(factors), _CHUNK)]
+        return np.concatenate([basis.codes(images(part, shape, palette)) for part in parts])
+
+    sets = np.stack([codes(draw_factors(rng, train)) for rng in rngs])
+    return Sprites(sets, codes(held_out), held_out, basis.images)
+
+
+def patched(
+    rng: np.random.Generator, held_out: Float[np.ndarray, "m 4"], train: int, shape: str, palette: str
+) -> Sprites:
+    """One set of `train` images in patch order, and those of the factors `held_out`."""
+    fresh = patch_order(images(draw_factors(rng, train), shape, palette))
+    return Sprites(fresh[None], patch_order(images(held_out, shape, palette)), held_out, row_order)
 
 
 def renderer_contrasts(sources: Float[np.ndarray, "m 4"], shape: str, palette: str) -> Contrasts:

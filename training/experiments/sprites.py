@@ -14,25 +14,24 @@ from __future__ import annotations
 import base64
 import zlib
 from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ...files import write_by_rename
-from ...numerics.contrast import contrast_of_jacobian
 from ...results import FOLDER, Recorded, Table
 from ..evaluate import evaluate, select
-from ..image import Components
+from ..image import patch_vae
 from ..loop import Annealing, Recipe, member, stack, train
-from ..metrics import correlations, matching, mcc
+from ..metrics import mcc
 from ..models import DTYPE, VAE, mlp_vae
 from ..sprites import FACTORS, PALETTES, SIZE
-from ..sprites_data import Sprites, coded, components, draw_factors, images, renderer_contrasts
+from ..sprites_data import Sprites, coded, components, draw_factors, images, patched, renderer_contrasts
+from ..sprites_measure import STEPS_SHOWN, latents, measure, traversals
 from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "sprites"
@@ -42,10 +41,12 @@ GAMMA2, GAMMA2_START = 40.0, 0.5
 SIZES = {"quick": (2, 1, 1200), "standard": (5, 2, 6000), "full": (8, 2, 6000)}  # seeds, restarts, steps
 COMPONENTS = 192  # lose a ten-thousandth of the variance, which is .05 nats at gamma^2 = 40
 HIDDEN = (128, 128)
-TRAIN, HELD_OUT, ELBO_POINTS = 16_000, 8_000, 500
-ABLATION = "one draw"  # a batch in the IMA palette without antithetic pairs: what they are worth
+TRAIN, HELD_OUT, ELBO_POINTS, CURVE_POINTS = 16_000, 8_000, 500, 1000
+# Variants: the recipe; the same with one draw a step, for what the pairs are worth; and with patch networks on the
+# images themselves, which cost twenty times as much, on one data set and with three starts.
+PAIRS, ONE_DRAW, PATCHES = "pairs", "one draw", "patches"
+PATCH_STARTS, PATCH_TRAIN, PATCH_HELD_OUT = 3, 12_000, 4_000
 SELECTION = "of the restarts, the one with the largest held-out ELBO (quadrature, same nodes and points for all)"
-STEPS_SHOWN = 9  # images a traversal, at equidistant latents from .05 to .95
 _QUANTITIES = (
     "mcc_mean",
     "mcc_sample",
@@ -64,8 +65,6 @@ class Illustrated(Recorded):
 
     def write(self, folder: Path = FOLDER) -> Path:
         """Write both files; the path of the JSON."""
-        from io import BytesIO
-
         stream = BytesIO()
         np.savez_compressed(stream, **self.arrays)  # type: ignore[arg-type]
         write_by_rename(folder / f"{self.experiment}.npz", stream.getvalue())
@@ -87,8 +86,8 @@ def recipe(steps: int, *, pairs: bool = True) -> Recipe:
 
 def _groups(effort: Effort) -> list[tuple[str, str, int]]:
     """(palette, variant, restart) of each batch."""
-    restarts = range(SIZES[effort][1])
-    return [(palette, "pairs", restart) for palette in PALETTES for restart in restarts] + [(INSIDE, ABLATION, 0)]
+    pairs = [(palette, PAIRS, restart) for palette in PALETTES for restart in range(SIZES[effort][1])]
+    return pairs + [(INSIDE, variant, 0) for variant in ((ONE_DRAW, PATCHES) if effort == "full" else (ONE_DRAW,))]
 
 
 def batch_count(effort: Effort) -> int:
@@ -120,11 +119,11 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         {"selected": bool(kept), **{key: value for key, value in row.items() if key not in drop}}
         for kept, row in zip(chosen, rows, strict=True)
     ]
-    main = [row for row in rows if row["variant"] == "pairs"]
+    main = [row for row in rows if row["variant"] == PAIRS]
     renderers = [_renderer(palette, seed) for palette in PALETTES]
     rng = generator(NAME, seed, 9)
     summary = summaries([row for row in main if row["selected"]], "palette", _QUANTITIES, rng)
-    ablation = [row for row in rows if row["palette"] == INSIDE and row["restart"] == 0]
+    variants = [row for row in rows if row["palette"] == INSIDE and row["restart"] == 0]
     failures = tuple(
         f"{row['palette']}, seed {row['seed']}, selected: MCC {row['mcc_mean']:.3f}"
         for row in main
@@ -133,7 +132,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     tables = {
         "runs": Table.of(rows),
         "summary": Table.of(summary),
-        "draws": Table.of(summaries(ablation, "variant", _QUANTITIES, rng)),
+        "variants": Table.of(summaries(variants, "variant", _QUANTITIES, rng)),
         "renderer": Table.of(renderers),
     }
     command = f"elbogap record {NAME} --effort {effort} --seed {seed}"
@@ -144,10 +143,11 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
 def _runs(
     palette: str, variant: str, restart: int, seed: int, seeds: int, steps: int, batches: Batches, name: str
 ) -> Rows:
-    data, basis = _data(palette, seed, seeds), components(SHAPE, palette, COMPONENTS)
-    which = list(range(seeds))
-    starts = [generator(NAME, seed, 3, run, restart) for run in which]
-    vaes = stack([mlp_vae(data.train[0], len(FACTORS), rng, hidden=HIDDEN) for rng in starts])
+    seeds = PATCH_STARTS if variant == PATCHES else seeds
+    data = _images(palette, seed) if variant == PATCHES else _codes(palette, seed, seeds)
+    which = [0] * seeds if variant == PATCHES else list(range(seeds))
+    start = patch_vae if variant == PATCHES else partial(mlp_vae, hidden=HIDDEN)
+    vaes = stack([start(data.train[0], len(FACTORS), generator(NAME, seed, 3, run, restart)) for run in range(seeds)])
     logs = [jnp.full(seeds, -np.log(gamma2), DTYPE) for gamma2 in (GAMMA2_START, GAMMA2)]
     noise = Annealing(logs[0], logs[1])
     show = batches.report(name, steps)
@@ -155,83 +155,40 @@ def _runs(
 
     def report(step: int, vaes: VAE, terms: Any) -> None:
         show(step, vaes, terms)
-        points, factors = data.held_out[:1000], data.sources[:1000]
-        curves.append(np.array([mcc(factors, latent) for latent in _latents(vaes, points, noise.target)]))
+        each = latents(vaes, data.held_out[:CURVE_POINTS], noise.target)
+        curves.append(np.array([mcc(data.sources[:CURVE_POINTS], latent) for latent in each]))
 
     key = training_key(NAME, seed, restart)
-    how = recipe(steps, pairs=variant != ABLATION)
+    how = recipe(steps, pairs=variant != ONE_DRAW)
     trained = train(vaes, data.train, which, noise, key, how, report=report)
     found = evaluate(trained.vaes, data.held_out[None, :ELBO_POINTS], [0] * seeds, noise.target, jacobians=1)
     rows: Rows = []
-    for run in which:
-        measured, traversal = _measure(member(trained.vaes, run), data, basis, noise.target[run], seed)
+    for run in range(seeds):
+        vae, log_noise_var = member(trained.vaes, run), noise.target[run]
+        shown = zlib.compress(traversals(vae, data, log_noise_var).tobytes(), 9)
+        measured = {name: plain(value) for name, value in measure(vae, data, log_noise_var, seed).items()}
         rows.append(
             {"palette": palette, "variant": variant, "seed": run, "restart": restart, "elbo": plain(found.elbo[run])}
             | measured
             | {
                 "curve_mcc": [plain(at[run], 4) for at in curves],
                 "curve_elbo": [plain(value, 6) for value in trained.history.elbo[:, run]],
-                "traversal": base64.b64encode(zlib.compress(traversal.tobytes(), 9)).decode(),
+                "traversal": base64.b64encode(shown).decode(),
             }
         )
     return rows
 
 
 @lru_cache(maxsize=1)  # the restarts of a palette see the same data
-def _data(palette: str, seed: int, seeds: int) -> Sprites:
+def _codes(palette: str, seed: int, seeds: int) -> Sprites:
     basis = components(SHAPE, palette, COMPONENTS)
     rngs = [generator(NAME, seed, 2, run) for run in range(seeds)]
     return coded(rngs, draw_factors(generator(NAME, seed, 1), HELD_OUT), TRAIN, basis, SHAPE, palette)
 
 
-def _latents(vaes: VAE, points: np.ndarray, log_noise_var: Any) -> np.ndarray:
-    return np.asarray(_encode(vaes, jnp.asarray(points, DTYPE), log_noise_var), float)
-
-
-@eqx.filter_jit
-def _encode(vaes: VAE, points: Any, log_noise_var: Any) -> Any:
-    return eqx.filter_vmap(lambda vae, log_eps: jax.vmap(lambda x: vae.link(vae.encoder(x, log_eps)[0]))(points))(
-        vaes, log_noise_var
-    )
-
-
-@eqx.filter_jit
-def _statistics(vae: VAE, points: Any, log_noise_var: Any, key: Any) -> tuple[Any, ...]:
-    """Latents at the mean and of a sample, the squared error, each point's contrast, and the mean Jacobian."""
-    mean, log_std = jax.vmap(lambda x: vae.encoder(x, log_noise_var))(points)
-    latent = jax.vmap(vae.link)(mean)
-    sample = jax.vmap(vae.link)(mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape, mean.dtype))
-    error = jnp.mean(jnp.sum((points - jax.vmap(vae.decoder)(latent)) ** 2, axis=1))
-    jacobian = jax.lax.map(jax.jacfwd(vae.decoder), latent, batch_size=100)
-    return latent, sample, error, contrast_of_jacobian(jacobian), jacobian.mean(axis=0)
-
-
-def _measure(
-    vae: VAE, data: Sprites, basis: Components, log_noise_var: Any, seed: int
-) -> tuple[dict[str, float], np.ndarray]:
-    """The columns of a run, and its traversals (4, STEPS_SHOWN, 32, 32, 3) as bytes, in the order of the factors."""
-    points = jnp.asarray(data.held_out, DTYPE)
-    found = _statistics(vae, points, log_noise_var, jax.random.key(seed + 1))
-    latent, sample, error, contrast, mean_jacobian = (np.asarray(part, float) for part in found)
-    score, order = matching(data.sources, latent)
-    row = {
-        "mcc_mean": score,
-        "mcc_sample": mcc(data.sources, sample),
-        "mcc_mean_spearman": mcc(data.sources, latent, rank=True),
-        "mcc_shuffled": mcc(np.roll(data.sources, 1, axis=0), latent),
-        "contrast_point": contrast.mean(),
-        "contrast_point_95": np.quantile(contrast, 0.95),
-        "contrast_mean_jacobian": float(contrast_of_jacobian(mean_jacobian)),
-        "reconstruction": error,
-    }
-    signed = correlations(data.sources, latent)[np.arange(len(FACTORS)), order]
-    row |= {f"correlation_{name}": abs(value) for name, value in zip(FACTORS, signed, strict=True)}
-    lines = np.full((len(FACTORS), STEPS_SHOWN, len(FACTORS)), 0.5)
-    for factor, (column, sign) in enumerate(zip(order, signed, strict=True)):
-        lines[factor, :, column] = np.linspace(0.05, 0.95, STEPS_SHOWN)[:: 1 if sign > 0 else -1]
-    codes = jax.vmap(vae.decoder)(jnp.asarray(lines.reshape(-1, len(FACTORS)), DTYPE))
-    shown = np.round(255 * np.clip(basis.images(np.asarray(codes)), 0, 1)).astype(np.uint8)
-    return {key: plain(value) for key, value in row.items()}, shown.reshape(*lines.shape[:2], SIZE, SIZE, 3)
+def _images(palette: str, seed: int) -> Sprites:
+    held_out = draw_factors(generator(NAME, seed, 1), HELD_OUT)[:PATCH_HELD_OUT]
+    return patched(generator(NAME, seed, 2, 0), held_out, PATCH_TRAIN, SHAPE, palette)
 
 
 def _arrays(rows: Rows, chosen: np.ndarray) -> dict[str, np.ndarray]:
