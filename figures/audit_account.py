@@ -86,7 +86,7 @@ def draw(data: Data) -> Figure:
         axes.bar(0, 0, color=PALETTE[index], hatch=("", "//", "..", "xx")[index], label=LABELS[part])
     axes.errorbar([], [], [], fmt="o", color=INK, markersize=3.5, label="second route")
     axes.axhline(0, color=INK, linewidth=0.6)
-    axes.set_xticks(range(len(noises)), [f"ε = {power_of_ten(eps)}\nγ² = {1 / eps:.3g}" for eps in noises])
+    axes.set_xticks(range(len(noises)), [f"ε = {power_of_ten(eps)}\nγ² = {1 / eps:.0f}" for eps in noises])
     axes.set_ylabel("log p − ELBO (nats)")
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -15,6 +15,8 @@ from .data import Data, distinct, where
 
 WIDTH, APART = 0.07, 0.1
 """Decades: the half-width over which runs of one gamma^2 are spread, and the offset of two quantities."""
+WIDEST = 6
+"""Entries of a legend in one row."""
 VISIBLE = 3.0
 """Points less than this many times above their own error bound are drawn hollow: they show the floor, not the law."""
 
@@ -51,7 +53,12 @@ def key(axes: Axes, *, hollow: bool = True, location: str = "upper left", figure
     if figure is None:
         axes.legend(handles, labels, loc=location)  # type: ignore[call-overload]
     else:
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=len(handles) if len(handles) <= WIDEST else -(-len(handles) // 2),
+        )
 
 
 def _neutral(**look: Any) -> Line2D:
