@@ -15,7 +15,7 @@ from .data import Data, distinct, where
 
 WIDTH, APART = 0.07, 0.1
 """Decades: the half-width over which runs of one gamma^2 are spread, and the offset of two quantities."""
-WIDEST = 6
+WIDEST = 5
 """Entries of a legend in one row."""
 VISIBLE = 3.0
 """Points less than this many times above their own error bound are drawn hollow: they show the floor, not the law."""
