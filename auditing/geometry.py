@@ -83,7 +83,7 @@ def chunk_geometry(
     gram = jnp.einsum("nkx,nlx->nkl", columns, columns)
     norms = jnp.sqrt(jnp.diagonal(gram, axis1=1, axis2=2))
     correlation = jnp.abs(gram) / (norms[:, :, None] * norms[:, None, :])
-    metric = gram * prior_std[:, None] * prior_std[None, :] / model.eps + jnp.eye(model.latent_dim)
+    metric = gram * jnp.outer(prior_std, prior_std)[None] / model.eps + identity[:1]
     return Chunk(contrast, finite_noise, norms, correlation, pair_contrasts(metric, weights))
 
 

@@ -176,10 +176,7 @@ def with_weights(model: Any, path: Path, option: str = "--weights") -> Any:
             f"{option}: expected a torch.nn.Module or an Equinox module to load into, got {type(model).__name__}"
         )
     if path.suffix == ".eqx":
-        try:
-            return eqx.tree_deserialise_leaves(path, model)
-        except Exception as error:
-            raise RequestError(f"{option}: expected leaves that fit the module, {failure(error)}") from error
+        return _with_serialised_leaves(model, path, option)
     if path.suffix != ".safetensors":
         raise RequestError(f"{option}: expected .safetensors or .eqx for an Equinox module, got {path.name}")
     tensors = read_safetensors(path, option)
@@ -191,6 +188,18 @@ def with_weights(model: Any, path: Path, option: str = "--weights") -> Any:
             raise RequestError(f"{option}: expected shape {leaf.shape} for {name}, got {tensors[name].shape}")
     loaded = jax.tree.unflatten(tree, [jnp.asarray(tensors[name]) for name in names])
     return eqx.combine(loaded, model)
+
+
+def _with_serialised_leaves(model: Any, path: Path, option: str) -> Any:
+    """The leaves of an .eqx file, which remembers their type: written in float32, it is read in float32."""
+    failures = []
+    for kind in (jnp.float64, jnp.float32, jnp.float16, jnp.bfloat16):
+        like = jax.tree.map(lambda leaf, kind=kind: leaf.astype(kind) if eqx.is_inexact_array(leaf) else leaf, model)
+        try:
+            return eqx.tree_deserialise_leaves(path, like)
+        except Exception as error:
+            failures.append(error)
+    raise RequestError(f"{option}: expected leaves that fit the module, {failure(failures[0])}") from failures[0]
 
 
 def _with_torch_weights(module: Any, path: Path, option: str) -> Any:

@@ -64,7 +64,7 @@ def _findings(document: dict[str, Any]) -> Markup:
     summary = Markup("<p>{} latents, {} outputs, noise variance ε = {} (γ² = {}), {} prior.</p>").format(
         asked["latent_dim"], shape, number(asked["noise_var"]), number(1 / asked["noise_var"]), asked["prior"]
     )
-    rows = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(*row) for row in headline(document))
+    rows = Markup("").join(Markup("<dt><strong>{}</strong></dt><dd>{}</dd>").format(*row) for row in headline(document))
     return summary + Markup("<dl>{}</dl>").format(rows)
 
 
@@ -80,10 +80,12 @@ def _gap(report: AuditReport) -> Markup:
     return (
         mathml(_ACCOUNT)
         + table(
-            ["part", "mean (nat)", "95 % interval", "reduced by"],
-            gap_rows(gap),
+            ["part", "mean (nat)", "95 % interval"],
+            [row[:3] for row in gap_rows(gap)],
             caption=f"Mean over {gap['points']} points",
         )
+        + Markup("<p>What would reduce each part:</p>")
+        + _list([f"{name}: {advice}" for name, _, _, advice in gap_rows(gap)[:4] if advice])
         + _figure(plots.account_bars(report.account), alt, caption)
     )
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from ..report.style import INK, PAGE, PALETTE, style, subplots
+from ..report.style import INK, PALETTE, style, subplots
 from .account import PARTS
 from .geometry import ENTANGLED
 from .sentences import PART_NAMES
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .geometry import Geometry
 
+WIDTH = 4.4  # inches: readable on a phone and on a desk
 _HATCHES = ("", "//", "..", "xx")
 _MOST_LABELLED = 16  # latents up to which each cell of the heat map carries its number
 _SPREAD = 1e-10  # contrasts that differ by less are one value: nothing to draw
@@ -33,7 +34,7 @@ def histogram(geometry: Geometry) -> Figure | None:
     together = np.concatenate([column for column, _ in values])
     if np.ptp(together) < _SPREAD:
         return None
-    figure, ((axes,),) = subplots(width=PAGE, height=2.4)
+    figure, ((axes,),) = subplots(width=WIDTH, height=2.4)
     edges = np.histogram_bin_edges(together, bins=min(60, max(10, int(np.sqrt(len(kept))))))
     for index, (column, name) in enumerate(values):
         line = {"histtype": "stepfilled", "alpha": 0.45} if index == 0 else {"histtype": "step", "linestyle": "--"}
@@ -42,7 +43,7 @@ def histogram(geometry: Geometry) -> Figure | None:
         axes.axvline(float(np.mean(kept)), color=INK, linewidth=0.8, label="mean contrast")
     axes.set_xlabel("nat")
     axes.set_ylabel("points")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -50,7 +51,7 @@ def heat_map(geometry: Geometry) -> Figure:
     """Mean absolute correlation of columns; numbers in the cells of up to 16 latents."""
     matrix = geometry.correlation
     d = len(matrix)
-    side = min(PAGE, 1.4 + 0.36 * min(d, _MOST_LABELLED))
+    side = min(WIDTH, 1.4 + 0.36 * min(d, _MOST_LABELLED))
     figure, ((axes,),) = subplots(width=side + 0.7, height=side)
     # From transparent to blue: the page's own background is the zero, in light and in dark.
     fill = LinearSegmentedColormap.from_list("fill", [(0.35, 0.55, 0.75, 0.05), (0.35, 0.55, 0.75, 1.0)])
@@ -79,7 +80,7 @@ def heat_map(geometry: Geometry) -> Figure:
 def account_bars(account: Account) -> Figure:
     """The parts at every point, stacked: positive ones upwards, negative ones downwards; the second route as dots."""
     entries = sorted(account.entries, key=lambda entry: entry.sum)
-    figure, ((axes,),) = subplots(width=PAGE, height=2.7)
+    figure, ((axes,),) = subplots(width=WIDTH, height=2.7)
     place = np.arange(len(entries))
     up, down = np.zeros(len(entries)), np.zeros(len(entries))
     for index, part in enumerate(PARTS):
@@ -100,18 +101,18 @@ def account_bars(account: Account) -> Figure:
     axes.set_xticks([])
     axes.set_xlabel("points, by the size of their gap")
     axes.set_ylabel("log p − ELBO (nat)")
-    axes.legend(ncols=3, loc="upper left")
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
 def regime_plot(report_regime: dict, eps: float) -> Figure:
     """Mean abs(gap - contrast) against eps: predicted by a1, measured, and the tolerance."""
-    figure, ((axes,),) = subplots(width=PAGE, height=2.4)
+    figure, ((axes,),) = subplots(width=WIDTH, height=2.4)
     checks = report_regime["checks"]
     at = np.array([check["noise_var"] for check in checks])
     slope = report_regime["tolerance"] / report_regime["predicted"]
     span = np.geomspace(min([*at, eps]) / 3, max([*at, eps]) * 3, 50)
-    axes.plot(span, slope * span, label="predicted: mean |a1| eps")
+    axes.plot(span, slope * span, label="predicted: mean |a₁| ε")
     kept = [check for check in checks if check["deviation"] is not None]
     axes.plot(
         [check["noise_var"] for check in kept],
@@ -124,9 +125,9 @@ def regime_plot(report_regime: dict, eps: float) -> Figure:
     axes.axvline(eps, color=PALETTE[2], linestyle=":", label="this model")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("noise variance eps")
+    axes.set_xlabel("noise variance ε")
     axes.set_ylabel("mean |gap − contrast| (nat)")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 

@@ -24,7 +24,9 @@ def number(value: float | None) -> str:
     """Three significant digits; a dash for what is undefined."""
     if value is None:
         return "–"
-    return "0" if abs(value) < _ROUND_OFF else f"{value:.3g}"
+    if abs(value) < _ROUND_OFF:
+        return "0"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def headline(document: dict[str, Any]) -> list[tuple[str, str]]:
