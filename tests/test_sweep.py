@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,8 @@ def test_a_cluster_computes_the_same_runs(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as dask:
         store = Store(tmp_path / "s.sqlite", create=True)
-        assert sweep(specs(TINY), store, executor=Cluster(dask.scheduler_address), compute=pretended) == 8
+        with closing(Cluster(dask.scheduler_address)) as cluster:
+            assert sweep(specs(TINY), store, executor=cluster, compute=pretended) == 8
     assert store.keys() == {key_of(spec.parameters()) for spec in specs(TINY)}
 
 

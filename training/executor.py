@@ -36,8 +36,8 @@ class Local:
 class Cluster:
     """Tasks on the workers of a Dask scheduler, which gives the task of a lost worker to another one.
 
-    address: of the scheduler, such as "tcp://10.0.0.1:8786". ImportError with the extra to install without Dask,
-    RequestError where no scheduler answers.
+    address: of the scheduler, such as "tcp://10.0.0.1:8786". To be closed (`contextlib.closing`). ImportError with the
+    extra to install without Dask, RequestError where no scheduler answers.
     """
 
     def __init__(self, address: str, *, timeout: float = 10.0) -> None:
@@ -61,3 +61,7 @@ class Cluster:
         index = {future.key: i for i, future in enumerate(futures)}
         for future, outcome in as_completed(futures, with_results=True):
             yield index[future.key], outcome
+
+    def close(self) -> None:
+        """End the connection; tasks that nobody waits for any more are dropped by the scheduler."""
+        self.client.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,15 +75,23 @@ def _run(specs: list[RunSpec], path: Path, cluster: str | None) -> int:
     from .executor import Cluster, Executor, Local
     from .sweep import sweep
 
-    executor: Executor = Cluster(cluster) if cluster else Local()
-    runs = Store(path, create=True)
-    prepare_jax()
-    with progress() as notify:
-        computed = sweep(specs, runs, executor=executor, notify=notify)
+    with ExitStack() as stack:
+        executor: Executor = stack.enter_context(closing(Cluster(cluster))) if cluster else Local()
+        runs = Store(path, create=True)
+        notify = stack.enter_context(progress())
+        computed = sweep(specs, runs, executor=executor, compute=_compute, notify=notify)
     stored = _runs_of(specs, runs)
     failed = sum(run.status == "failed" for run in stored)
     print(f"{len(stored)} of {len(specs)} runs in {path}: {computed} computed now, {failed} failed")
     return 0
+
+
+def _compute(spec: RunSpec) -> Run:
+    """One run as this command does it, in this process or in a worker."""
+    from .sweep import run
+
+    prepare_jax()
+    return run(spec)
 
 
 def _runs_of(specs: list[RunSpec], store: Store) -> list[Run]:
