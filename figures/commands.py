@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -16,12 +16,6 @@ from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
 from ..progress import progress
 from .registry import FIGURES, Entry, entry
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..proofs_checks.programs import Programs
-    from .data import Data
 
 EFFORTS = ("quick", "standard", "full")
 LARGEST_SEED = 2**31 - 1
@@ -82,28 +76,28 @@ def figures_command(
         raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({error})") from None
     prepare_jax()
     from ..proofs_checks.programs import Programs
+    from ..results import FOLDER
+    from .making import Request, drawing, tables
+    from .own_decoder import own_tables
+    from .store import write
 
-    programs = Programs(cache_directory() / "traces")
-    own = None
-    if decoder is not None:
-        from .own_decoder import from_file
-
-        own = from_file(decoder)
+    own = own_tables(decoder, latent_dim, seed) if decoder and latent_dim is not None else None
+    recordings = _trained_again(chosen, effort, seed, out / "recorded") if recompute else FOLDER
+    request = Request(effort, seed, Programs(cache_directory() / "traces"), recompute, recordings)
     missing = 0
     with progress() as notify:
         for done, one in enumerate(chosen):
             notify(done, len(chosen), one.name)
             try:
-                name, data, figure = _drawn(one, effort, seed, programs, recompute, own, decoder, latent_dim, out)
+                data = own or tables(one, request)
             except RequestError as error:
                 if len(chosen) == 1:
                     raise
                 print(f"elbogap: left out {one.name}: {error}", file=sys.stderr)
                 missing += 1
                 continue
-            from .store import write
-
-            for path in write(out, name, data, figure, formats):
+            name = f"{one.name}-{data.parameters['decoder']}" if own else one.name
+            for path in write(out, name, data, drawing(one, data), formats):
                 print(path)
         notify(len(chosen), len(chosen), "done")
     return 1 if missing else 0
@@ -117,51 +111,10 @@ def _formats(text: str) -> list[str]:
     return asked
 
 
-def _drawn(
-    one: Entry,
-    effort: str,
-    seed: int,
-    programs: Programs,
-    recompute: bool,
-    own: Any,
-    decoder: str | None,
-    latent_dim: int | None,
-    out: Path,
-) -> tuple[str, Data, Figure]:
-    """The name under which a figure is written, its tables and the figure."""
-    from ..report.style import style
-    from .curves import stamp
-    from .store import keep, kept, kept_path
+def _trained_again(chosen: list[Entry], effort: str, seed: int, folder: Path) -> Path:
+    """Train the experiments of these figures; `folder`, with the recordings."""
+    if experiments := [one.experiment for one in chosen if one.experiment]:
+        from ..training.commands import record_command
 
-    module, name = one.load(), one.name
-    if decoder is not None and latent_dim is not None:
-        from .own_decoder import compute
-
-        called = decoder.rpartition(":")[2]
-        name, data = f"convergence-{called}", compute(own, called, latent_dim, seed)
-    elif one.experiment:
-        data = _recorded(one.experiment, effort, seed, out if recompute else None)
-    else:
-        path = kept_path(cache_directory() / "figures", name, effort, seed)
-        found = None if recompute else kept(path)
-        data = found or module.compute(effort, seed, programs)
-        if found is None:
-            keep(path, data)
-    with style():
-        figure = module.draw(data)
-        stamp(figure, data)
-    return name, data, figure
-
-
-def _recorded(experiment: str, effort: str, seed: int, retrain: Path | None) -> Data:
-    """The recorded experiment, trained again into the folder `retrain` if one is given."""
-    from ..results import recorded
-    from .data import Data
-
-    if retrain is None:
-        return Data.of(recorded(experiment))
-    from ..training.commands import record_command
-
-    folder = retrain / "recorded"
-    record_command(experiment, effort=effort, seed=seed, out=folder)
-    return Data.of(recorded(experiment, folder), folder)
+        record_command(*experiments, effort=effort, seed=seed, out=folder)
+    return folder

@@ -56,6 +56,11 @@ def from_file(text: str) -> Any:
     return getattr(module, name)
 
 
+def own_tables(text: str, latent_dim: int, seed: int) -> Data:
+    """The tables of the decoder at "FILE.py:NAME"."""
+    return compute(from_file(text), text.rpartition(":")[2], latent_dim, seed)
+
+
 def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
     """Table "law" as that of `convergence`, for the decoder `function` (any that `audit` takes) called `name`."""
     decoder = as_decoder(function, latent_dim)
