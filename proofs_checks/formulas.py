@@ -30,7 +30,7 @@ Blocks = tuple[tuple[int, ...], ...] | None
 
 
 def evaluate(
-    name: str, d: int, D: int | None = None, blocks: Blocks = None, **arguments: Float[np.ndarray, "n ..."]
+    name: str, d: int, D: int | None = None, /, blocks: Blocks = None, **arguments: Float[np.ndarray, "n ..."]
 ) -> Terms:
     """The named terms of a prediction for n instances.
 

@@ -21,6 +21,7 @@ from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
 from ...numerics.quadrature import gauss_hermite
 from ..claim import Claim, Control
+from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import LADDER, Batch, Measurements, stack
 from .from_batches import EPS64, convergence
@@ -95,7 +96,9 @@ def measure(measured: Measurements) -> tuple[Batch, dict[str, np.ndarray]]:
 
 def _constant(batch: Batch, beta: np.ndarray, dimension: int) -> np.ndarray:
     """K at every noise variance, for x of this dimension."""
-    return 0.5 * dimension * (beta * np.log(2 * np.pi * beta * batch.eps) - np.log(2 * np.pi * batch.eps))
+    columns = np.broadcast_arrays(float(dimension), beta, batch.eps)
+    arguments: dict[str, Any] = dict(zip(("D", "beta", "eps"), (column.ravel() for column in columns), strict=True))
+    return total(evaluate("beta_constant", 1, **arguments)).reshape(columns[0].shape)
 
 
 def _data_dim(batch: Batch) -> int:

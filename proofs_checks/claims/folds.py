@@ -20,6 +20,7 @@ from ...numerics.families.draws import entangling, signed
 from ...numerics.families.shear import Shear
 from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
+from ...theory.predictions import prediction
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Instances, Law
@@ -167,11 +168,15 @@ def _critical_law(name: str, measured: Measurements, *, limit: float, order: flo
     )
 
 
+def _value_at_the_fold() -> float:
+    return float(prediction("fold_value", 1).expression)
+
+
 def laws(measured: Measurements) -> list[Law]:
     """At the fold, on average over the data, and at regular values."""
     branches = _branches(measured)
     return [
-        _critical_law("gap at a critical value", measured, limit=fold_profile.critical_gap()),
+        _critical_law("gap at a critical value", measured, limit=_value_at_the_fold()),
         expected_law("E[gap] - log 2", measured),
         _law("gap at a regular value", branches, branches.limit(), branches.slope()),
     ]

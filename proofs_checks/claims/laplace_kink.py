@@ -82,9 +82,8 @@ def kink_law(
     """The law at the kink, with the two parts of its constant weighted."""
     A, scale, gap = _measure(measured)
     count = len(A)
-    widths = [
-        np.sqrt(total(evaluate("general_variance", 2, blocks=blocks, M=A))[:, 0, 0]) for blocks in (None, ((0, 1),))
-    ]
+    s, B = (total(evaluate("general_variance", 2, blocks=blocks, M=A))[:, 0, 0] for blocks in (None, ((0, 1),)))
+    constant = evaluate("kink_coefficient", 1, beta=scale, s=s, B=B)
     limit = total(evaluate("general_contrast", 2, M=A))
     return ConvergenceLaw(
         name,
@@ -93,7 +92,7 @@ def kink_law(
         measured=gap,
         limit=limit,
         order=order,
-        constant=MEAN_MODULUS / scale * (encoder * widths[0] - posterior * widths[1]),
+        constant=total(constant, encoder=encoder, posterior=posterior),
         floor=np.full_like(gap, CLOSED_FORM_ERROR) + LIMIT_ROUND_OFF * (1 + np.abs(limit[:, None])),
         spacing=0.5,
     )

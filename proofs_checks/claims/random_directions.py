@@ -11,8 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import sympy as sp
 from scipy.special import digamma, polygamma
 
+from ...theory.predictions import prediction
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements
@@ -58,10 +60,10 @@ def expectation(D: np.ndarray | float | int, d: int, *, shift: float = 0.0, half
     return 0.5 * np.sum(digamma(half * np.asarray(D)) - digamma(half * (np.asarray(D) - k + 1) - shift), axis=0)
 
 
-def variance(D: int, d: int) -> float:
-    """Var c = 1/4 sum_k [ psi'((D-k+1)/2) - psi'(D/2) ]."""
-    k = np.arange(1, d + 1)
-    return float(0.25 * np.sum(polygamma(1, (D - k + 1) / 2) - polygamma(1, D / 2)))
+def _predicted(name: str, D: int, d: int) -> float:
+    """theory's closed form at (D, d)."""
+    wanted = prediction(name, d)
+    return float(sp.sympify(wanted.expression).subs(wanted.arguments["D"][()], D))
 
 
 def _mean_law(name: str, measured: Measurements, predicted: list[float]) -> IdentityLaw:
@@ -95,8 +97,8 @@ def laws(measured: Measurements) -> list[Law]:
     """Mean and variance against Monte Carlo, and the mean's asymptote for many data dimensions."""
     return [
         _tall_law("E c ~ d (d-1) / (4 D)", 0.25),
-        _variance_law("Var c", measured, [variance(D, d) for D, d in SIZES]),
-        _mean_law("E c", measured, [float(expectation(D, d)[0]) for D, d in SIZES]),
+        _variance_law("Var c", measured, [_predicted("random_variance", D, d) for D, d in SIZES]),
+        _mean_law("E c", measured, [_predicted("random_mean", D, d) for D, d in SIZES]),
     ]
 
 

@@ -132,7 +132,7 @@ def test_the_linear_elbo_has_the_gradient_it_says():
 
 
 def test_one_random_direction_has_no_contrast():
-    """E c and Var c vanish for one column, and grow with the number of columns."""
-    assert random_directions.expectation(7.0, 1)[0] == 0 and random_directions.variance(7, 1) == 0
+    """E c vanishes for one column, and grows with the number of columns."""
+    assert random_directions.expectation(7.0, 1)[0] == 0
     means = [random_directions.expectation(7.0, d)[0] for d in range(1, 8)]
     assert np.all(np.diff(means) > 0)
