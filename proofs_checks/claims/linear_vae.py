@@ -7,7 +7,7 @@ import numpy as np
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw
 from ..measurements import Batch, Measurements
-from .from_batches import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, gap_law, gap_slope, identity
+from .from_batches import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, convergence, gap_law, gap_slope, identity
 
 
 def _linear(measured: Measurements, prior: str = "normal") -> list[Batch]:
@@ -56,12 +56,36 @@ def _law(name: str, batches: list[Batch], predicted: PerBatch) -> IdentityLaw:
 
 
 def laws(measured: Measurements) -> list[IdentityLaw | ConvergenceLaw]:
-    """The closed form at every gamma, and the slope of its expansion."""
+    """The closed form at every gamma, its slope, and the next two coefficients of its expansion."""
     batches = _linear(measured)
     return [
+        _coefficient_law("gap - c - a1 eps", batches, 2),
+        _coefficient_law("gap - c - a1 eps - a2 eps^2", batches, 3),
         _law("gap = closed form", batches, _closed_form(_columns)),
         gap_law("gap - contrast", batches, limit=contrast_at_point(), constant=gap_slope()),
     ]
+
+
+def _coefficient(order: int) -> PerBatch:
+    name = ("linear_first", "linear_second", "linear_third")[order - 1]
+    return lambda batch: batch.predict_with(name, W=batch.derivatives["J"])
+
+
+def _coefficient_law(name: str, batches: list[Batch], order: int, factor: float = 1.0) -> ConvergenceLaw:
+    """gap less its expansion up to eps^(order - 1) = a_order eps^order + ..."""
+
+    def beyond(batch: Batch) -> np.ndarray:
+        known = [np.outer(_coefficient(n)(batch), batch.eps**n) for n in range(1, order)]
+        return batch.gap - batch.predict("contrast")[:, None] - np.sum(known, axis=0)
+
+    return convergence(
+        name,
+        batches,
+        measured=beyond,
+        floor=lambda batch: batch.gap_error,
+        constant=lambda batch: factor * _coefficient(order)(batch),
+        order=order,
+    )
 
 
 def controls(measured: Measurements) -> list[Control]:
@@ -91,6 +115,8 @@ def controls(measured: Measurements) -> list[Control]:
             _law("gap", logistic, _closed_form(_columns)),
         ),
         Control("slope-factor", "a1 without its 1/2", doubled),
+        Control("second-sign", "a2 with its sign flipped", _coefficient_law("a2", batches, 2, -1.0)),
+        Control("second-factor", "a2 with 1/2 for 1/4", _coefficient_law("a2", batches, 2, 2.0)),
     ]
 
 

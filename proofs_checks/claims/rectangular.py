@@ -17,6 +17,7 @@ from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
 from ..claim import Claim, Control
+from ..formulas import evaluate
 from ..laws import ConvergenceLaw, Law
 from ..measurements import LADDER, PRIORS, Batch, Measurements, shared_priors, stack
 from .from_batches import PerBatch, convergence
@@ -74,15 +75,17 @@ def _other_side(batch: Batch) -> np.ndarray:
 
 def _likelihood_law(name: str, batch: Batch, *, of: PerBatch, residual: float = 1.0) -> ConvergenceLaw:
     """log p + (D - d)/2 log(2 pi eps) + |nu|^2/(2 eps) -> l0 - 1/2 log det M, with the slope L1."""
-    codimension = batch.derivatives["J"].shape[1] - batch.latent_dim
+    J, l0 = batch.derivatives["J"], batch.derivatives["l0"]
+    along = [evaluate("likelihood_limit", *J.shape[:0:-1], J=J, l0=l0, eps=np.full(len(J), eps)) for eps in batch.eps]
+    normaliser = np.stack([terms["normaliser"] for terms in along], axis=1)
     squared = residual * batch.derivatives["distance"][:, None] ** 2 / (2 * batch.eps)
-    shifted = batch.log_likelihood + 0.5 * codimension * np.log(2 * np.pi * batch.eps) + squared
+    shifted = batch.log_likelihood - normaliser + squared
     return convergence(
         name,
         [batch],
         measured=lambda _: shifted,
         floor=lambda _: batch.log_likelihood_error,
-        limit=lambda _: batch.derivatives["l0"] + predicted("general_contrast", factors={"encoder": 0.0}, M=of)(batch),
+        limit=lambda _: l0 + predicted("general_contrast", factors={"encoder": 0.0}, M=of)(batch),
         constant=predicted("general_likelihood_slope"),
     )
 
