@@ -10,11 +10,13 @@ import pytest
 from elbogap.cli import run
 from elbogap.errors import RequestError
 from elbogap.figures.data import Data, columns, distinct, where
+from elbogap.figures.making import drawing
+from elbogap.figures.own_decoder import own_tables
 from elbogap.figures.registry import FIGURES, entry
 from elbogap.figures.store import FORMATS, keep, kept, write
 from elbogap.proofs_checks.order import estimate_constant, estimate_order
 from elbogap.report.style import style
-from elbogap.results import Table
+from elbogap.results import Recorded, Table, names, recorded
 
 SEED = 3
 RATE_TOLERANCE = 0.03
@@ -194,6 +196,80 @@ def test_recorded_results_are_stamped() -> None:
         "recorded: seed 7, elbogap 0.1.0, jax 1"
     )
     assert Data({"t": table}, {}, 7).stamp == ""
+
+
+def drawable() -> list[str]:
+    """The figures whose recorded results exist."""
+    return [one.name for one in FIGURES.values() if one.experiment in names()]
+
+
+@pytest.mark.parametrize("name", drawable())
+def test_recorded_results_are_drawn_as_they_are(name: str) -> None:
+    """A figure of recorded results draws the recorded tables, whatever effort and seed are asked for."""
+    data = entry(name).load().compute("quick", 5)
+    found = recorded(entry(name).experiment)
+    assert data.tables == found.tables and data.seed == found.seed and data.stamp
+    figure = drawing(entry(name), data)
+    assert data.stamp in [text.get_text() for text in figure.texts]
+
+
+def test_recomputing_trains_and_draws_what_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--recompute` hands effort and seed to the training, and draws its result and not the package's."""
+    asked = []
+
+    def record(*experiments: str, effort: str, seed: int, out: Path) -> int:
+        asked.append((experiments, effort, seed))
+        out.mkdir(parents=True)
+        rows = [
+            {
+                "mixing": i,
+                "selected": True,
+                "map_contrast": 0.1 * i,
+                "mixing_contrast": 0.2 * i,
+                "mcc_mean": 1 - 0.1 * i,
+            }
+            for i in range(5)
+        ]
+        Recorded("moebius-linear", "elbogap record", seed, {}, 5, "none", (), {"runs": Table.of(rows)}).write(out)
+        return 0
+
+    monkeypatch.setattr("elbogap.training.commands.record_command", record)
+    monkeypatch.setenv("ELBOGAP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("elbogap.figures.commands.prepare_jax", lambda: None)
+    arguments = ["figures", "mcc-contrast", "--recompute", "--seed", "9", "--format", "svg"]
+    assert run([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert asked == [(("moebius-linear",), "quick", 9)]
+    lines = (tmp_path / "out" / "mcc-contrast.csv").read_text().splitlines()
+    assert "# seed: 9" in lines and lines[-1].endswith("0.6")
+
+
+@pytest.mark.slow
+def test_a_decoder_of_the_readers_own(tmp_path: Path) -> None:
+    """The gap of a decoder in a file has the predicted order and constant as well."""
+    (tmp_path / "mine.py").write_text("import jax.numpy as jnp\ndef f(z):\n    return z + 0.2 * jnp.tanh(z)\n")
+    table = own_tables(f"{tmp_path / 'mine.py'}:f", 1, SEED)["law"]
+    for instance in distinct(table, "instance"):
+        assert_follows_its_law(where(table, quantity="gap - c", instance=instance))
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "message"),
+    [
+        ("f = 1", "mine.py", "expected FILE.py:NAME, got"),
+        ("f = 1", "none.py:f", "expected a file that exists"),
+        ("f = 1", "mine.py:g", "expected a name defined in"),
+        ("x = 0\ny = 1 / x", "mine.py:f", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_wrong_file_of_the_readers_own_is_one_line(
+    content: str, text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file or a name that is not there, or that fails, is said in one line, with the line of the failure."""
+    (tmp_path / "mine.py").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match=message) as refused:
+        own_tables(text, 1, 0)
+    assert "ZeroDivision" not in message or "mine.py, line 2" in str(refused.value)
 
 
 @pytest.mark.parametrize(
