@@ -10,7 +10,7 @@ NeurIPS 2017), which leaves the encoder's gradient without noise where q is the 
 mean alone.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ def elbo_terms(
     return Terms(reconstruction + expected_prior + entropy, reconstruction, expected_prior, entropy)
 
 
-def draw_nodes(key: PRNGKeyArray, shape: tuple[int, ...], antithetic: bool, dtype: jnp.dtype) -> Float[Array, "*n K d"]:
+def draw_nodes(key: PRNGKeyArray, shape: tuple[int, ...], antithetic: bool, dtype: Any) -> Float[Array, "*n K d"]:
     """Standard normal nodes of shape (..., K, d), in pairs +-xi along K where `antithetic` (K even)."""
     if not antithetic:
         return jax.random.normal(key, shape, dtype)

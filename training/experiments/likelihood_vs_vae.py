@@ -2,9 +2,9 @@
 
 The decoder is an invertible flow (`flow.CouplingFlow`) whose exact log-likelihood can be maximised; the data come from
 Moebius mixings of three uniform sources, in the IMA class. Trained by maximum likelihood the flow fits the density, and
-its latents are some other independent coordinates, with a contrast above 0; trained as the decoder of a VAE with gamma^2 =
-1e5, the same class is held to a small contrast. Both start from the same parameters. Restarts are selected by each
-method's own held-out objective. log_likelihood is that of the deterministic flow at held-out points, for both.
+its latents are some other independent coordinates, with a contrast above 0; trained as the decoder of a VAE with
+gamma^2 = 1e5, the same class is held to a small contrast. Both start from the same parameters. Restarts are selected by
+each method's own held-out objective. log_likelihood is that of the deterministic flow at held-out points, for both.
 """
 
 from dataclasses import asdict

@@ -1,0 +1,211 @@
+"""What the trained models say for a claim: plain findings, each with its interval and a control that must not pass.
+
+A finding compares one statistic, with its bootstrap interval over runs, with a bound: it holds if the whole interval
+satisfies it. Its control is the same statistic of something for which the statement is false, such as sources paired
+with the wrong latents; a finding whose control passes as well shows nothing. The functions read recorded results
+(`results`); `small_case` trains one small true case anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..results import Recorded, Table, recorded
+from .metrics import Interval, bootstrap
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A statistic with its interval against a bound, and the control's value against the same bound."""
+
+    experiment: str
+    statement: str
+    runs: int
+    value: float
+    low: float
+    high: float
+    bound: float
+    direction: Literal["at least", "at most"]
+    control: str
+    control_value: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval satisfies the bound."""
+        return self.low >= self.bound if self.direction == "at least" else self.high <= self.bound
+
+    @property
+    def control_rejected(self) -> bool:
+        """Whether the control's value does not satisfy the bound."""
+        passes = self.control_value >= self.bound if self.direction == "at least" else self.control_value <= self.bound
+        return not passes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self) | {"holds": self.holds, "control_rejected": self.control_rejected}
+
+
+def moebius_gamma(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """Sources are recovered, and the learnt decoder is nearly in the IMA class, at gamma^2 = 1e5."""
+    result = result or recorded("moebius-gamma")
+    best = _where(_rows(result.tables["runs"]), selected=True)
+    at, collapsed = _where(best, gamma2=1e5), _where(best, gamma2=10.0)
+    name = result.experiment
+    return (
+        _finding(
+            *(name, "median MCC of the posterior means at gamma^2 = 1e5", _values(at, "mcc_mean"), 0.99, "at least"),
+            *("the same with every source point paired with another observation", _values(at, "mcc_shuffled")),
+        ),
+        _finding(
+            *(name, "median contrast per point at gamma^2 = 1e5", _values(at, "contrast_point"), 0.02, "at most"),
+            *("the same at gamma^2 = 10, posterior collapse", _values(collapsed, "contrast_point")),
+        ),
+        _finding(
+            *(name, "median error of z(f(z)) = z at gamma^2 = 1e5, in prior deviations"),
+            *(_values(at, "self_consistency"), 0.05, "at most"),
+            *("the same at gamma^2 = 1e3", _values(_where(best, gamma2=1e3), "self_consistency")),
+        ),
+    )
+
+
+def moebius_linear(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """The farther the mixing from the IMA class, the smaller the MCC."""
+    result = result or recorded("moebius-linear")
+    rows = _rows(result.tables["correlations"])
+    row = _where(rows, abscissa="mixing_contrast", ordinate="mcc_mean", subset="all")[0]
+    return (
+        Finding(
+            *(result.experiment, "Spearman correlation of the mixing's contrast and the MCC", row["n"]),
+            *(row["spearman"], row["low"], row["high"], -0.4, "at most"),
+            *("the same with the MCCs permuted", row["shuffled"]),
+        ),
+    )
+
+
+def fixed_decoder(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """The ELBO of a trained encoder approaches log-likelihood minus contrast, and its variance the formula."""
+    result = result or recorded("fixed-decoder")
+    rows = _where(_rows(result.tables["runs"]), gamma2=1e4)
+    findings = []
+    for kind in dict.fromkeys(row["decoder"] for row in rows):
+        chosen = _where(rows, decoder=kind)
+        findings.append(
+            _finding(
+                *(result.experiment, f"median |ELBO - L_IMA| at gamma^2 = 1e4, {kind} decoders"),
+                *(_values(chosen, "difference"), _LIMIT_REACHED, "at most"),
+                *("the same without the contrast: |ELBO - log-likelihood|", np.abs(_values(chosen, "gap"))),
+            )
+        )
+        ratio = _values(chosen, "variance_over_formula")
+        findings.append(
+            _finding(
+                *(result.experiment, f"median |variance / formula - 1| at gamma^2 = 1e4, {kind} decoders"),
+                *(np.abs(ratio - 1), 0.05, "at most"),
+                *("the same for half the formula", np.abs(2 * ratio - 1)),
+            )
+        )
+    return tuple(findings)
+
+
+_LIMIT_REACHED = 0.05  # nats; the encoder's own error is below it at 1e4, and so are the terms of higher order in eps
+
+
+def self_consistency(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """An encoder learnt with its decoder inverts it, with the variance of the formula."""
+    result = result or recorded("self-consistency")
+    rows = _rows(result.tables["runs"])
+    at, noisy = _where(rows, gamma2=1e4), _where(rows, gamma2=10.0)
+    return (
+        _finding(
+            *(result.experiment, "median error of z(f(z)) = z at gamma^2 = 1e4, in prior deviations"),
+            *(_values(at, "self_consistency"), 0.02, "at most"),
+            *("the same at gamma^2 = 10", _values(noisy, "self_consistency")),
+        ),
+        _finding(
+            *(result.experiment, "median share of variances within 5 % of the formula at gamma^2 = 1e4"),
+            *(_values(at, "share_within_5_percent"), 0.5, "at least"),
+            *("the same with the rows of the Jacobian for its columns", _values(at, "share_of_rows_within_5_percent")),
+        ),
+    )
+
+
+def likelihood_vs_vae(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """On one decoder class, the ELBO recovers the sources and the likelihood does not."""
+    result = result or recorded("likelihood-vs-vae")
+    best = _where(_rows(result.tables["runs"]), selected=True)
+    vae, flow = _where(best, method="vae"), _where(best, method="likelihood")
+    return (
+        _finding(
+            *(result.experiment, "median MCC of the VAE", _values(vae, "mcc_mean"), 0.95, "at least"),
+            *("the same decoder class trained by maximum likelihood", _values(flow, "mcc_mean")),
+        ),
+        _finding(
+            *(result.experiment, "median contrast of the VAE's decoder"),
+            *(_values(vae, "contrast_point"), 0.05, "at most"),
+            *("the same decoder class trained by maximum likelihood", _values(flow, "contrast_point")),
+        ),
+    )
+
+
+def small_case(seed: int = 0) -> tuple[Finding, ...]:
+    """Train one small true case anew, under 20 s: a Moebius mixing of two uniform sources at gamma^2 = 1e4."""
+    from .evaluate import evaluate
+    from .experiments.measured import learnt_rows
+    from .experiments.runs import generator, training_key
+    from .loop import Recipe, annealing, stack, train
+    from .mixings import draw_moebius, mix
+    from .models import mlp_vae
+
+    name, restarts = "small-case", 2
+    rng = generator(name, seed)
+    mixed = mix(rng, draw_moebius(rng, 2), 2, train=10_000, held_out=1000)
+    which = [0] * restarts
+    vaes = stack([mlp_vae(mixed.train, 2, generator(name, seed, r), hidden=(32, 32)) for r in range(restarts)])
+    noise = annealing(mixed.train[None], which, [1e-4] * restarts)
+    recipe = Recipe(steps=2000, batch=64, draws=2, antithetic=True, chunks=4)
+    trained = train(vaes, mixed.train[None], which, noise, training_key(name, seed), recipe)
+    found = evaluate(trained.vaes, mixed.held_out[None], which, noise.target, jacobians=300)
+    row = learnt_rows(found, [mixed] * restarts, 1 / 12)[int(np.argmax(found.elbo))]
+    statement = f"MCC of the better of {restarts} runs, Moebius mixing of two sources, gamma^2 = 1e4, trained just now"
+    control = "the same with every source point paired with another observation"
+    value = row["mcc_mean"]
+    return (Finding(name, statement, restarts, value, value, value, 0.95, "at least", control, row["mcc_shuffled"]),)
+
+
+EVIDENCE: dict[str, Callable[[], tuple[Finding, ...]]] = {
+    "moebius-gamma": moebius_gamma,
+    "moebius-linear": moebius_linear,
+    "fixed-decoder": fixed_decoder,
+    "self-consistency": self_consistency,
+    "likelihood-vs-vae": likelihood_vs_vae,
+}
+
+
+def _finding(
+    experiment: str,
+    statement: str,
+    values: np.ndarray,
+    bound: float,
+    direction: Literal["at least", "at most"],
+    control: str,
+    control_values: np.ndarray,
+) -> Finding:
+    """The median of `values` over runs with its bootstrap interval, against the control's median."""
+    interval: Interval = bootstrap(values, np.random.default_rng(0))
+    return Finding(
+        *(experiment, statement, len(values), *interval, bound, direction, control, float(np.median(control_values))),
+    )
+
+
+def _rows(table: Table) -> list[dict[str, Any]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def _where(rows: list[dict[str, Any]], **equal: Any) -> list[dict[str, Any]]:
+    return [row for row in rows if all(row[key] == value for key, value in equal.items())]
+
+
+def _values(rows: list[dict[str, Any]], column: str) -> np.ndarray:
+    return np.array([row[column] for row in rows], float)
