@@ -89,7 +89,7 @@ def _draw(name: str, rng: np.random.Generator) -> tuple[Case, dict[str, float]]:
         up, down = rng.uniform(0.6, 0.9), rng.uniform(1.1, 1.6)
 
         def laplace(z: np.ndarray) -> np.ndarray:
-            return np.where(z > 0, -z / up, z / down) - np.log(up + down)
+            return np.asarray(np.where(z > 0, -z / up, z / down) - np.log(up + down))
 
         case = Case(name, lambda z: a * z, laplace, 0.0, {"J": a, "H": 0, "T": 0, "l1": -1 / up, "l2": 0}, linear_width)
         return case, {"likelihood": -(1 / up + 1 / down) / (a * np.sqrt(2 * np.pi)), "level": -np.log((up + down) * a)}

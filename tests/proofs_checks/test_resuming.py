@@ -1,0 +1,61 @@
+"""Long runs: what `full` draws, results that survive a killed run, and the study of false alarms."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from elbogap.proofs_checks.measurements import EFFORTS, PRIORS, shared_priors
+from elbogap.proofs_checks.programs import Programs
+from elbogap.proofs_checks.study import summarise, upper_bound
+
+
+def test_full_draws_what_it_says() -> None:
+    """`full` has a thousand decoders, up to eight latents, six priors, and noise variances over six decades."""
+    full = EFFORTS["full"]
+    assert sum(full.count(*batch) for batch in full.batches) == 1000
+    assert max(d for _, d in full.batches) == 8
+    assert full.priors == len(PRIORS) == len(shared_priors(2)) == 6
+    assert np.log10(full.ladder[0] / full.ladder[-1]) == pytest.approx(6)
+
+
+def doubled(x: np.ndarray) -> dict[str, np.ndarray]:
+    """A program."""
+    return {"y": 2 * x}
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What a program found is read back by the next run, only for the same arguments, until the run is complete."""
+    kept = tmp_path / "found"
+    first = Programs(found=kept)
+    assert first.run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
+    (file,) = kept.iterdir()
+    np.savez(file, y=np.array([7.0]))
+    again = Programs(found=kept)
+    assert again.run(doubled, np.arange(3.0))["y"].tolist() == [7.0], "expected the kept result, not a new one"
+    assert again.run(doubled, np.arange(3.0) + 1)["y"].tolist() == [2, 4, 6]
+    again.forget()
+    assert not kept.exists()
+    assert again.run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
+
+
+def seed_of(number: int, failed: list[str], survived: list[str]) -> dict:
+    """What one seed of the study leaves."""
+    counts = {"laws": 2, "instances": 12, "conclusive": 11, "inconclusive": [], "controls": 3}
+    return {"seed": number, "seconds": 1.5, "claims": {"a": counts | {"failed": failed, "survived": survived}}}
+
+
+def test_the_study_counts_alarms_and_misses() -> None:
+    """Each law that failed and each control that survived is counted, named, and bounded."""
+    found = summarise([seed_of(0, [], []), seed_of(1, ["gap: off"], []), seed_of(2, [], ["rate"])])
+    (row,) = found.tables["claims"].rows
+    values = dict(zip(found.tables["claims"].columns, row, strict=True))
+    assert (values["false_alarms"], values["survived"], values["laws"], values["controls"]) == (1, 1, 6, 9)
+    assert found.failures == ("seed 1, a: gap: off", "seed 2, a: control rate survived")
+    assert found.tried == 3 and values["rate_below"] == pytest.approx(upper_bound(1, 3))
+
+
+def test_the_bound_of_a_rate() -> None:
+    """Without events the bound is 1 - 0.05^(1/n); it falls with trials, grows with events and ends at one."""
+    assert upper_bound(0, 200) == pytest.approx(1 - 0.05 ** (1 / 200))
+    assert upper_bound(0, 100) > upper_bound(0, 200) < upper_bound(1, 200)
+    assert upper_bound(5, 5) == 1.0
