@@ -103,7 +103,7 @@ NUMERICS = (
         _MODEL,
         "-0.5 * x.shape[0] * jnp.log(2 * jnp.pi * self.eps)",
         "-0.5 * x.shape[0] * jnp.log(jnp.pi * self.eps)",
-        ("likelihood-limit",),
+        ("rectangular",),
     ),
     Edit(
         _MODEL,
