@@ -105,7 +105,7 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
 
 
 def _from_torch(module: Any, points: np.ndarray) -> Decoder:
-    from .torch_derivatives import jax_function
+    from .torch_derivatives import derivative, jax_function
     from .torch_module import evaluate, single_point
 
     module = copy.deepcopy(module).eval().double().requires_grad_(False)
@@ -122,12 +122,15 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         value = value[0]
     _check_output(value, d)
     check_deterministic(lambda point: evaluate(module, point[None])[0] if batched else evaluate(module, point), points)
-    function = jax_function(single_point(module, batched), value.size)
+    single = single_point(module, batched)
     try:
-        jax.jvp(function, (jnp.asarray(points[0]),), (jnp.asarray(points[1]),))[1].block_until_ready()
+        # A first derivative in each mode and a third one, as Newton's method and the geometry need them.
+        point, direction, cotangent = points[:1], points[1:2], np.ones((1, value.size))
+        derivative(single, False, point, direction)
+        derivative(single, True, point, direction, direction, cotangent)
     except Exception as error:
         raise RequestError(f"decoder: expected a module that torch.func can differentiate, {failure(error)}") from error
-    return Decoder(function, tuple(value.shape), "torch")
+    return Decoder(jax_function(single, value.size), tuple(value.shape), "torch")
 
 
 def check_deterministic(call: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 
+@cache
 def torch() -> ModuleType:
     """PyTorch; ImportError with the install hint where it is missing."""
     try:
@@ -14,6 +17,11 @@ def torch() -> ModuleType:
         import torch.func
     except ImportError as error:
         raise ImportError('PyTorch decoders need torch: pip install "elbogap[torch]"') from error
+    # The first forward derivative loads a part of torch that warns of its own deprecations.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        one = library.ones(())
+        library.func.jvp(library.sin, (one,), (one,))
     return library
 
 

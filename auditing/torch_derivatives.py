@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import jax
@@ -27,6 +28,9 @@ from .extras import torch
 
 Single = Callable[[Any], Any]
 """A function of one point, torch tensor (d,) -> (D,)."""
+
+# XLA calls back from several threads at once; torch's levels of forward differentiation belong to the whole process.
+_ONE_AT_A_TIME = Lock()
 
 _derivative = Primitive("torch_derivative")
 
@@ -56,8 +60,8 @@ def _pull_back(single: Single, z: Any, *rest: Any) -> Any:
     return torch().func.vjp(along(single, tuple(directions)), z)[1](cotangent)[0]
 
 
-def _evaluate(single: Single, reverse: bool, *arrays: jax.Array) -> np.ndarray:
-    """F_k or B_k over any leading axes, by torch."""
+def derivative(single: Single, reverse: bool, *arrays: jax.Array | np.ndarray) -> np.ndarray:
+    """F_k(z, v_1, .., v_k), or with `reverse` B_k(z, v_1, .., v_k, u), over any leading axes, by torch."""
     library = torch()
     tensors = [library.from_numpy(np.array(array)) for array in arrays]
     leading = tensors[0].shape[:-1]
@@ -66,9 +70,10 @@ def _evaluate(single: Single, reverse: bool, *arrays: jax.Array) -> np.ndarray:
     def one(z: Any, *rest: Any) -> Any:
         return _pull_back(single, z, *rest) if reverse else along(single, rest)(z)
 
-    with library.no_grad():
+    # Gradients stay enabled: torch has second derivatives of some activations (SiLU) only then.
+    with _ONE_AT_A_TIME:
         out = library.func.vmap(one, randomness="same")(*flat)
-    return out.numpy().reshape(*leading, out.shape[-1])
+    return out.detach().numpy().reshape(*leading, out.shape[-1])
 
 
 def _result(point: Any, reverse: bool, size: int) -> jax.ShapeDtypeStruct:
@@ -76,7 +81,7 @@ def _result(point: Any, reverse: bool, size: int) -> jax.ShapeDtypeStruct:
 
 
 def _call(*arrays: jax.Array, single: Single, reverse: bool, size: int) -> jax.Array:
-    return jax.pure_callback(partial(_evaluate, single, reverse), _result(arrays[0], reverse, size), *arrays)
+    return jax.pure_callback(partial(derivative, single, reverse), _result(arrays[0], reverse, size), *arrays)
 
 
 def _differentiate(primals: tuple, tangents: tuple, **how: Any) -> tuple:

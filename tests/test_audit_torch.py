@@ -27,7 +27,7 @@ def one_thread():
 def network() -> torch.nn.Module:
     """2 -> 3, smooth, with batch norm and dropout, float32 and in training mode, as users have them."""
     torch.manual_seed(0)
-    layers = [torch.nn.Linear(2, 6), torch.nn.BatchNorm1d(6), torch.nn.Tanh(), torch.nn.Dropout(0.5)]
+    layers = [torch.nn.Linear(2, 6), torch.nn.BatchNorm1d(6), torch.nn.SiLU(), torch.nn.Dropout(0.5)]
     return torch.nn.Sequential(*layers, torch.nn.Linear(6, 3))
 
 
@@ -36,7 +36,7 @@ def in_jax(module: torch.nn.Module):
     first, norm, _, _, last = (layer.double() for layer in module)
     w, b, v, c = (jnp.asarray(p.detach().numpy()) for p in (first.weight, first.bias, last.weight, last.bias))
     scale = 1 / jnp.sqrt(1.0 + norm.eps)  # running mean 0 and variance 1 of an untrained layer
-    return lambda z: v @ jnp.tanh(scale * (w @ z + b)) + c
+    return lambda z: v @ jax.nn.silu(scale * (w @ z + b)) + c
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_module_that_is_no_decoder_is_one_line(functional, message: str) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (7, 3), (50, 5)])
+@pytest.mark.parametrize("shape", [(4, 4), (20, 3)])
 def test_the_native_contrast_equals_that_of_jax(shape: tuple[int, int]) -> None:
     """The torch function equals the JAX one to 1e-12, with equal gradients, from tall to square."""
     matrices = np.random.default_rng(1).standard_normal((5, *shape))
