@@ -28,7 +28,7 @@ from .runs import Batches, Effort, Rows, generator, plain, summaries, training_k
 NAME = "likelihood-vs-vae"
 GAMMA2 = 1e5
 LATENT_DIM = 3
-SIZES = {"quick": (2, 1, 1000), "standard": (4, 2, 5000), "full": (10, 2, 6000)}  # mixings, restarts, steps
+SIZES = {"quick": (2, 1, 1000), "standard": (4, 2, 2000), "full": (6, 2, 3000)}  # mixings, restarts, steps
 TOGETHER = 2  # mixings in one batch
 LAYERS, HIDDEN = 6, 32
 SELECTION = "of the restarts, the one with the largest held-out objective: log-likelihood, or ELBO"

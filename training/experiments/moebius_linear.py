@@ -66,7 +66,7 @@ AFFINE_FLOW = Family(
     "uniform",
     1 / 12,
     _draw_flow,
-    {"quick": (7, 1, 1000), "standard": (21, 2, 5000), "full": (70, 2, 5000)},
+    {"quick": (7, 1, 1000), "standard": (14, 2, 3000), "full": (28, 2, 3000)},
 )
 
 NAME = MOEBIUS_LINEAR.name

@@ -21,7 +21,7 @@ from .runs import Batches, Effort, Rows, generator, plain, summaries, training_k
 
 NAME = "self-consistency"
 GAMMA2 = (1e1, 1e2, 1e3, 1e4, 1e5)
-SIZES = {"quick": (2, 1000), "standard": (5, 5000), "full": (20, 8000)}  # mixings, steps
+SIZES = {"quick": (2, 1000), "standard": (5, 5000), "full": (10, 4000)}  # mixings, steps
 LATENT_DIM = 3
 HIDDEN = (64, 64)
 TOGETHER = 5  # mixings in one batch
