@@ -15,6 +15,7 @@ from .data import Data, distinct, where
 
 WIDTH, APART = 0.07, 0.1
 """Decades: the half-width over which runs of one gamma^2 are spread, and the offset of two quantities."""
+GREY = "#555555"
 WIDEST = 5
 """Entries of a legend in one row."""
 VISIBLE = 3.0
@@ -73,7 +74,7 @@ def letter(axes: Axes, text: str) -> None:
 def stamp(figure: Figure, data: Data) -> None:
     """Write under a figure of recorded results that they are recorded, with seed and versions."""
     if data.stamp:
-        figure.supxlabel(data.stamp, fontsize=5, color=PALETTE[-1], x=0.99, ha="right")
+        figure.supxlabel(data.stamp, fontsize=5, color=GREY, x=0.99, ha="right")
 
 
 def series(index: int) -> tuple[str, str]:

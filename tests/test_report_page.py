@@ -1,5 +1,6 @@
 """Pages, formulas, tables and inline figures: self-contained, escaped, and free of clashes."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,15 +9,36 @@ from elbogap.report.page import mathml, page, table
 from elbogap.report.style import INK, PALETTE, noise_axis, power_of_ten, style, subplots, svg
 from matplotlib.colors import to_rgb
 
+COLOUR_VISION = {
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+"""What is seen of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1)."""
+LEAST_DIFFERENCE = 10.0
+"""Distance in CIE 1976 L*a*b* at which colours are told apart at a glance; one is just noticeable side by side."""
 LOWEST_CONTRAST = 3.0
 """What WCAG 2.2 asks between graphics and their background."""
 
 
+def linear(color: str) -> np.ndarray:
+    """Linear RGB of an sRGB colour."""
+    channels = np.array(to_rgb(color))
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
 def luminance(color: str) -> float:
     """Relative luminance of an sRGB colour (WCAG 2.2)."""
-    channels = np.array(to_rgb(color))
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    return float(linear(color) @ [0.2126, 0.7152, 0.0722])
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE 1976 L*a*b* of linear RGB, white D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ rgb / to_xyz.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
 def contrast(first: str, second: str) -> float:
@@ -94,6 +116,18 @@ def test_colours_stand_out(scheme: str) -> None:
             assert contrast(color, colors["paper"]) >= 4.5 and contrast(color, colors["wash"]) >= 4.5, name
         elif name.startswith("series"):
             assert contrast(color, colors["paper"]) >= LOWEST_CONTRAST, name
+
+
+@pytest.mark.parametrize("vision", COLOUR_VISION)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_series_are_told_apart_by_every_kind_of_colour_vision(scheme: str, vision: str) -> None:
+    """Any two colours of series differ clearly, also for readers who see two primaries only."""
+    css = page("t", "").split("@media screen")[scheme == "dark"].split("@media print")[0]
+    colors = re.findall(r"--series-\d: (#\w{6})", css)
+    if scheme == "light":
+        assert tuple(colors) == PALETTE
+    seen = [lab(np.clip(COLOUR_VISION[vision] @ linear(color), 0, 1)) for color in colors]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > LEAST_DIFFERENCE
 
 
 def test_a_page_is_whole_and_asks_for_nothing() -> None:
