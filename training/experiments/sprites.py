@@ -4,9 +4,11 @@ Images of a disk, 32x32 RGB, four uniform factors (`sprites`), in three palettes
 controls `hsv` and `heat`, outside. The networks work on the principal components of the images, which is training on
 the images up to a constant (`image`). gamma^2 is annealed from 1/2 to 40 over the first half of the steps.
 
-What the recipe rests on: pairs of antithetic draws. With one draw a step, noise of order gamma hides the small torque
-that turns x and y from an arbitrary rotation into place, and the learning rate has decayed before it is undone; this
-was the spread over seeds. Restarts are ranked by held-out ELBO at the same nodes and points.
+About one run in sixteen ends in a local optimum in which two factors are rotated into each other (x with scale: MCC
+.83). Its ELBO is lower, so the held-out ELBO at the same nodes and points tells it from the others. In trials on
+other seeds a smaller learning rate, 2e-3, left three of eight runs there. Antithetic pairs of draws do not prevent it
+(the variant `one draw` has the same one), but they lower the contrast that is left, and raise the ELBO. The mean
+Jacobian is taken over 8000 points: over 200 even the renderer's own has a contrast of about .01, by sampling alone.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from .runs import Batches, Effort, Rows, generator, plain, summaries, training_k
 
 NAME = "sprites"
 SHAPE = "disk"
-INSIDE, OUTSIDE = PALETTES[0], PALETTES[1:]
+INSIDE = PALETTES[0]
 GAMMA2, GAMMA2_START = 40.0, 0.5
 SIZES = {"quick": (2, 1, 1200), "standard": (5, 2, 6000), "full": (8, 2, 6000)}  # seeds, restarts, steps
 COMPONENTS = 192  # lose a ten-thousandth of the variance, which is .05 nats at gamma^2 = 40
@@ -126,9 +128,10 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     summary = summaries([row for row in main if row["selected"]], "palette", _QUANTITIES, rng)
     variants = [row for row in rows if row["palette"] == INSIDE and row["restart"] == 0]
     failures = tuple(
-        f"{row['palette']}, seed {row['seed']}, selected: MCC {row['mcc_mean']:.3f}"
-        for row in main
-        if row["selected"] and row["palette"] == INSIDE and row["mcc_mean"] < 0.98
+        f"{row['palette']}, {row['variant']}, seed {row['seed']}, restart {row['restart']}, "
+        f"{'' if row['selected'] else 'not '}selected: MCC {row['mcc_mean']:.3f}"
+        for row in rows
+        if row["palette"] == INSIDE and row["mcc_mean"] < 0.98
     )
     tables = {
         "runs": Table.of(rows),
