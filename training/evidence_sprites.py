@@ -29,26 +29,28 @@ def sprites(result: Recorded | None = None) -> tuple[Finding, ...]:
     within = _column(inside[:half], "mcc_mean") - _column(inside[half : 2 * half], "mcc_mean")
     return (
         _finding(
-            *("median MCC of the posterior means, palette in the IMA class", _column(inside, "mcc_mean"), RECOVERED),
-            *(
-                "at least",
-                "the same with every image paired with the factors of another",
-                _column(inside, "mcc_shuffled"),
-            ),
+            "median MCC of the posterior means, palette in the IMA class",
+            _column(inside, "mcc_mean"),
+            RECOVERED,
+            "at least",
+            "the same with every image paired with the factors of another",
+            _column(inside, "mcc_shuffled"),
         ),
         _finding(
             "median contrast of the mean Jacobian, palette in the IMA class",
-            *(_column(inside, "contrast_mean_jacobian"), ORTHOGONAL, "at most"),
-            *("the same in the palette hsv, outside the class", _column(hsv, "contrast_mean_jacobian")),
+            _column(inside, "contrast_mean_jacobian"),
+            ORTHOGONAL,
+            "at most",
+            "the same in the palette hsv, outside the class",
+            _column(hsv, "contrast_mean_jacobian"),
         ),
         _finding(
-            *(
-                "median drop of the MCC, seed by seed, from the IMA palette to heat, far outside",
-                drop,
-                0.002,
-                "at least",
-            ),
-            *("the same between seeds of the IMA palette", within),
+            "median drop of the MCC, seed by seed, from the IMA palette to heat, far outside",
+            drop,
+            DROP,
+            "at least",
+            "the same between seeds of the IMA palette",
+            within,
         ),
     )
 
