@@ -7,16 +7,14 @@ is shown beside it; a2 is not predicted for decoders that are not polynomial. So
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 
-from ..auditing.decoder import as_decoder, failure
-from ..errors import RequestError
+from ..auditing.decoder import as_decoder
+from ..auditing.loading import named_object
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel
@@ -32,33 +30,9 @@ ROUND_OFF = 1e-15
 """The predicted limit is a sum of a few logarithms of size one."""
 
 
-def from_file(text: str) -> Any:
-    """The object NAME of FILE.py, given as "FILE.py:NAME". RequestError, one line, if there is none.
-
-    An exception in the file is named with its line.
-    """
-    file, _, name = text.rpartition(":")
-    path = Path(file)
-    if not file or not name.isidentifier():
-        raise RequestError(f"--decoder: expected FILE.py:NAME, got {text!r}")
-    if not path.is_file():
-        raise RequestError(f"--decoder: expected a file that exists, got {file!r}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise RequestError(f"--decoder: expected a Python file, got {file!r}")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise RequestError(f"--decoder: expected {file} to run, {failure(error)}") from error
-    if not hasattr(module, name):
-        raise RequestError(f"--decoder: expected a name defined in {file}, got {name!r}")
-    return getattr(module, name)
-
-
 def own_tables(text: str, latent_dim: int, seed: int) -> Data:
     """The tables of the decoder at "FILE.py:NAME"."""
-    return compute(from_file(text), text.rpartition(":")[2], latent_dim, seed)
+    return compute(named_object(text, "--decoder"), text.rpartition(":")[2], latent_dim, seed)
 
 
 def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
