@@ -13,7 +13,7 @@ Data are centred, as there; they are not rescaled, so that gamma^2 means the sam
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,11 @@ from ..numerics.families.draws import orthogonal
 from ..numerics.families.linear import Linear
 from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
 from ..numerics.families.moebius import Moebius
+
+if TYPE_CHECKING:  # as in `families.decoder`
+    Layers: TypeAlias = Any
+else:
+    Layers = Float[Array | np.ndarray, "_ _ _"]
 
 _ON_CUBE = 1.0  # the pole's distance from the cube in the units of `Moebius`, which is conformal from there on
 
@@ -59,10 +64,10 @@ class Scaled(Decoder):
 class AffineFlow(Decoder):
     """Layers x -> R_l (x_A, exp(c tanh(U_l x_A)) x_B + V_l tanh(T_l x_A)), A the first half of the coordinates."""
 
-    rotations: Matrix
-    scales: Matrix
-    shifts: Matrix
-    inner: Matrix
+    rotations: Layers
+    scales: Layers
+    shifts: Layers
+    inner: Layers
     strength: Scalar
 
     def __call__(self, z: Float[Array, "d"]) -> Float[Array, "d"]:
