@@ -51,7 +51,7 @@ class Entry(NamedTuple):
     mean, std, formula_std, encoder_mean, encoder_std (d,): g, the best encoder, sqrt(eps s_k), and the given one.
     """
 
-    index: int
+    point: int
     log_likelihood: float
     amortisation: float
     contrast: float
@@ -219,13 +219,14 @@ def _entry(
     # Cheap before dear: where the linearised posterior is already wide there is nothing to expand.
     if np.max(variances / prior_std**2) <= _SMALL:
         slopes = _slopes(model, x, modes.point[0])
-    usable = slopes is not None and eps * np.max(slopes.variance / prior_std**2) <= _SMALL
-    contrast = max(0.0, float(slopes.contrast if usable else finite))  # round-off may be negative
-    a1 = float(slopes.gap_slope) if usable and d <= LARGEST_SLOPE_DIMENSION else np.nan
+    if slopes is not None and eps * np.max(slopes.variance / prior_std**2) > _SMALL:
+        slopes = None
+    contrast = max(0.0, float(slopes.contrast if slopes else finite))  # round-off may be negative
+    a1 = float(slopes.gap_slope) if slopes else np.nan
     slope = a1 * eps
     gap = float(found.gap)
     return Entry(
-        index=index,
+        point=index,
         log_likelihood=float(found.log_likelihood),
         amortisation=float(found.amortisation),
         contrast=contrast,
@@ -236,12 +237,12 @@ def _entry(
         error=float(found.gap_error if encoding is None else found.gap_error + found.amortisation_error),
         total=float(total.value),
         total_error=float(total.error),
-        finite_noise=not usable,
+        finite_noise=slopes is None,
         multimodal=int(np.sum(modes.converged)) > 1,
-        preimage=np.asarray(slopes.point if slopes is not None else modes.point[0]),
+        preimage=np.asarray(slopes.point if slopes else modes.point[0]),
         mean=np.asarray(found.mean),
         std=np.asarray(found.std),
-        formula_std=np.sqrt(eps * slopes.variance) if usable else np.sqrt(variances),
+        formula_std=np.sqrt(eps * slopes.variance) if slopes else np.sqrt(variances),
         encoder_mean=None if encoding is None else encoding[0],
         encoder_std=None if encoding is None else encoding[1],
     )

@@ -122,7 +122,7 @@ def audit(
         )
         if encodings is not None and entries.entries:
             by_index = {int(index): i for i, index in enumerate(chosen[some])}
-            kept = [by_index[entry.index] for entry in entries.entries]
+            kept = [by_index[entry.point] for entry in entries.entries]
             consistent = consistency(
                 model, entries, targets[kept], Encodings(encodings.mean[kept], encodings.std[kept])
             )

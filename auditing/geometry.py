@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 
 from ..numerics.chunks import contrasts_of_chunk
 from ..numerics.model import LatentModel
-from .rotation import pair_contrasts
+from .rotation import ANGLES, pair_contrasts
 
 CHUNK_BYTES, CHUNK_POINTS = 2**25, 256  # of Jacobians at once, and points at most
 ENTANGLED = 0.2  # mean absolute column correlation above which a pair is named
@@ -99,7 +99,8 @@ def geometry(
     d = model.latent_dim
     size = jax.eval_shape(model.decoder, jax.ShapeDtypeStruct((d,), float)).shape[0]
     chunk = chunk or max(1, min(CHUNK_POINTS, len(points), CHUNK_BYTES // (8 * d * size)))
-    parts, correlation, counts, pairs, done = [], np.zeros((d, d)), np.zeros((d, d)), 0.0, 0
+    correlation, counts, pairs = np.zeros((d, d)), np.zeros((d, d)), np.zeros((len(ANGLES), d * (d - 1) // 2))
+    parts, done = [], 0
     try:
         for part, used in _chunks(points, chunk):
             weights = (np.arange(chunk) < used).astype(float)

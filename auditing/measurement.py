@@ -100,7 +100,7 @@ def measure(
     """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None; random: see `random_for`."""
     reference = highest(modes)
     if random is None:
-        likelihood = evidence(model, x, modes, reference)
+        likelihood = Estimate(*evidence(model, x, modes, reference))
         _, optimum = best_optimum(model, x, modes, "mean-field", reference)
         best = Estimate(optimum.value, optimum.error)
         mean, std = optimum.mean, jnp.sqrt(jnp.sum(optimum.factor**2, axis=1))

@@ -137,6 +137,7 @@ def _latents(report: AuditReport) -> Markup:
 
 
 def _traversals(report: AuditReport) -> Markup:
+    assert report.traversal is not None
     images, rescaled = plots.traversal_images(report.traversal)
     rows = Markup("").join(
         Markup("<figure>{}<figcaption>latent {}</figcaption></figure>").format(image, k)

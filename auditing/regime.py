@@ -74,7 +74,9 @@ def regime(
             modes = distinct_modes(scaled, x, jnp.asarray(preimage)[None], search=search)
             if modes is None:
                 continue
-            found = measure(scaled, x, modes, None, random_for(rng, pairs, model.latent_dim))
+            # Where the account had an encoder, its program is used again: any encoder will do.
+            unused = None if entries[0].encoder_mean is None else (modes.point[0], jnp.ones(model.latent_dim))
+            found = measure(scaled, x, modes, unused, random_for(rng, pairs, model.latent_dim))
             deviations.append(abs(float(found.gap) - contrast) if bool(found.converged) else np.inf)
             errors.append(float(found.gap_error))
         notify(halving + 1, _MOST_HALVINGS + 1)

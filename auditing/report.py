@@ -207,7 +207,7 @@ class AuditReport:
             header,
             (
                 [
-                    e.index,
+                    e.point,
                     e.log_likelihood,
                     *(getattr(e, p) for p in PARTS),
                     e.a1,

@@ -92,7 +92,7 @@ def _differentiate(primals: tuple, tangents: tuple, **how: Any) -> tuple:
             continue
         arguments = (primals[0], tangent, *primals[1:]) if i == 0 else (*primals[:i], tangent, *primals[i + 1 :])
         terms.append(_derivative.bind(*arguments, **how))
-    return value, sum(terms[1:], terms[0]) if terms else ad.Zero.from_primal_value(value)
+    return value, sum(terms[1:], terms[0])  # JAX asks only where some tangent is not zero
 
 
 def _transpose(cotangent: Any, *primals: Any, single: Single, reverse: bool, size: int) -> list:
