@@ -1,0 +1,65 @@
+"""Geometry of large decoders: seconds and peak memory against the number of points.
+
+    python benchmarks/audit.py [--points 10000]
+
+A decoder of 64 x 64 x 3 images with 10 latents, dense layers 10-384-384-12288 (4.9 million parameters, float64), and one
+with 64 latents and 512 outputs on 1000 points. Every case runs in a process of its own, so that its peak memory is its
+own. CPU seconds hardly depend on what else runs; wall seconds do.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import time
+
+
+def case(latents: int, hidden: int, outputs: int, points: int) -> None:
+    """Measure one geometry, compilation included, and print a row."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    import numpy as np
+    from elbogap.auditing.audit import as_model
+    from elbogap.auditing.geometry import geometry
+
+    rng = np.random.default_rng(0)
+    sizes = [latents, hidden, hidden, outputs]
+    layers = [
+        jax.numpy.asarray(rng.standard_normal((n, m)) / m**0.5) for m, n in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+    count = sum(layer.size for layer in layers)
+
+    def decoder(z):
+        first, second, last = layers
+        return jax.nn.sigmoid(last @ jax.numpy.tanh(second @ jax.numpy.tanh(first @ z)))
+
+    model, _ = as_model(decoder, latents, 1e-3, None)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    geometry(model, rng.standard_normal((points, latents)), np.ones(latents))
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"| {latents} | {outputs} | {count / 1e6:.1f} | {points} | {cpu:.0f} | {wall:.0f} | {peak / 2**20:.2f} | "
+        f"{(peak - before) / 2**20:.2f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--points", type=int, default=10000)
+    points = parser.parse_args().points
+    print("| d | D | parameters (M) | points | CPU s | wall s | peak GiB | above the start |")
+    print("|---|---|---|---|---|---|---|---|")
+    context = multiprocessing.get_context("spawn")
+    cases = [(64, 256, 512, 1000), (10, 384, 12288, points // 10), (10, 384, 12288, points)]
+    for arguments in cases:
+        process = context.Process(target=case, args=arguments)
+        process.start()
+        process.join()
+
+
+if __name__ == "__main__":
+    main()
