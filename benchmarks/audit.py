@@ -2,12 +2,13 @@
 
     python benchmarks/audit.py [--points 10000]
 
-A decoder of 64 x 64 x 3 images with 10 latents, dense layers 10-384-384-12288 (4.9 million parameters, float64), and one
-with 64 latents and 512 outputs on 1000 points. Every case runs in a process of its own, so that its peak memory is its
+A decoder of 64 x 64 x 3 images with 10 latents, dense layers 10-384-384-12288 (4.9 million parameters, float64), and
+one with 64 latents and 512 outputs on 1000 points. Every case runs in a process of its own, so that its peak memory is its
 own. CPU seconds hardly depend on what else runs; wall seconds do.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import resource
 import time
@@ -24,9 +25,7 @@ def case(latents: int, hidden: int, outputs: int, points: int) -> None:
 
     rng = np.random.default_rng(0)
     sizes = [latents, hidden, hidden, outputs]
-    layers = [
-        jax.numpy.asarray(rng.standard_normal((n, m)) / m**0.5) for m, n in zip(sizes[:-1], sizes[1:], strict=True)
-    ]
+    layers = [jax.numpy.asarray(rng.standard_normal((n, m)) / m**0.5) for m, n in itertools.pairwise(sizes)]
     count = sum(layer.size for layer in layers)
 
     def decoder(z):
