@@ -3,8 +3,8 @@
     python benchmarks/audit.py [--points 10000]
 
 A decoder of 64 x 64 x 3 images with 10 latents, dense layers 10-384-384-12288 (4.9 million parameters, float64), and
-one with 64 latents and 512 outputs on 1000 points. Every case runs in a process of its own, so that its peak memory is its
-own. CPU seconds hardly depend on what else runs; wall seconds do.
+one with 64 latents and 512 outputs on 1000 points. Every case runs in a process of its own, so that its peak memory is
+its own. CPU seconds hardly depend on what else runs; wall seconds do.
 """
 
 import argparse
