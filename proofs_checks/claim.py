@@ -2,8 +2,8 @@
 
 A `Claim` carries no numbers of its own. Its `laws` take the shared measurements and return statements that can be
 judged (`laws.py`); its `controls` are false variants of the same statement, judged by the same machinery, and every one
-of them must be rejected; `table` may sum their verdicts up in rows of its own. Its derivation lives in `theory` under
-the claim's id.
+of them must be rejected; `trained` names experiments and words of the findings in them that speak for the claim;
+`table` may sum its verdicts up in rows of its own. Its derivation lives in `theory` under the claim's id.
 
 Verdicts: `holds`, `fails`, `inconclusive`, `not installed`, and `n/a` where a kind of evidence does not apply.
 A claim `fails` if any kind of evidence fails or a control survives; it holds if the derived or the measured
@@ -46,6 +46,7 @@ class Claim:
     derivation: str | None = None
     laws: Callable[[Measurements], Sequence[Law]] | None = None
     controls: Callable[[Measurements], Sequence[Control]] | None = None
+    trained: tuple[tuple[str, str], ...] = ()
     table: Callable[[tuple[LawResult, ...], tuple[ControlOutcome, ...]], list[dict[str, str]]] | None = None
 
 

@@ -18,6 +18,7 @@ from .measurements import EFFORTS, Measurements
 from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
+from .trained import trained_evidence
 
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
@@ -91,6 +92,10 @@ def _run(
             evidence["measured"] = measured_evidence(laws)
             if claim.table:
                 evidence["measured"].details["table"] = claim.table(laws, controls)
+        if claim.trained:
+            progress(done, total, f"{claim.id}: trained models")
+            evidence["trained"], of_training = trained_evidence(claim, seed)
+            controls += of_training
         if claim.id == ENCLOSED:
             evidence["enclosed"] = enclosed.evidence
             controls += enclosed.controls

@@ -81,4 +81,5 @@ CLAIM = Claim(
     derivation="elbo-limit",
     laws=laws,
     controls=controls,
+    trained=(("fixed-decoder", "ELBO"),),
 )

@@ -70,4 +70,5 @@ CLAIM = Claim(
     derivation="encoder-mean",
     laws=laws,
     controls=controls,
+    trained=(("moebius-gamma", "error of z(f(z))"), ("self-consistency", "error of z(f(z))")),
 )

@@ -117,4 +117,5 @@ CLAIM = Claim(
     derivation="encoder-variance",
     laws=laws,
     controls=controls,
+    trained=(("self-consistency", "variances"), ("fixed-decoder", "variance")),
 )

@@ -231,4 +231,12 @@ CLAIM = Claim(
     derivation="spurious-solutions",
     laws=laws,
     controls=controls,
+    trained=(
+        ("small-case", ""),
+        ("moebius-gamma", "MCC"),
+        ("moebius-gamma", "contrast"),
+        ("moebius-linear", ""),
+        ("likelihood-vs-vae", ""),
+        ("sprites", ""),
+    ),
 )

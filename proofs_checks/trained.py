@@ -1,0 +1,54 @@
+"""Trained evidence: what the recorded training runs say for a claim, each finding beside a control.
+
+A claim names experiments and words of the findings that belong to it. Findings come from `training.evidence`; they are
+statistics over runs with bootstrap intervals, so that this kind of evidence carries a statistical risk, stated in the
+experiment's file. The claim about what training selects also trains one small case anew, so that the column is never
+only a file that is read. An experiment that is not recorded is said to be missing, it is no evidence either way.
+"""
+
+from __future__ import annotations
+
+from ..results import names
+from ..training.evidence import EVIDENCE, Finding, small_case
+from ..training.evidence_sprites import sprites
+from .claim import Claim, ControlOutcome, Evidence, Verdict
+
+SMALL_CASE = "small-case"
+_FINDINGS = EVIDENCE | {"sprites": sprites}
+
+
+def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOutcome, ...]]:
+    """The findings of the claim's experiments as evidence, and their controls."""
+    wanted = dict.fromkeys(experiment for experiment, _ in claim.trained)
+    missing = [name for name in wanted if name != SMALL_CASE and name not in names()]
+    findings = [
+        finding
+        for experiment, words in claim.trained
+        if experiment not in missing
+        for finding in (small_case(seed) if experiment == SMALL_CASE else _FINDINGS[experiment]())
+        if words in finding.statement
+    ]
+    if not findings:
+        return Evidence("n/a", f"not recorded: {', '.join(missing)}"), ()
+    held = sum(finding.holds for finding in findings)
+    verdict: Verdict = "holds" if held == len(findings) else "fails"
+    now = sum(finding.experiment == SMALL_CASE for finding in findings)
+    summary = f"{held} of {len(findings)} findings, {now or 'none'} trained now"
+    details = {"findings": [finding.as_dict() for finding in findings], "missing": missing}
+    if verdict == "fails":
+        details["reason"] = next(_figure(finding) for finding in findings if not finding.holds)
+    controls = tuple(
+        ControlOutcome(
+            f"trained-{finding.experiment}-{number}",
+            f"{finding.statement}: {finding.control}",
+            finding.control_rejected,
+            f"{finding.control_value:.3g}, {finding.direction} {finding.bound:g} asked",
+        )
+        for number, finding in enumerate(findings, 1)
+    )
+    return Evidence(verdict, summary, details), controls
+
+
+def _figure(finding: Finding) -> str:
+    interval = f"{finding.value:.4g} [{finding.low:.4g}, {finding.high:.4g}]"
+    return f"{finding.statement}: {interval}, {finding.direction} {finding.bound:g} asked"
