@@ -285,6 +285,11 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+def _stored(path: Path) -> list[Run]:
+    """The runs of a store that may not be there yet, or be about to be made."""
+    return Store(path).runs() if path.exists() and path.stat().st_size else []
+
+
 def test_a_sweep_killed_ten_times_has_every_run_once(tmp_path: Path) -> None:
     """Killed with signal 9 at ten random moments and completed: no run is lost, and no stored one is started again."""
     config, path, log = tmp_path / "sweep.toml", tmp_path / "s.sqlite", tmp_path / "log"
@@ -303,9 +308,8 @@ def test_a_sweep_killed_ten_times_has_every_run_once(tmp_path: Path) -> None:
             os.kill(process.pid, signal.SIGKILL)
         assert process.wait(60) == (-signal.SIGKILL if kill < KILLS else 0)
         assert not set(_lines(log)[started:]) & {run.key for run in stored}
-        found = Store(path).runs() if path.exists() and path.stat().st_size else []
-        assert found[: len(stored)] == stored  # nothing lost, nothing changed
-        stored = found
+        before, stored = stored, _stored(path)
+        assert stored[: len(before)] == before  # nothing lost, nothing changed
     assert sorted(run.key for run in stored) == sorted(keys)
     # At most the run that was under way at each kill was started twice.
     assert len(keys) <= len(_lines(log)) <= len(keys) + KILLS
@@ -318,21 +322,22 @@ def test_a_real_sweep_killed_ten_times_has_every_run_once(tmp_path: Path) -> Non
     config.write_text(toml(TINY | {"grid": {**GRID, "seeds": list(range(5))}}))
     command = [sys.executable, "-m", "elbogap", "sweep", str(config), "--store"]
     environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path / "cache")}
-    rng, killed = random.Random(1), 0
-    while killed < KILLS:
-        process = subprocess.Popen([*command, str(tmp_path / "killed.sqlite")], env=environment)
-        try:
-            assert process.wait(rng.uniform(0, 20)) == 0
-            break  # faster than the kills: what is left of them has nothing to disturb
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            killed += 1
+    path, rng, killed, stored = tmp_path / "killed.sqlite", random.Random(1), 0, []
+    for _ in range(KILLS):
+        process = subprocess.Popen([*command, str(path)], env=environment)
+        goal = len(stored) + rng.randrange(3)  # 20 runs in all
+        while process.poll() is None and len(_stored(path)) < goal:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 2))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        before, stored = stored, _stored(path)
+        assert stored[: len(before)] == before
     for name in ("killed.sqlite", "whole.sqlite"):
         subprocess.run([*command, str(tmp_path / name)], env=environment, check=True)
     found = [
         sorted((run.key, run.status, json.dumps(run.result, sort_keys=True)) for run in Store(tmp_path / name).runs())
         for name in ("killed.sqlite", "whole.sqlite")
     ]
-    assert len(found[0]) == 20 and killed > 0
+    assert len(found[0]) == 20 and killed == KILLS
     assert found[0] == found[1]
