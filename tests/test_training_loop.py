@@ -15,6 +15,7 @@ from elbogap.training.evaluate import evaluate, nodes, select
 from elbogap.training.loop import Annealing, NotFinite, Recipe, annealing, member, stack, train
 from elbogap.training.loss import batch_terms, draw_nodes, elbo_terms
 from elbogap.training.models import VAE, as_dtype, mlp_vae
+from elbogap.training.monitor import monitor
 
 FLOAT32 = 2e-5  # relative, of sums of a few hundred float32 terms
 QUADRATURE = 1e-4  # the two sides use rules with different numbers of nodes
@@ -90,6 +91,9 @@ def test_training_raises_the_elbo_in_float32(vaes: VAE, data: np.ndarray) -> Non
         report=lambda step, runs, terms: reported.append(step),
     )
     assert reported == [10, 20, 30, 40]
+    shown = monitor(data, data, range(RUNS), noise(data).target)(result.vaes)
+    assert 0 <= shown["MCC"] <= 1
+    assert shown["contrast"] >= 0
     assert (result.history.elbo[-1] > result.history.elbo[0]).all()
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(eqx.filter(result.vaes, eqx.is_inexact_array))} == {"float32"}
     constants = (result.vaes.encoder.scale, result.vaes.decoder.centre, result.vaes.prior.a)

@@ -14,6 +14,7 @@ from ..evaluate import evaluate, select
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import draw_moebius, mean_contrast, mix
 from ..models import mlp_vae
+from ..monitor import monitor
 from .measured import learnt_rows
 from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
 
@@ -92,7 +93,8 @@ def _runs(mixing: int, seed: int, restarts: int, how: Recipe, batches: Batches, 
     )
     noise = annealing(mixed.train[None], which, [1 / gamma2 for gamma2, _ in labels])
     key = training_key(NAME, seed, mixing)
-    trained = train(vaes, mixed.train[None], which, noise, key, how, report=batches.report(name, how.steps))
+    watch = monitor(mixed.held_out[None], mixed.sources[None], which, noise.target)
+    trained = train(vaes, mixed.train[None], which, noise, key, how, report=batches.report(name, how.steps, watch))
     found = evaluate(trained.vaes, mixed.held_out[None], which, noise.target)
     chosen = select([labels.index((gamma2, 0)) for gamma2, _ in labels], found.elbo)
     measured = learnt_rows(found, [mixed] * len(labels), UNIFORM_VAR)

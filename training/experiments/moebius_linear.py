@@ -20,6 +20,7 @@ from ..loop import Recipe, annealing, stack, train
 from ..metrics import bootstrap_spearman
 from ..mixings import Mixed, Scaled, draw_affine_flow, draw_moebius_linear, mean_contrast, mix
 from ..models import mlp_vae
+from ..monitor import monitor
 from .measured import learnt_rows
 from .runs import Batches, Effort, Rows, generator, plain, training_key
 
@@ -151,8 +152,10 @@ def _runs(family: Family, first: int, seed: int, restarts: int, how: Recipe, bat
     )
     noise = annealing(data, which, [1 / GAMMA2] * len(labels))
     key = training_key(family.name, seed, first)
-    trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps))
-    found = evaluate(trained.vaes, np.stack([each.held_out[:2000] for each in mixed]), which, noise.target)
+    held_out = np.stack([each.held_out[:2000] for each in mixed])
+    watch = monitor(held_out, np.stack([each.sources for each in mixed]), which, noise.target)
+    trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps, watch))
+    found = evaluate(trained.vaes, held_out, which, noise.target)
     chosen = select(which, found.elbo)
     measured = learnt_rows(found, [mixed[k] for k in which], family.prior_var)
     contrast = [plain(mean_contrast(each.mixing, each.sources[:1000])) for each in mixed]

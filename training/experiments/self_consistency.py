@@ -16,6 +16,7 @@ from ..evaluate import Evaluation, evaluate
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import mix
 from ..models import mlp_vae
+from ..monitor import monitor
 from .measured import learnt_rows
 from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
 
@@ -87,8 +88,10 @@ def _runs(members: range, seed: int, how: Recipe, batches: Batches, name: str) -
     data = np.stack([each.train for each in mixed])
     noise = annealing(data, which, [1 / gamma2 for _, gamma2 in labels])
     key = training_key(NAME, seed, members[0])
-    trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps))
-    found = evaluate(trained.vaes, np.stack([each.held_out[:2000] for each in mixed]), which, noise.target)
+    held_out = np.stack([each.held_out[:2000] for each in mixed])
+    watch = monitor(held_out, np.stack([each.sources for each in mixed]), which, noise.target)
+    trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps, watch))
+    found = evaluate(trained.vaes, held_out, which, noise.target)
     measured = learnt_rows(found, [mixed[k] for k in which], 1.0)
     return [
         {"mixing": members[k], "gamma2": gamma2} | _variances(found, r, gamma2) | measured[r]
