@@ -1,0 +1,135 @@
+"""mkdocs hooks: the claims' pages and the table of symbols from the registry, and formulas as MathML.
+
+`$...$` and `$$...$$` in a page become MathML, so that no script and no font has to be fetched. Claims' pages are
+written from `proofs_checks.registry` and `theory.registry` at build time: what the page says is what `elbogap verify`
+checks.
+"""
+
+import re
+from html import escape
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File, Files
+
+_FORMULA = re.compile(
+    r"(?P<code>```.*?```|`[^`\n]*`|^ {4}.*?$)|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.S | re.M
+)
+
+_RECORDED = re.compile(r"<!-- recorded: (\S+) (\S+) -->")
+
+
+def mathml(latex: str, display: str = "inline") -> str:
+    """One formula; its LaTeX is kept as the text alternative."""
+    return convert(latex, display=display).replace("<math ", f'<math aria-label="{escape(latex, quote=True)}" ', 1)
+
+
+def with_formulas(markdown: str) -> str:
+    """Formulas outside code as MathML."""
+
+    def replace(match: re.Match) -> str:
+        if match["code"]:
+            return match["code"]
+        if match["block"]:
+            return f'\n<div class="formula">{mathml(match["block"].strip(), "block")}</div>\n'
+        # Within a span: a line that starts with <math would be taken for a block of HTML.
+        return f"<span>{mathml(match['inline'])}</span>"
+
+    return _FORMULA.sub(replace, markdown)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """mkdocs calls this for every page."""
+    return with_formulas(_RECORDED.sub(lambda match: recorded_table(*match.groups()), markdown))
+
+
+def recorded_table(experiment: str, name: str) -> str:
+    """A table of a recorded result; one line that says so where it is not recorded."""
+    from elbogap.results import names, recorded
+
+    if experiment not in names():
+        return f"*Not recorded: `{experiment}`.*"
+    table = recorded(experiment).tables[name]
+    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are generated."""
+    from elbogap.proofs_checks.registry import CLAIMS
+
+    pages = {f"claims/{name}.md": claim_page(claim) for name, claim in CLAIMS.items()}
+    pages["claims/index.md"] = claims_index(CLAIMS)
+    pages["symbols.md"] = symbols_page()
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def claims_index(claims: dict[str, Any]) -> str:
+    """One row a claim."""
+    rows = [f"| [{name}]({name}.md) | {claim.title} | {claim.source} |" for name, claim in claims.items()]
+    head = (
+        "# Claims\n\nEvery statement that `elbogap verify` checks, in the order in which they build on each other.\n\n"
+    )
+    return head + "\n".join(["| claim | about | source |", "|---|---|---|", *rows]) + "\n"
+
+
+def claim_page(claim: Any) -> str:
+    """Statement, formula, assumptions, derivation, and the commands that check it."""
+    from elbogap.theory.registry import DERIVATIONS
+    from elbogap.theory.render import explain_mathml
+
+    lines = [
+        f"# {claim.id}: {claim.title}",
+        "",
+        claim.statement,
+        "",
+        f"$${claim.latex}$$",
+        "",
+        f"Source: {claim.source}.",
+    ]
+    lines += ["", "## Assumptions", "", *(f"- {assumption}" for assumption in claim.assumptions)]
+    lines += [
+        "",
+        "## Check it",
+        "",
+        "```",
+        f"elbogap verify {claim.id} --controls",
+        f"elbogap explain {claim.id}",
+        "```",
+    ]
+    if claim.derivation:
+        lines += [
+            "",
+            "## Derivation",
+            "",
+            "Each step is decided by an exact zero test, or marked as argued in words.",
+            "",
+        ]
+        lines += ['<div class="derivation">', explain_mathml(DERIVATIONS[claim.derivation]()), "</div>"]
+    else:
+        lines += ["", "This claim has no symbolic derivation of its own; its evidence is measured."]
+    return "\n".join(lines) + "\n"
+
+
+def symbols_page() -> str:
+    """The paper's symbols beside ours."""
+    from elbogap.theory.notation import TABLE
+
+    rows = [
+        " | ".join(
+            ["", _formula(one.paper), _formula(one.latex), f"`{one.code}`", one.meaning.replace("|", "&#124;"), ""]
+        )
+        for one in TABLE
+    ]
+    head = "# Symbols\n\nThe paper's symbol, ours, its name in code, and what it means.\n\n"
+    return head + "\n".join(["| paper | here | code | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _formula(latex: str) -> str:
+    return f"${latex}$" if latex else ""
