@@ -121,7 +121,7 @@ NUMERICS = (
         "numerics/modes.py",
         "model.eps * minimum.hessian, -minimum.value",
         "model.eps * minimum.hessian, minimum.value",
-        ("linear-vae",),
+        ("folds",),
     ),
     Edit(
         _ENCODER,

@@ -1,1 +1,0 @@
-"""Lessons: numbered marimo notebooks that run, and the command that opens them."""
