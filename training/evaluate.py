@@ -74,10 +74,11 @@ def evaluate(
 @eqx.filter_jit
 def _evaluate(
     vaes: VAE, points: Array, which: Int[Array, "R"], log_noise_var: Array, key: Array, jacobians: int
-) -> Evaluation:
+) -> tuple[Array, ...]:
+    """The fields of `Evaluation`, in order."""
     arrays, static = eqx.partition(vaes, eqx.is_array)
 
-    def of_run(run: tuple[VAE, Array, Array]) -> Evaluation:
+    def of_run(run: tuple[VAE, Array, Array]) -> tuple[Array, ...]:
         leaves, row, log_eps = run
         vae = eqx.combine(leaves, static)
         data = points[row]
@@ -96,7 +97,7 @@ def _evaluate(
         again = jax.vmap(lambda x: vae.link(vae.encoder(x, log_eps)[0]))(decoded)
         jacobian = jax.lax.map(jax.jacfwd(vae.decoder), latent[:jacobians], batch_size=min(200, jacobians))
         error = jnp.sum(residual**2) / len(data)
-        return Evaluation(mean, std, latent, sample, again, jnp.mean(values), values, error, jacobian)
+        return mean, std, latent, sample, again, jnp.mean(values), values, error, jacobian
 
     return jax.lax.map(of_run, (arrays, which, log_noise_var))
 

@@ -12,6 +12,8 @@ are used, not the preimage. Expectations are by quadrature (`evaluate.nodes`), s
 host.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -31,7 +33,8 @@ def fit_readout(vae: VAE, data: Float[np.ndarray, "n D"], log_noise_var: float, 
 
     Steps that lower the ELBO are halved; the search ends where none helps, so the mean ELBO never falls.
     """
-    points = jnp.asarray(data, vae.encoder.shift.dtype)
+    encoder: Any = vae.encoder
+    points = jnp.asarray(data, encoder.shift.dtype)
     log_eps = jnp.asarray(log_noise_var, points.dtype)
     value = float(_mean_elbo(vae, points, log_eps))
     for _ in range(iterations):
@@ -70,7 +73,8 @@ def _solve(features: np.ndarray, slope: np.ndarray, curvature: np.ndarray | None
 
 
 def _moved(vae: VAE, change: np.ndarray) -> VAE:
-    net: MLP = vae.encoder.net
+    encoder: Any = vae.encoder
+    net: MLP = encoder.net
     weight = net.weights[-1] + jnp.asarray(change[:, :-1], net.weights[-1].dtype)
     bias = net.biases[-1] + jnp.asarray(change[:, -1], net.biases[-1].dtype)
     return eqx.tree_at(lambda v: (v.encoder.net.weights[-1], v.encoder.net.biases[-1]), vae, (weight, bias))
@@ -78,7 +82,11 @@ def _moved(vae: VAE, change: np.ndarray) -> VAE:
 
 @eqx.filter_jit
 def _mean_elbo(vae: VAE, points: Array, log_eps: Array) -> Array:
-    return jnp.mean(jax.lax.map(lambda x: _elbo_of(vae, x, *vae.encoder(x, log_eps), log_eps), points, batch_size=500))
+    def at(x: Array) -> Array:
+        mean, log_std = vae.encoder(x, log_eps)
+        return _elbo_of(vae, x, mean, log_std, log_eps)
+
+    return jnp.mean(jax.lax.map(at, points, batch_size=500))
 
 
 def _elbo_of(vae: VAE, x: Array, mean: Array, log_std: Array, log_eps: Array) -> Array:
@@ -92,12 +100,14 @@ def _elbo_of(vae: VAE, x: Array, mean: Array, log_std: Array, log_eps: Array) ->
 def _local(vae: VAE, points: Array, log_eps: Array) -> tuple[Array, Array, Array]:
     """Features with a constant 1, the ELBO's gradient in (mean, log_std), and the curvature in the mean."""
 
+    encoder: Any = vae.encoder
+
     def at(x: Array) -> tuple[Array, Array, Array]:
         mean, log_std = vae.encoder(x, log_eps)
         slopes = jax.grad(lambda m, s: _elbo_of(vae, x, m, s, log_eps), argnums=(0, 1))(mean, log_std)
         jacobian = jax.jacfwd(vae.decode)(mean)
         curvature = jacobian.T @ jacobian / jnp.exp(log_eps) + jnp.eye(len(mean), dtype=x.dtype)
-        features = vae.encoder.features(x)
+        features = encoder.features(x)
         return jnp.append(features, jnp.ones((), x.dtype)), jnp.concatenate(slopes), curvature
 
     return jax.lax.map(at, points, batch_size=500)

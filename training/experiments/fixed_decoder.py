@@ -18,6 +18,7 @@ contrast of the transposed Jacobian, which the ELBO must not approach.
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import jax
@@ -76,9 +77,8 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
             how = recipe(long if gamma2 > 3e4 else short)
             name = f"{kind}, gamma2 {gamma2:g}"
             fixed = parameters | asdict(how) | {"seed": seed, "exact": exact}
-            rows += batches.run(
-                name, fixed, lambda k=kind, g=gamma2, h=how, n=name: _runs(k, g, h, count, exact, seed, batches, n)
-            )
+            run = partial(_runs, kind, gamma2, how, count, exact, seed, batches, name)
+            rows += batches.run(name, fixed, run)
     rng = generator(NAME, seed, 999_983)
     quantities = (
         *("difference", "difference_rows", "optimal_difference", "gap", "contrast", "self_consistency"),
@@ -187,10 +187,10 @@ def _jacobians(mixing: Any, points: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _exact(decoder: Any, points: jax.Array, noise_var: jax.Array) -> tuple[jax.Array, ...]:
+def _exact(decoder: Any, points: jax.Array, noise_var: jax.Array) -> Any:
     """The exact optimum's ELBO, log p_eps, the optimum's variances, and whether it converged, searched from z."""
 
-    def at(z: jax.Array) -> tuple[jax.Array, ...]:
+    def at(z: jax.Array) -> Any:
         model = LatentModel(decoder, LATENT_DIM, noise_var=noise_var)
         x = decoder(z)
         found = optimal_encoder(model, x, start=z)

@@ -8,6 +8,7 @@ each method's own held-out objective. log_likelihood is that of the deterministi
 """
 
 from dataclasses import asdict
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -20,6 +21,7 @@ from ...results import Recorded, Table
 from ..evaluate import evaluate, select
 from ..flow import CouplingFlow, flow_log_likelihood, likelihood_terms
 from ..loop import Recipe, annealing, stack, train
+from ..loss import batch_terms
 from ..metrics import mcc
 from ..mixings import draw_moebius, mix
 from ..models import VAE, LogitBeta, identity, mlp_vae
@@ -50,7 +52,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     for first in range(0, mixings, TOGETHER):
         name = f"mixings {first} to {first + TOGETHER - 1}"
         fixed = parameters | {"seed": seed, "first": first}
-        rows += batches.run(name, fixed, lambda f=first, n=name: _runs(f, seed, restarts, how, batches, n))
+        rows += batches.run(name, fixed, partial(_runs, first, seed, restarts, how, batches, name))
     selected = [row for row in rows if row["selected"]]
     quantities = ("mcc_mean", "mcc_shuffled", "contrast_point", "log_likelihood")
     return Recorded(
@@ -85,10 +87,10 @@ def _runs(first: int, seed: int, restarts: int, how: Recipe, batches: Batches, n
     noise = annealing(data, which, [1 / GAMMA2] * len(labels))
     rows: Rows = []
     for offset, method in enumerate(METHODS):
-        objective = {"objective": likelihood_terms} if method == "likelihood" else {}
+        objective = likelihood_terms if method == "likelihood" else batch_terms
         report = batches.report(f"{name}, {method}", how.steps)
         key = training_key(NAME, seed, first, offset)
-        vaes = train(start, data, which, noise, key, how, report=report, **objective).vaes
+        vaes = train(start, data, which, noise, key, how, objective=objective, report=report).vaes
         values, latents, contrast = _measure(vaes, jnp.asarray(held_out), jnp.asarray(which, jnp.int32))
         elbo = np.full(len(labels), np.nan)
         if method == "vae":

@@ -6,6 +6,7 @@ gamma^2 = 10 and 100 the noise is larger than the data and the posterior collaps
 """
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     for mixing in range(mixings):
         name = f"mixing {mixing}"
         fixed = parameters | {"seed": seed, "mixing": mixing}
-        rows += batches.run(name, fixed, lambda m=mixing, n=name: _runs(m, seed, restarts, how, batches, n))
+        rows += batches.run(name, fixed, partial(_runs, mixing, seed, restarts, how, batches, name))
     selected = [row for row in rows if row["selected"]]
     quantities = (
         *("mcc_mean", "mcc_sample", "mcc_sample_batches_of_64", "mcc_mean_spearman", "mcc_shuffled"),

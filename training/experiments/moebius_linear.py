@@ -8,6 +8,7 @@ runs the affine-flow experiment: four uniform sources, mixings of alternating co
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def compute(effort: Effort, seed: int, batches: Batches, family: Family = MOEBIU
     for first in range(0, mixings, TOGETHER):
         name = f"mixings {first} to {first + TOGETHER - 1}"
         fixed = parameters | {"seed": seed, "first": first}
-        rows += batches.run(name, fixed, lambda f=first, n=name: _runs(family, f, seed, restarts, how, batches, n))
+        rows += batches.run(name, fixed, partial(_runs, family, first, seed, restarts, how, batches, name))
     selected = [row for row in rows if row["selected"]]
     rng = generator(family.name, seed, 999_983)
     correlations = [

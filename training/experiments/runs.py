@@ -7,7 +7,6 @@ that a long recording continues where it was stopped. Batches are JSON files und
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +96,9 @@ def summaries(rows: Rows, by: str, columns: Sequence[str], rng: np.random.Genera
             values = np.array([row[column] for row in chosen], float)
             median = bootstrap(values, rng)
             result.append(
-                {by: level, "quantity": column, "n": len(values), "median": median.value, "low": median.low}
-                | {"high": median.high, "min": float(values.min()), "max": float(values.max())}
+                {by: level, "quantity": column, "n": len(values), "median": plain(median.value)}
+                | {"low": plain(median.low), "high": plain(median.high)}
+                | {"min": plain(values.min()), "max": plain(values.max())}
             )
     return result
 
@@ -106,8 +106,3 @@ def summaries(rows: Rows, by: str, columns: Sequence[str], rng: np.random.Genera
 def plain(value: Any, digits: int = 6) -> Any:
     """A number for JSON, rounded to `digits` significant digits."""
     return float(f"{float(value):.{digits}g}")
-
-
-def log(text: str) -> None:
-    """A line on standard error."""
-    print(text, file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ decoder. The control, variance_over_rows, has the rows of J in place of its colu
 """
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         members = range(first, min(first + TOGETHER, mixings))
         name = f"mixings {members[0]} to {members[-1]}"
         fixed = parameters | {"seed": seed, "mixings": list(members)}
-        rows += batches.run(name, fixed, lambda m=members, n=name: _runs(m, seed, how, batches, n))
+        rows += batches.run(name, fixed, partial(_runs, members, seed, how, batches, name))
     quantities = ("self_consistency", "variance_over_formula", "share_within_5_percent", "variance_over_rows")
     rng = generator(NAME, seed, 999_983)
     failures = [
