@@ -139,13 +139,13 @@ NUMERICS = (
         _ENCODER,
         "mean, factor = mode.point + scale @ shift[:, 0], scale @ root",
         "mean, factor = mode.point - scale @ shift[:, 0], scale @ root",
-        ("linear-vae",),
+        ("priors",),
     ),
     Edit(
         _ENCODER,
         "return centre + weights @ (values - centre), weights @ rounding",
         "return weights @ (values - centre), weights @ rounding",
-        ("linear-vae",),
+        ("priors",),
     ),
     Edit(
         "numerics/quadrature.py",
