@@ -53,7 +53,7 @@ def main() -> None:
     print("| d | D | parameters (M) | points | CPU s | wall s | peak GiB | above the start |")
     print("|---|---|---|---|---|---|---|---|")
     context = multiprocessing.get_context("spawn")
-    cases = [(64, 256, 512, 1000), (10, 384, 12288, points // 10), (10, 384, 12288, points)]
+    cases = [(10, 384, 12288, points // 10), (10, 384, 12288, points), (64, 256, 512, 1000)]
     for arguments in cases:
         process = context.Process(target=case, args=arguments)
         process.start()
