@@ -103,15 +103,15 @@ def moebius_linear(result: Recorded | None = None) -> tuple[Finding, ...]:
 def fixed_decoder(result: Recorded | None = None) -> tuple[Finding, ...]:
     """The ELBO of a trained encoder approaches log-likelihood minus contrast, and its variance the formula."""
     result = result or recorded("fixed-decoder")
-    rows = _where(_rows(result.tables["runs"]), gamma2=1e4)
+    rows = _rows(result.tables["runs"])
     make = partial(_finding, result.experiment)
     findings = []
     for kind in dict.fromkeys(row["decoder"] for row in rows):
-        chosen = _where(rows, decoder=kind)
-        ratio = _values(chosen, "variance_over_formula")
+        chosen = _where(rows, decoder=kind, gamma2=1e3)
+        ratio = _values(_where(rows, decoder=kind, gamma2=1e4), "variance_over_formula")
         findings += [
             make(
-                f"median |ELBO - L_IMA| at gamma^2 = 1e4, {kind} decoders",
+                f"median |ELBO - L_IMA| at gamma^2 = 1e3, {kind} decoders",
                 _values(chosen, "difference"),
                 "the same without the contrast: |ELBO - log-likelihood|",
                 np.abs(_values(chosen, "gap")),
@@ -128,7 +128,9 @@ def fixed_decoder(result: Recorded | None = None) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-LIMIT_REACHED = 0.05  # nats: well below the contrasts (0.1 to 0.3), above the encoder's own error
+# In nats: well below the contrasts (0.1 to 0.3). The encoder's own error costs nats in proportion to gamma^2, and the
+# terms of higher order fall with it; at 1e3 both are small.
+LIMIT_REACHED = 0.02
 
 
 def self_consistency(result: Recorded | None = None) -> tuple[Finding, ...]:

@@ -23,7 +23,6 @@ from jaxtyping import Array, Float
 from ..numerics.contrast import ima_contrast
 from ..numerics.families.decoder import Decoder, Matrix, Scalar, Vector
 from ..numerics.families.draws import orthogonal
-from ..numerics.families.linear import Linear
 from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
 from ..numerics.families.moebius import Moebius
 
@@ -128,11 +127,6 @@ def draw_affine_flow(
         rng.standard_normal((layers, half, half)) / np.sqrt(half),
         np.array(strength),
     )
-
-
-def draw_linear(rng: np.random.Generator, latent_dim: int) -> Linear:
-    """A rotation: the mixing from which no VAE with a Gaussian prior can recover the sources."""
-    return Linear(orthogonal(rng, latent_dim), np.zeros(latent_dim))
 
 
 MIXINGS: dict[str, Callable[[np.random.Generator, int], Decoder]] = {
