@@ -51,7 +51,9 @@ def _measure_folded(decoders: Any, preimages: Any, ladder: Any) -> dict[str, Any
     def one(decoder: Any, branches: Any) -> dict[str, Any]:
         model = LatentModel(decoder, 2, noise_var=1.0)
         x = decoder(branches[0])
-        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=branches))(ladder)
+        # One start is given twice: a mode that is found twice must not be counted twice.
+        starts = jnp.concatenate([branches, branches[:1]])
+        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=starts))(ladder)
 
         def derivatives(g: Any) -> dict[str, Any]:
             _, J, H, T = decoder_derivatives(decoder, g, 3)
