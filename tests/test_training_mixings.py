@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap.cli import run
 from elbogap.errors import RequestError
 from elbogap.results import recorded
 from elbogap.training.evidence import Finding, moebius_gamma, moebius_linear
@@ -120,8 +121,11 @@ def test_finished_batches_are_read_and_not_run_again(tmp_path: object) -> None:
     assert generator("a", 0, 1).integers(2**31) != generator("b", 0, 1).integers(2**31)
 
 
-def test_unknown_experiments_are_one_line() -> None:
-    """An unknown name lists the known ones."""
+def test_unknown_experiments_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown name lists the known ones; on the command line that is one line and exit status 2."""
+    for wrong in (["moebius"], ["moebius-gamma", "--effort", "fast"], ["moebius-gamma", "--seed", "-1"]):
+        assert run(["record", *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(RequestError, match="moebius-gamma"):
         experiment("moebius")
     assert all(module.replace("_", "-") == name for name, module in MODULES.items())

@@ -32,11 +32,13 @@ def record_command(*names: str, effort: str = "quick", seed: int = 0, out: Path 
         raise RequestError(f"--effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
     if not 0 <= seed <= LARGEST_SEED:
         raise RequestError(f"--seed: expected an integer from 0 to {LARGEST_SEED}, got {seed}")
+    from .experiments import MODULES, check_name, experiment
+
+    chosen = [check_name(name) for name in names or MODULES]
     prepare_jax()
-    from .experiments import MODULES, experiment
     from .experiments.runs import Batches
 
-    modules = [experiment(name) for name in names or MODULES]
+    modules = [experiment(name) for name in chosen]
     folder = Path("results") if out is None else out
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,13 @@ MODULES = {
 }
 
 
-def experiment(name: str) -> ModuleType:
-    """The module of an experiment; RequestError if there is none of that name."""
+def check_name(name: str) -> str:
+    """The name; RequestError if there is no such experiment. Imports nothing heavy."""
     if name not in MODULES:
         raise RequestError(f"unknown experiment {name!r}: expected one of {', '.join(MODULES)}")
-    return import_module(f".{MODULES[name]}", __name__)
+    return name
+
+
+def experiment(name: str) -> ModuleType:
+    """The module of an experiment; RequestError if there is none of that name."""
+    return import_module(f".{MODULES[check_name(name)]}", __name__)
