@@ -74,6 +74,8 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
         evidence=_evidence(claim),
         plot=law_plot(claim["id"], plotted[-1]) if plotted else "",
         plotted=plotted[-1] if plotted else None,
+        summed=_rows(measured.get("table", [])),
+        findings=_findings(claim["evidence"]["trained"].get("findings", [])),
         laws=_laws(laws),
         controls=_controls(claim),
         derivation=derivation(claim["evidence"]["derived"]),
@@ -85,6 +87,22 @@ def _evidence(claim: dict[str, Any]) -> Markup:
     found = [(kind, claim["evidence"][kind]) for kind in KINDS if claim["evidence"][kind]["verdict"] != "n/a"]
     rows = [[kind, badge(one["verdict"]), one["summary"] or one.get("reason", "")] for kind, one in found]
     return table(["evidence", "verdict", "figures"], rows)
+
+
+def _rows(rows: list[dict[str, str]]) -> Markup:
+    """The table that some claims make of their verdicts."""
+    return table(list(rows[0]), [list(row.values()) for row in rows]) if rows else Markup("")
+
+
+def _findings(findings: list[dict[str, Any]]) -> Markup:
+    """What the trained models say: each statistic with its interval, the bound asked for, and its control."""
+    heads = ["trained models", "runs", "median", "from", "to", "asked", "control", "of the control"]
+    keys = ("statement", "runs", "value", "low", "high")
+    rows = [
+        [*(one[key] for key in keys), f"{one['direction']} {one['bound']:g}", one["control"], one["control_value"]]
+        for one in findings
+    ]
+    return table(heads, rows) if rows else Markup("")
 
 
 def _laws(laws: list[dict[str, Any]]) -> Markup:
