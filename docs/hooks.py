@@ -17,6 +17,8 @@ _FORMULA = re.compile(
 )
 
 _RECORDED = re.compile(r"<!-- recorded: (\S+) (\S+) -->")
+_SUMMARY = re.compile(r"<!-- summary: (\S+) (\S+) (.+?) -->")
+_FIGURE = re.compile(r"<!-- figure: (\S+) -->")
 
 
 def mathml(latex: str, display: str = "inline") -> str:
@@ -40,7 +42,9 @@ def with_formulas(markdown: str) -> str:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """mkdocs calls this for every page."""
-    return with_formulas(_RECORDED.sub(lambda match: recorded_table(*match.groups()), markdown))
+    markdown = _RECORDED.sub(lambda match: recorded_table(*match.groups()), markdown)
+    markdown = _SUMMARY.sub(lambda match: summary_table(match[1], match[2], match[3].split()), markdown)
+    return with_formulas(_FIGURE.sub(lambda match: drawn(match[1]), markdown))
 
 
 def recorded_table(experiment: str, name: str) -> str:
@@ -52,6 +56,39 @@ def recorded_table(experiment: str, name: str) -> str:
     table = recorded(experiment).tables[name]
     rows = [table.columns, ["---"] * len(table.columns), *table.rows]
     return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
+
+
+def summary_table(experiment: str, key: str, quantities: list[str]) -> str:
+    """Medians with their intervals from a recorded summary: a row a value of `key`, a column a quantity."""
+    from elbogap.results import names, recorded
+
+    if experiment not in names():
+        return f"*Not recorded: `{experiment}`.*"
+    table = recorded(experiment).tables["summary"]
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    found = {(row[key], row["quantity"]): row for row in rows}
+    lines = [f"| {key} | " + " | ".join(quantities) + " |", "|---" * (len(quantities) + 1) + "|"]
+    for value in dict.fromkeys(row[key] for row in rows):
+        cells = [found.get((value, quantity)) for quantity in quantities]
+        shown = [f"{c['median']:.4g} [{c['low']:.3g}, {c['high']:.3g}]" if c else "" for c in cells]
+        lines.append(f"| {value if isinstance(value, str) else format(value, 'g')} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def drawn(name: str) -> str:
+    """A figure of recorded results as inline SVG, with its caption."""
+    from elbogap.figures.data import Data
+    from elbogap.figures.registry import entry
+    from elbogap.report.style import style, svg
+    from elbogap.results import names, recorded
+
+    wanted = entry(name)
+    if wanted.experiment not in names():
+        return f"*Not recorded: `{wanted.experiment}`.*"
+    module = wanted.load()
+    with style():
+        image = svg(module.draw(Data.of(recorded(wanted.experiment))), module.CAPTION)
+    return f'<figure class="drawn">{image}<figcaption>{escape(module.CAPTION)}</figcaption></figure>'
 
 
 def _cell(value: Any) -> str:
