@@ -54,7 +54,8 @@ def _sections(report: AuditReport) -> list[tuple[str, str, Markup]]:
     if report.traversal is not None:
         found.append(("traversals", "Traversals", _traversals(report)))
     found.append(("units", "The same noise variance elsewhere", _units(document)))
-    found.append(("remarks", "Remarks", _list(remarks(document))))
+    if notes := remarks(document):
+        found.append(("remarks", "Remarks", _list(notes)))
     return found
 
 
