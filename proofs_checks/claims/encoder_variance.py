@@ -12,8 +12,9 @@ from .from_batches import PerBatch, convergence, identity
 SEARCH_TOLERANCE = 1e-9
 """The search stops within 1e-11 standard deviations and sums some hundred nodes."""
 
-CURVATURE_FACTOR = 30.0
-"""A rule that misses the gap by delta misses its second derivative, in standard units, by a small multiple of delta."""
+CURVATURE_FACTOR = 4.0 * 32**2
+"""A rule of n nodes misses Hermite components of degree 2n and above; two derivatives multiply them by (2n)^2, and
+n <= 32."""
 
 
 def _beyond_leading(batch: Batch) -> np.ndarray:

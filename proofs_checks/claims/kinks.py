@@ -27,7 +27,7 @@ from .from_batches import LIMIT_ROUND_OFF
 from .kink_profile import Kink, expected_gap, gap, profile, profile_integral, tiny_gap
 
 PLANE_LADDER = 10.0 ** -np.arange(3.0, 6.25, 0.5)
-DISTANT_LADDER = 10.0 ** -np.arange(2.0, 3.8, 0.25)
+DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
 NEAR_LADDER = 10.0 ** -np.arange(2.0, 7.25, 0.5)
 QUADRATURE_ERROR = 1e-11
 """Gauss-Legendre panels of one standard deviation on analytic functions, and searches settled to 1e-12."""

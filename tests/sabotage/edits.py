@@ -120,8 +120,8 @@ NUMERICS = (
     Edit(
         "numerics/modes.py",
         "model.eps * minimum.hessian, -minimum.value",
-        "model.eps * minimum.hessian, minimum.value",
-        ("folds",),
+        "minimum.hessian, -minimum.value",
+        ("linear-vae",),
     ),
     Edit(
         _ENCODER,
