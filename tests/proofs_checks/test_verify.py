@@ -144,11 +144,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             'prior="B_ab l1_b", curvature="-1 s_k B_ab',
             "encoder-mean",
         ),
-        (
+        pytest.param(
             "numerics/modes.py",
             "-jnp.sum(jnp.log(jnp.diagonal(factor)))",
             "-0.5 * jnp.sum(jnp.log(jnp.diagonal(factor)))",
             "linear-vae",
+            marks=pytest.mark.slow,  # compiles everything again, twice
         ),
     ],
     ids=["theory: the factor 1/2 in the mean shift", "numerics: the factor of the log-determinant"],
