@@ -3,13 +3,19 @@
 A claim names experiments and words of the findings that belong to it. Findings come from `training.evidence`; they are
 statistics over runs with bootstrap intervals, so that this kind of evidence carries a statistical risk, stated in the
 experiment's file. The claim about what training selects also trains one small case anew, so that the column is never
-only a file that is read. An experiment that is not recorded is said to be missing, it is no evidence either way.
+only a file that is read; in a process of its own, since training compiles in its own way. An experiment that is not
+recorded is said to be missing, it is no evidence either way.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from dataclasses import fields
+
 from ..results import names
-from ..training.evidence import EVIDENCE, Finding, small_case
+from ..training.evidence import EVIDENCE, Finding
 from ..training.evidence_sprites import sprites
 from .claim import Claim, ControlOutcome, Evidence, Verdict
 
@@ -25,7 +31,7 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
         finding
         for experiment, words in claim.trained
         if experiment not in missing
-        for finding in (small_case(seed) if experiment == SMALL_CASE else _FINDINGS[experiment]())
+        for finding in (trained_now(seed) if experiment == SMALL_CASE else _FINDINGS[experiment]())
         if words in finding.statement
     ]
     if not findings:
@@ -47,6 +53,25 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
         for number, finding in enumerate(findings, 1)
     )
     return Evidence(verdict, summary, details), controls
+
+
+_TRAIN = """
+import json, sys
+from elbogap.cache import prepare_jax
+prepare_jax()
+from elbogap.training.evidence import small_case
+found = [finding.as_dict() for finding in small_case(int(sys.argv[1]))]
+print(json.dumps(found, default=lambda value: value.item()))
+"""
+
+
+def trained_now(seed: int) -> tuple[Finding, ...]:
+    """The findings of `small_case`, trained in another process."""
+    command = [sys.executable, "-c", _TRAIN, str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names_of = {field.name for field in fields(Finding)}
+    found = json.loads(done.stdout)
+    return tuple(Finding(**{key: value for key, value in one.items() if key in names_of}) for one in found)
 
 
 def _figure(finding: Finding) -> str:
