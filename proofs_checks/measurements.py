@@ -226,7 +226,7 @@ def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: 
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
     priors = np.arange(count) % effort.priors
-    found = programs.run(_measure, stack(decoders), shared_priors(d)[: effort.priors], priors, points, effort.ladder)
+    found = programs.run(_measure, stack(decoders), PRIORS[: effort.priors], priors, points, effort.ladder)
     names = [PRIORS[index] for index in priors]
     return batch_of(found, rng, points, [family] * count, names, eps=effort.ladder, decoders=tuple(decoders))
 
@@ -281,8 +281,10 @@ def measure_at(model: LatentModel, x: Any, point: Any, *, encoder: bool = True) 
     return found._asdict() | exactness
 
 
-def _measure(decoders: Any, choices: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
+def _measure(decoders: Any, names: Any, priors: Any, points: Any, ladder: Any) -> dict[str, Any]:
     def one(decoder: Any, index: Any, point: Any) -> dict[str, Any]:
+        # Made within the program: outside, every operation on a prior's parameters would be one of its own.
+        choices = shared_priors(point.shape[0])[: len(names)]
         model = LatentModel(decoder, point.shape[0], prior=Choice(choices, index), noise_var=1.0)
         x = decoder(point)
 
