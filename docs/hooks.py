@@ -64,8 +64,7 @@ def summary_table(experiment: str, key: str, quantities: list[str]) -> str:
 
     if experiment not in names():
         return f"*Not recorded: `{experiment}`.*"
-    table = recorded(experiment).tables["summary"]
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    rows = recorded(experiment).tables["summary"].records()
     found = {(row[key], row["quantity"]): row for row in rows}
     lines = [f"| {key} | " + " | ".join(quantities) + " |", "|---" * (len(quantities) + 1) + "|"]
     for value in dict.fromkeys(row[key] for row in rows):

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..files import write_by_rename
+from ..files import hash_of_sources, write_by_rename
 from ..report.style import style
 from ..results import installed_versions
 from .data import Data
@@ -25,7 +24,7 @@ _SOURCES = ("theory", "numerics", "proofs_checks", "auditing", "figures")
 
 def kept_path(folder: Path, name: str, effort: str, seed: int) -> Path:
     """Where the tables of this figure are kept."""
-    key = json.dumps([name, effort, seed, _sources(), installed_versions()])
+    key = json.dumps([name, effort, seed, hash_of_sources(*_SOURCES), installed_versions()])
     return folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 
@@ -64,12 +63,3 @@ def write(folder: Path, name: str, data: Data, figure: Figure, formats: Sequence
         stem = name if len(data.tables) == 1 else f"{name}-{table}"
         written.append(write_by_rename(folder / f"{stem}.csv", data.csv(table)))
     return written
-
-
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in _SOURCES for path in (root / folder).rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

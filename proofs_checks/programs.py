@@ -16,7 +16,6 @@ import io
 import re
 import shutil
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +24,7 @@ import jax
 import jax.export
 import numpy as np
 
-from ..files import write_by_rename
+from ..files import hash_of_sources, write_by_rename
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SOURCES = ("numerics", "proofs_checks")
@@ -104,11 +103,6 @@ def _exported(
     return exported.call
 
 
-@lru_cache(maxsize=1)
 def sources() -> str:
     """The hash of everything that a program can have been traced from."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in _SOURCES for path in (root / folder).rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hash_of_sources(*_SOURCES)

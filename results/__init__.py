@@ -43,6 +43,10 @@ class Table:
         index = self.columns.index(name)
         return np.array([row[index] for row in self.rows])
 
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries: what `of` made the table from."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
     @staticmethod
     def of(records: Sequence[Mapping[str, Any]]) -> Table:
         """The table of records that share their keys."""

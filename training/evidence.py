@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..results import Recorded, Table, recorded
+from ..results import Recorded, recorded
 from .metrics import bootstrap
 
 
@@ -51,7 +51,7 @@ class Finding:
 def moebius_gamma(result: Recorded | None = None) -> tuple[Finding, ...]:
     """Sources are recovered, and the learnt decoder is nearly in the IMA class, at gamma^2 = 1e5."""
     result = result or recorded("moebius-gamma")
-    best = _where(_rows(result.tables["runs"]), selected=True)
+    best = _where(result.tables["runs"].records(), selected=True)
     at, noisy, collapsed = (_where(best, gamma2=gamma2) for gamma2 in (1e5, 1e3, 10.0))
     make = partial(_finding, result.experiment)
     return (
@@ -82,7 +82,7 @@ def moebius_gamma(result: Recorded | None = None) -> tuple[Finding, ...]:
 def moebius_linear(result: Recorded | None = None) -> tuple[Finding, ...]:
     """The farther the mixing from the IMA class, the smaller the MCC."""
     result = result or recorded("moebius-linear")
-    rows = _rows(result.tables["correlations"])
+    rows = result.tables["correlations"].records()
     row = _where(rows, abscissa="mixing_contrast", ordinate="mcc_mean", subset="all")[0]
     return (
         Finding(
@@ -103,7 +103,7 @@ def moebius_linear(result: Recorded | None = None) -> tuple[Finding, ...]:
 def fixed_decoder(result: Recorded | None = None) -> tuple[Finding, ...]:
     """The ELBO of a trained encoder approaches log-likelihood minus contrast, and its variance the formula."""
     result = result or recorded("fixed-decoder")
-    rows = _rows(result.tables["runs"])
+    rows = result.tables["runs"].records()
     make = partial(_finding, result.experiment)
     findings = []
     for kind in dict.fromkeys(row["decoder"] for row in rows):
@@ -136,7 +136,7 @@ LIMIT_REACHED = 0.02
 def self_consistency(result: Recorded | None = None) -> tuple[Finding, ...]:
     """An encoder learnt with its decoder inverts it, with the variance of the formula."""
     result = result or recorded("self-consistency")
-    rows = _rows(result.tables["runs"])
+    rows = result.tables["runs"].records()
     at, noisy = _where(rows, gamma2=1e4), _where(rows, gamma2=10.0)
     make = partial(_finding, result.experiment)
     return (
@@ -160,7 +160,7 @@ def self_consistency(result: Recorded | None = None) -> tuple[Finding, ...]:
 def likelihood_vs_vae(result: Recorded | None = None) -> tuple[Finding, ...]:
     """On one decoder class, the ELBO recovers the sources and the likelihood does not."""
     result = result or recorded("likelihood-vs-vae")
-    best = _where(_rows(result.tables["runs"]), selected=True)
+    best = _where(result.tables["runs"].records(), selected=True)
     vae, flow = _where(best, method="vae"), _where(best, method="likelihood")
     make, control = partial(_finding, result.experiment), "the same decoder class trained by maximum likelihood"
     return (
@@ -228,10 +228,6 @@ def _finding(
     if at_most is not None:
         return Finding(experiment, statement, *interval, at_most, "at most", control, control_value)
     raise ValueError("a finding needs a bound: at_least or at_most")
-
-
-def _rows(table: Table) -> list[dict[str, Any]]:
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 def _where(rows: list[dict[str, Any]], **equal: Any) -> list[dict[str, Any]]:

@@ -57,8 +57,7 @@ def sprites(result: Recorded | None = None) -> tuple[Finding, ...]:
 
 def _selected(result: Recorded, palette: str) -> list[dict[str, Any]]:
     """The selected runs of a palette with the full recipe, by seed."""
-    table = result.tables["runs"]
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    rows = result.tables["runs"].records()
     kept = [row for row in rows if row["selected"] and row["palette"] == palette and row["variant"] == "pairs"]
     return sorted(kept, key=lambda row: row["seed"])
 
