@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "auditing": {"auditing", "theory", "numerics", "report"},
     "proofs_checks": {"proofs_checks", "enclosures", "training", "report"} | _GROUND,
     "figures": {"figures", "auditing", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
+    "lessons": {"lessons", "figures", "auditing", "proofs_checks", "enclosures", "training", "report"} | _GROUND,
 }
 FOLDERS = tuple(MAY_IMPORT)
 FORBIDDEN_LIBRARIES = {"theory": {"jax", "equinox", "optimistix"}, "numerics": {"sympy", "mpmath"}}

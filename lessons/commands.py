@@ -1,0 +1,57 @@
+"""The command `elbogap lessons`: list the lessons, open one in the browser, or write them as static pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import RequestError
+from .catalogue import Lesson, lesson, lessons
+
+
+def lessons_command(name: str | None = None, /, *, export: Path | None = None, browser: bool = True) -> int:
+    """List the lessons, or open one in the browser.
+
+    Parameters
+    ----------
+    name
+        Number or name of the lesson to open, as `3` or `contrast`; without it, the lessons are listed.
+    export
+        Write static pages, which need no server and no network, into this folder: of NAME, or of all lessons.
+    browser
+        Open the browser; with --no-browser only the address is printed.
+    """
+    chosen = lesson(name) if name is not None else None
+    if export is not None:
+        return _export([chosen] if chosen else list(lessons()), export)
+    if chosen is None:
+        width = max(len(one.name) for one in lessons())
+        for one in lessons():
+            print(f"{one.number}  {one.name:<{width}}  {one.title}")
+        return 0
+    from .server import open_in_browser
+
+    return open_in_browser(chosen.path, browser=browser)
+
+
+def _export(chosen: list[Lesson], folder: Path) -> int:
+    from .server import require_marimo
+
+    require_marimo()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"--export: expected a folder that can be written, got {str(folder)!r} ({error})") from None
+    from ..cache import prepare_jax
+
+    prepare_jax()
+    from ..files import write_by_rename
+    from ..progress import progress
+    from .export import index, lesson_page
+
+    with progress() as notify:
+        for done, one in enumerate(chosen):
+            notify(done, len(chosen), one.title)
+            print(write_by_rename(folder / one.page, lesson_page(one)), flush=True)
+        notify(len(chosen), len(chosen), "done")
+    print(write_by_rename(folder / "index.html", index(chosen)))
+    return 0
