@@ -3,6 +3,7 @@
 Random curved surfaces as natural parameters f(z) in R^4 of Poisson and binomial observations, t = x/N fixed:
 t = grad Psi(f(g)) + nu with J'nu = 0, so that g is the minimiser of V = -(t.f - sum Psi(f)) and
 M = J'F J - nu.H, F = Psi''(f(g)) the Fisher information. Every other instance has nu = 0: x equals the model's mean.
+Counts that are drawn are `drawn_counts`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ...numerics.observations import Observation
 from ..claim import Claim, Control
 from ..laws import Law
 from ..measurements import LADDER, Batch, Measurements, stack
+from . import drawn_counts
 from .from_batches import PerBatch
 from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, normal_vector, predicted, without_prior
 
@@ -108,12 +110,13 @@ def _gaussian_slope(batch: Batch) -> np.ndarray:
 
 
 def laws(measured: Measurements) -> list[Law]:
-    """The gap's limit and slope; where x equals the model's mean, the limit is the contrast of J'F J."""
+    """The gap's limit and slope, for counts that are drawn as well; where x is the mean, the contrast is J'F J's."""
     batch = measure(measured)
     attained = batch.take([i for i, name in enumerate(batch.instances.family) if name.endswith("on")])
     return [
         limit_law("x = mean: gap - contrast of J'F J", [attained], limit=_contrast_of(_in_information(1.0))),
         limit_law("gap - contrast of M", [batch]),
+        drawn_counts.drawn_law("x drawn: gap - contrast at the maximiser", drawn_counts.measure(measured)),
     ]
 
 
@@ -127,6 +130,10 @@ def controls(measured: Measurements) -> list[Control]:
     def slope(key: str, statement: str, variant: PerBatch) -> Control:
         return Control(key, statement, limit_law("gap", [batch], slope=variant))
 
+    def drawn(key: str, statement: str, contrast: PerBatch) -> Control:
+        return Control(key, statement, drawn_counts.drawn_law("gap", drawn_counts.measure(measured), contrast=contrast))
+
+    of_mean = drawn_counts.at_maximiser("general_contrast", M="fisher")
     signs = flipped("general_gap_slope", batch)
     return [
         limit("no-information", "J'J: the observations' information does not matter", _in_information(0.0)),
@@ -138,6 +145,12 @@ def controls(measured: Measurements) -> list[Control]:
         slope("gaussian-slope", "the slope of Gaussian noise with the same information", _gaussian_slope),
         slope("slope-sign", "a1 with its sign flipped", predicted("general_gap_slope", factors=signs)),
         slope("slope-no-prior", "a1 does not depend on the prior", without_prior("general_gap_slope")),
+        drawn(
+            "drawn-at-source",
+            "x drawn: the contrast at the z drawn from, at the rate 1/N",
+            drawn_counts.contrast_at_source,
+        ),
+        drawn("drawn-no-residual", "x drawn: J'F J at the maximiser, as if its mean were x", of_mean),
         Control("rate", "the gap converges at the rate N^(-1/2)", limit_law("gap", [batch], order=0.5)),
     ]
 
@@ -152,7 +165,8 @@ CLAIM = Claim(
     source="T12 (T0 for exponential families)",
     assumptions=(
         "g is the unique maximiser of the likelihood, with M positive definite",
-        "x/N is fixed as N grows (x need not be an integer: the base measure cancels)",
+        "x/N is fixed as N grows (x need not be an integer: the base measure cancels), or drawn at each N: then "
+        "g is the maximiser for the counts drawn",
     ),
     derivation="exponential-family",
     laws=laws,
