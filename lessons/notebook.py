@@ -58,7 +58,7 @@ def cells(path: Path) -> list[Cell]:
     found = []
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef) and any("app" in ast.unparse(one) for one in node.decorator_list):
-            returned = [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value is not None]
+            returned = [one.value for one in node.body if isinstance(one, ast.Return) and one.value is not None]
             names = {one.id for value in returned[-1:] for one in ast.walk(value) if isinstance(one, ast.Name)}
             if "app.function" in ast.unparse(node.decorator_list[0]):
                 names = {node.name}
@@ -80,7 +80,7 @@ def run_at_presets(path: Path) -> tuple[list[Shown], list[Slider]]:
     presets: dict[str, tuple[Any, ...]] = getattr(module, "PRESETS", {})
     outputs, defs = module.app.run()
     own = {name for cell in graph for name in cell.defines}
-    start = {name: value for name, value in dict(defs).items() if name in own}  # without those of the setup cell
+    start = {name: value for name, value in dict(defs).items() if name in own and not hasattr(module, name)}
     base = _aligned(outputs, graph, set())
     other: list[dict[tuple[str, Any], str]] = [{} for _ in graph]
     sliders = []
