@@ -24,7 +24,7 @@ def lessons_command(name: str | None = None, /, *, export: Path | None = None, b
     if export is not None:
         return _export([chosen] if chosen else list(lessons()), export)
     if chosen is None:
-        width = max(len(one.name) for one in lessons())
+        width = max((len(one.name) for one in lessons()), default=0)
         for one in lessons():
             print(f"{one.number}  {one.name:<{width}}  {one.title}")
         return 0
