@@ -86,7 +86,7 @@ def number(text: str, low: float = -float("inf"), high: float = float("inf")) ->
 
 def exercise(answer: str, check: Check, solution: str) -> tuple[bool, mo.Html]:
     """Whether the answer is right, and what is shown under its field: the checker's words, and the solution, hidden."""
-    right, shown = False, mo.md("*The answer is checked when you press Enter.*")
+    right, shown = False, mo.Html('<div class="live"><em>The answer is checked when you press Enter.</em></div>')
     if answer.strip():
         try:
             right, words = check(answer)

@@ -63,7 +63,8 @@ def _panel(caption: str, inside: str, *, chosen: bool) -> dict[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, float) and 0 < value < 0.1:
         return power_of_ten(value)
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}".replace("-", "−") if number else str(value)
 
 
 def _distinct(html: str) -> str:

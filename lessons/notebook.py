@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .static_html import slider_label, static
+from .static_html import blocks, slider_label
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Shown:
-    """What one cell shows, as plain HTML: at the start, and at those presets where it is something else."""
+    """A piece of what a cell shows, as plain HTML: at the start, and at those presets where it is something else."""
 
     start: str
     other: Mapping[tuple[str, Any], str]
@@ -75,14 +75,14 @@ def downstream(graph: Iterable[Cell], names: Iterable[str]) -> set[str]:
 
 
 def run_at_presets(path: Path) -> tuple[list[Shown], list[Slider]]:
-    """What every cell of the lesson shows, and the sliders; the presets are the lesson's PRESETS."""
+    """What the lesson shows, piece by piece, and its sliders; the presets are the lesson's PRESETS."""
     module, graph = load(path), cells(path)
     presets: dict[str, tuple[Any, ...]] = getattr(module, "PRESETS", {})
     outputs, defs = module.app.run()
     own = {name for cell in graph for name in cell.defines}
     start = {name: value for name, value in dict(defs).items() if name in own and not hasattr(module, name)}
     base = _aligned(outputs, graph, set())
-    other: list[dict[tuple[str, Any], str]] = [{} for _ in graph]
+    other: list[dict[tuple[str, Any], list[str]]] = [{} for _ in graph]
     sliders = []
     for name, values in presets.items():
         (source,) = (cell for cell in graph if name in cell.defines)
@@ -99,14 +99,24 @@ def run_at_presets(path: Path) -> tuple[list[Shown], list[Slider]]:
             for number, html in enumerate(_aligned(outputs, graph, set(given))):
                 if graph[number].reads & changing and html != base[number]:
                     other[number][name, value] = html
-    return [Shown(*both) for both in zip(base, other, strict=True) if any(both)], sliders
+    return [piece for both in zip(base, other, strict=True) for piece in _pieces(*both)], sliders
 
 
-def _aligned(outputs: Iterable[Any], graph: list[Cell], given: set[str]) -> list[str]:
-    """One output a cell, as plain HTML: those that did not run, because all their names were given, show nothing."""
+def _pieces(base: list[str], other: Mapping[tuple[str, Any], list[str]]) -> list[Shown]:
+    """The blocks of one cell; a cell that has more of them at another preset stays whole."""
+    if any(len(found) != len(base) for found in other.values()):
+        base, other = ["".join(base)], {key: ["".join(found)] for key, found in other.items()}
+    return [
+        Shown(block, {key: found[i] for key, found in other.items() if found[i] != block})
+        for i, block in enumerate(base)
+    ]
+
+
+def _aligned(outputs: Iterable[Any], graph: list[Cell], given: set[str]) -> list[list[str]]:
+    """The blocks of each cell's output: cells that did not run, because all their names were given, have none."""
     import marimo
 
     remaining = iter(outputs)
     aligned = [None if cell.defines and cell.defines <= given else next(remaining) for cell in graph]
     assert next(remaining, None) is None, "a notebook has other cells than its file says"
-    return ["" if output is None else static(marimo.as_html(output).text) for output in aligned]
+    return [[] if output is None else blocks(marimo.as_html(output).text) for output in aligned]

@@ -2,8 +2,8 @@
 
 marimo renders formulas, accordions and inputs as elements of its own, `<marimo-...>`, which are empty without its
 JavaScript. `static` reads the HTML into a tree and writes it again: a formula as MathML, an accordion as `<details>`, a
-slider as a line with its value, any other input as a line that says what is asked. An element it does not know is an
-error, so that nothing is lost in silence.
+slider as a line with its value, any other input as a line that says what is asked; what has the class "live" is left
+out. An element it does not know is an error, so that nothing is lost in silence.
 """
 
 from __future__ import annotations
@@ -92,6 +92,24 @@ def static(html: str, *, inline: bool = False) -> str:
     return _children(tree(html), inline)
 
 
+def blocks(html: str) -> list[str]:
+    """The same, block by block: what stands below each other in a stack or in a piece of prose is taken apart."""
+    found: list[str] = []
+    pending: list[Node | str] = list(tree(html).children)
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, Node) and _is_stack(node):
+            pending = node.children + pending
+        elif text := (node if isinstance(node, str) else _render(node, False)).strip():
+            found.append(text)
+    return found
+
+
+def _is_stack(node: Node) -> bool:
+    style, classes = node.attributes.get("style", ""), node.attributes.get("class", "").split()
+    return (node.tag == "div" and "flex-direction: column" in style) or (node.tag == "span" and "markdown" in classes)
+
+
 def slider_label(html: str) -> str:
     """The label of the first input in this HTML, as plain inline HTML."""
     pending = [tree(html)]
@@ -113,6 +131,8 @@ def _render(node: Node, inline: bool) -> str:
             raise ValueError(f"<{node.tag}> has no static form: use text, formulas, figures, tables and plain inputs")
         return _STATIC[node.tag](node, inline)
     classes = node.attributes.get("class", "").split()
+    if "live" in classes:
+        return ""
     if node.tag == "span" and {"paragraph", "markdown"} & set(classes):
         inside = _children(node, inline)
         return inside if inline else f'<div class="{"paragraph" if "paragraph" in classes else "text"}">{inside}</div>'
@@ -140,7 +160,9 @@ def _formula(node: Node, inline: bool) -> str:
     match = _FORMULA.fullmatch(node.text())
     if not match:
         raise ValueError(f"a formula without delimiters: {node.text()[:60]!r}")
-    return str(mathml(match[2].strip(), display=match[1] == "[" and not inline))
+    # A prime is raised by its glyph; as a superscript it would be raised twice.
+    latex = match[2].strip().replace("''", "″").replace("'", "′")
+    return str(mathml(latex, display=match[1] == "[" and not inline))
 
 
 def _accordion(node: Node, inline: bool) -> str:
@@ -167,8 +189,8 @@ def _input(node: Node, inline: bool) -> str:
 
 
 def _line(node: Node, shown: str, inline: bool) -> str:
-    label = static(str(node.value("label")), inline=True).strip().removesuffix(":")
-    line = f"{label}: {shown}" if label else shown
+    label = static(str(node.value("label")), inline=True).strip()
+    line = f"{label}{'' if not label or label.endswith(('=', ':')) else ':'} {shown}"
     return line if inline else f'<div class="control">{line}</div>'
 
 
