@@ -381,7 +381,7 @@ def _():
     - With one latent, the gap of the best encoder comes from the posterior not being Gaussian. It vanishes with the
       noise, in proportion to $\varepsilon = 1/\gamma^2$, with a constant that we can predict.
 
-    So with one latent a nearly deterministic VAE simply maximises the likelihood. With *two* there is a second reason for
+    So with one latent a nearly deterministic VAE just maximises the likelihood. With *two* there is a second reason for
     a gap: the encoder's coordinates are independent, those of the posterior are not. That part does not vanish with the
     noise. Lesson 2 meets it where all can be computed by hand.
 
