@@ -17,7 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-_SPACED = re.compile(r"\\(log|det|exp|max|min)(?=\s*[A-Za-z\\|])")  # operators that need a thin space after them
+_SPACED = re.compile(r"\\(log|det|exp|max|min|sin|cos|tan)(?=\s*[A-Za-z0-9\\|])")
+"""Operators that need a thin space after them."""
 LONG = 24
 """Characters from which a cell is text rather than a word."""
 _NOT_A_NUMBER = "–"
