@@ -151,7 +151,7 @@ def _both_sides(
 def tiny_gap(r: float, eps: float, A: float, B: float, p: float) -> tuple[mp.mpf, mp.mpf]:
     """The gap, and its product with exp(A^2 r^2 / (2 eps)), at the digits that it takes; the encoder near r."""
     exponent = A**2 * r**2 / (2 * eps)
-    with mp.workdps(int(40 + exponent)):
+    with mp.workdps(int(40 + exponent / np.log(10))):
         r, eps, A, B, p = (mp.mpf(value) for value in (r, eps, A, B, p))
         x, precision, pull = A * r, A**2 / eps + 1, A**2 * r / eps + p
 
@@ -159,14 +159,15 @@ def tiny_gap(r: float, eps: float, A: float, B: float, p: float) -> tuple[mp.mpf
             power = C**2 / eps + 1
             mean = (C * x / eps + p) / power
             peak = mp.exp(-((x - C * p) ** 2) / (2 * (eps + C**2)))
-            return peak * mp.sqrt(2 * mp.pi / power) * mp.ncdf(sign * mean * mp.sqrt(power))
+            beyond = _tail(mean * mp.sqrt(power))
+            return peak * mp.sqrt(2 * mp.pi / power) * (1 - beyond if sign > 0 else beyond)
 
         first, second = -A * r * (A - B) / eps, -(B**2 - A**2) / (2 * eps)
         m, s = pull / precision, 1 / mp.sqrt(precision)
         # The conditions of a maximum, each solved for its own parameter: a contraction by the kink's tiny pull.
         for _ in range(mp.mp.dps):
             v = m / s
-            tail, bell = mp.ncdf(-v), mp.npdf(v)
+            tail, bell = _tail(v), mp.npdf(v)
             Q1, Q2 = s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
             new_m = (pull + first * tail + 2 * second * Q1) / precision
             new_s = mp.sqrt((1 - first * s * bell + 2 * second * s**2 * tail) / precision)
@@ -176,9 +177,15 @@ def tiny_gap(r: float, eps: float, A: float, B: float, p: float) -> tuple[mp.mpf
             if moved < mp.mpf(10) ** (-(mp.mp.dps // 2) - 5):
                 break
         v = m / s
-        tail, bell = mp.ncdf(-v), mp.npdf(v)
+        tail, bell = _tail(v), mp.npdf(v)
         Q1, Q2 = s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
         value = -precision * (m**2 + s**2) / 2 + pull * m - (A**2 * r**2 / eps + p**2) / 2 + mp.log(s)
         value += first * Q1 + second * Q2
         found = mp.log(piece(A, 1) + piece(B, -1)) - value - (1 + mp.log(2 * mp.pi)) / 2
         return found, found * mp.exp(A**2 * r**2 / (2 * eps))
+
+
+def _tail(v: mp.mpf) -> mp.mpf:
+    """P(xi > v) for xi ~ N(0, 1), to 60 significant digits: a tail's own digits, not those of 1."""
+    with mp.workdps(60):
+        return mp.ncdf(-v)
