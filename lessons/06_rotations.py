@@ -276,8 +276,9 @@ def _(formula_answer):
         rf"""The columns of $J R(t)$ have the squared lengths $\cos^2 t + r^2 \sin^2 t$ and $\sin^2 t + r^2 \cos^2 t$,
         the determinant is $r$. So
         $c = \tfrac12\log\bigl[(\cos^2 t + r^2\sin^2 t)(\sin^2 t + r^2\cos^2 t)/r^2\bigr]$, which is
-        $\tfrac12 \log\bigl(1 + (r - 1/r)^2 \sin^2 t \cos^2 t\bigr)$. Typed: `log(1 + (r - 1/r)^2 * sin(t)^2 * cos(t)^2)/2`.
-        For $r = {RATIO:g}$ its maximum, at 45 degrees, is {_at_45:.4f}.""",
+        $\tfrac12 \log\bigl(1 + (r - 1/r)^2 \sin^2 t \cos^2 t\bigr)$, typed
+        `log(1 + (r - 1/r)^2 * sin(t)^2 * cos(t)^2)/2`. For $r = {RATIO:g}$ its maximum,
+        at 45 degrees, is {_at_45:.4f}.""",
     )
     _view
     return (formula_right,)
