@@ -18,6 +18,8 @@ from html.parser import HTMLParser
 from ..report.page import mathml
 
 _VOID = {"br", "hr", "img", "input", "wbr", "col", "area", "source"}
+_UNSPACED = re.compile(r"(?<=[\w})])(?<!log|det|sin|cos|exp)\s*\\(?=(?:log|det|sin|cos|exp)\b)")
+"""Where TeX puts a thin space before an operator, and MathML does not."""
 _FORMULA = re.compile(r"\s*\|\|([(\[])(.*)\|\|[)\]]\s*", re.DOTALL)
 
 
@@ -161,7 +163,7 @@ def _formula(node: Node, inline: bool) -> str:
     if not match:
         raise ValueError(f"a formula without delimiters: {node.text()[:60]!r}")
     # A prime is raised by its glyph; as a superscript it would be raised twice.
-    latex = match[2].strip().replace("''", "″").replace("'", "′")
+    latex = _UNSPACED.sub(r"\\,\\", match[2].strip().replace("''", "″").replace("'", "′"))
     return str(mathml(latex, display=match[1] == "[" and not inline))
 
 
