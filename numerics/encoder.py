@@ -130,6 +130,12 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
     x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
     symmetric rule of degree 7 above. Never above log p (T1).
     Raises `ValueError` for other shapes. Also in float32.
+
+    The posterior of a linear model of one latent is in the family, so that its ELBO is log p:
+
+        >>> model = LatentModel(lambda z: 2 * z, 1, noise_var=1e-2)
+        >>> print(f"{elbo(model, jnp.zeros(1), jnp.zeros(1), jnp.sqrt(1 / (1 + 4 / 1e-2)) * jnp.ones(1)):.6f}")
+        -1.613334
     """
     d = model.latent_dim
     data, centre = model.check_data(x), model.check_latent(mean, "mean")
@@ -157,6 +163,13 @@ def optimal_encoder(
     family: "mean-field", "full", or blocks such as ((0, 1), (2,)); start: (d,), (S, d), or None to search.
     The best optimum over the starts wins; `candidates` keeps the others. `converged` reports, nothing is
     assumed. Raises `ValueError` for wrong shapes or blocks that are no partition.
+
+    The variances of a linear model are exactly 1 / (1 + |J_k|^2 / eps):
+
+        >>> model = LatentModel(lambda z: jnp.array([z[0] + 0.5 * z[1], z[1]]), 2, noise_var=1e-2)
+        >>> variance = optimal_encoder(model, jnp.zeros(2), start=jnp.zeros(2)).std ** 2
+        >>> print([f"{value:.8f}" for value in variance], f"{1 / 101:.8f} {1 / 126:.8f}")
+        ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
     data = model.check_data(x)

@@ -101,6 +101,12 @@ def expansion(
     search for the minimiser g of V(., x) starts, x (D,) on or off the manifold. Assumes T0 (i) to (iii):
     unique minimiser, M > 0, V smooth. Does not depend on the noise scale. Raises `ValueError` for wrong
     shapes, and an error (also inside jit) when no minimiser with M > 0 is reached.
+
+    For a linear decoder with a standard normal prior a1 = 1/2 (sum_k 1/A_kk - tr A^-1), here 1/2 (1.8 - 2.25):
+
+        >>> found = expansion(LatentModel(lambda z: jnp.array([z[0] + 0.5 * z[1], z[1]]), 2), jnp.zeros(2))
+        >>> print(f"{found.contrast:.6f} {found.gap_slope:.6f}")
+        0.111572 -0.225000
     """
     require_float64("expansion")
     start = model.check_latent(z)

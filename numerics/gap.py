@@ -62,6 +62,15 @@ def gap(
     family and start as in `optimal_encoder`. Raises `ValueError` for wrong shapes, and an error (also
     inside jit) when a search did not converge; `measure_gap` reports that instead, together with both sides
     and their errors.
+
+    It tends to the contrast (0.111572 for this shear) as the noise variance goes to 0, at the rate eps:
+
+        >>> model = LatentModel(lambda z: jnp.array([z[0] + 0.5 * z[1], z[1]]), 2)
+        >>> for eps in (1e-1, 1e-2, 1e-3):
+        ...     print(f"{gap(model.with_noise(eps), jnp.zeros(2), start=jnp.zeros(2)):.6f}")
+        0.092172
+        0.109357
+        0.111347
     """
     require_float64("gap")
     data = model.check_data(x)

@@ -130,6 +130,12 @@ def log_likelihood(
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. Exact up to the
     error stated, for any eps, on and off the manifold, injective or not (T1, T4, T13).
     Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
+
+    With one latent and x = 2 z, x ~ N(0, 4 + eps):
+
+        >>> model = LatentModel(lambda z: 2 * z, 1, noise_var=1e-2)
+        >>> print(f"{log_likelihood(model, jnp.zeros(1)):.6f} {-0.5 * jnp.log(2 * jnp.pi * 4.01):.6f}")
+        -1.613334 -1.613334
     """
     require_float64("log_likelihood")
     data = model.check_data(x)

@@ -36,6 +36,10 @@ class LatentModel(eqx.Module):
     decoder: JAX-traceable, (d,) -> (D,) floating; noise_var: scalar, (D,), (D, D), a callable of z or a
     `Noise`; observation: None for Gaussian noise, else an `Observation` (noise_var is then unused). Raises
     `ValueError` when the decoder does not map (latent_dim,) to a floating vector, or for invalid noise.
+
+        >>> model = LatentModel(lambda z: jnp.array([z[0], z[0] ** 2 + z[1], z[1]]), 2, noise_var=1e-2)
+        >>> model.latent_dim, model.mean(jnp.zeros(2)).shape
+        (2, (3,))
     """
 
     decoder: Callable
