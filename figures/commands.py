@@ -83,7 +83,8 @@ def figures_command(
 
     own = own_tables(decoder, latent_dim, seed) if decoder and latent_dim is not None else None
     recordings = _trained_again(chosen, effort, seed, out / "recorded") if recompute else FOLDER
-    request = Request(effort, seed, Programs(cache_directory() / "traces"), recompute, recordings)
+    programs = Programs(cache_directory() / "traces", optimise=effort != "quick")
+    request = Request(effort, seed, programs, recompute, recordings)
     missing = 0
     with progress() as notify:
         for done, one in enumerate(chosen):

@@ -58,6 +58,7 @@ def verify(
     programs = Programs(
         cache_dir / "traces" if cache_dir else None,
         cache_dir / "unfinished" / f"{effort}-{seed}" if cache_dir and effort in RESUMED else None,
+        optimise=effort != "quick",
     )
     try:
         report = _run(chosen, effort, seed, progress, exact, programs)
