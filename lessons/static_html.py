@@ -192,7 +192,7 @@ def _input(node: Node, inline: bool) -> str:
 
 def _line(node: Node, shown: str, inline: bool) -> str:
     label = static(str(node.value("label")), inline=True).strip()
-    line = f"{label}{'' if not label or label.endswith(('=', ':')) else ':'} {shown}"
+    line = f"{label}{'' if not label or label.endswith(('=', ':', '→')) else ':'} {shown}"
     return line if inline else f'<div class="control">{line}</div>'
 
 
