@@ -334,8 +334,8 @@ def _():
     $|a_2|\,\varepsilon^2$, from the same exact series. Had $a_1$ been wrong by one per cent, they would bend to
     slope one.
 
-    Does every further term help? **Predict**, for $\varepsilon = 0.1$ and $b = 1$: is the sum of eight terms better
-    than the sum of two? Then move this slider, and the one for $\varepsilon$ above.
+    Does every further term help? **Predict**, for $b = 1$: is the sum of eight terms better than the sum of two at
+    $\varepsilon = 0.1$? And at $\varepsilon = 1$? Then move this slider, and the one for $\varepsilon$ above.
     """
     mo.vstack([mo.md(_text), terms_slider])
     return (terms_slider,)

@@ -335,7 +335,7 @@ def _():
     exactly the density of $x$: *independent coordinates always exist*, and independence alone identifies nothing.
 
     Its Jacobian is triangular, so its contrast is positive unless $x_2$ does not depend on $x_1$. The truth here is
-    $x = R(\text{angle})\,(h(s_1), h(s_2))$ with $h(s) = \sinh(0.6\, s)/0.6$, and has $c = 0$.
+    $x = R(\text{angle})\,(h(s_1), h(s_2))$ with $h(s) = \mathrm{sinh}(0.6\, s)/0.6$, and has $c = 0$.
 
     **Predict** the picture at a mixing angle of 0, and at 45 degrees.
     """

@@ -194,7 +194,7 @@ def _(mixed, steps):
         )
 
     _keep(0, _vaes)
-    train(_vaes, _data, WHICH, _noise, jax.random.key(0), _recipe, report=_keep)
+    _ = train(_vaes, _data, WHICH, _noise, jax.random.key(0), _recipe, report=_keep)
     return (snapshots,)
 
 
@@ -293,7 +293,7 @@ def _(mixing_contrasts, snapshots, truth_elbo):
     - **C** had an MCC of {_peak["mcc"][2]:.2f} at step {_peak["step"]}, when its noise was smaller, and lost it as the
       noise grew: the latents hardly depend on $x$ now. The theorem says nothing about so large a noise.
 
-    Before any training the MCC of A was {snapshots[0]["mcc"][0]:.2f}, that of a smooth random map. MCC alone is weak.
+    Before any training the MCC of A was {snapshots[0]["mcc"][0]:.2f}, that of a smooth random map.
     """)
     return (last,)
 

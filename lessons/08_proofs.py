@@ -10,6 +10,8 @@ import marimo
 app = marimo.App(app_title="Read a proof by machine", width="medium")
 
 with app.setup:
+    import re
+
     import jax
     import jax.numpy as jnp
     import marimo as mo
@@ -36,12 +38,6 @@ with app.setup:
     LADDER = 10.0 ** -np.arange(1.0, 5.25, 0.5)
     BENDS = np.array([0.3, -0.5, 0.8, 0.4])
     PLACES = np.array([0.5, 0.7, 0.3, 1.0])
-
-
-@app.function
-def display(lines):
-    """Lines of LaTeX as displayed formulas."""
-    return "\n\n".join(f"$$ {line.strip()} $$" for line in lines)
 
 
 @app.cell
@@ -119,8 +115,9 @@ def _(step_slider):
 @app.cell
 def _(read, step, verdicts):
     shown = read.steps[step - 1]
-    _formulas = "" if shown.argued else display([*side_lines(shown.left), "=", *side_lines(shown.right)])
-    _detail = f"*{shown.note}*" if shown.argued else _formulas
+    _left, _right = ([], []) if shown.argued else (side_lines(shown.left), side_lines(shown.right))
+    _lines = [f"{_left[0]} = {_right[0]}"] if len(_left) == len(_right) == 1 else [*_left, "=", *_right]
+    _detail = f"*{shown.note}*" if shown.argued else "\n\n".join(f"$$ {line.strip()} $$" for line in _lines)
     mo.md(f"**Step {step}.** {shown.rule}.\n\n{_detail}\n\n{MARKS[verdicts[step - 1].status]}")
     return (shown,)
 
@@ -129,11 +126,12 @@ def _(read, step, verdicts):
 def _(shown):
     planted = step_mutations(shown, 2)
     outcomes = {name: check_step(variant).status for name, variant in planted.items()}
-    _rows = "\n".join(f"| {name.replace('|', '')} | {status} |" for name, status in list(outcomes.items())[:8])
-    _table = f"| false variant | outcome |\n|---|---|\n{_rows}"
-    _count = sum(status == "refuted" for status in outcomes.values())
-    _words = f"{_count} of {len(planted)} planted variants of this step are refuted; the first of them:\n\n{_table}"
-    mo.md(_words if planted else "There is nothing to mutate in a step that is argued in words.")
+    _names = [re.sub(r" of entry \((\d*),?\)", r", entry \1", name).replace("|", "") for name in outcomes]
+    _all = [f"| {name} | {status} |" for name, status in zip(_names, outcomes.values(), strict=True)]
+    _refuted = f"{list(outcomes.values()).count('refuted')} of {len(planted)} planted variants of this step are refuted"
+    _table = "\n".join(["| false variant | outcome |", "|---|---|", *_all[:8]])
+    _none = "There is nothing to mutate in a step that is argued in words."
+    mo.md(f"{_refuted}; the first of them:\n\n{_table}" if planted else _none)
     return outcomes, planted
 
 
@@ -245,8 +243,8 @@ def _(constant_answer, first, general, second):
         return decision.status == "proved", f"The machine: *{decision.status}*, {decision.detail}."
 
     _solution = r"""For $J^a H^b$ the unit of $x$ demands $a + b = -2$ and that of $z$ demands $a + 2b = 0$: a multiple
-    of $H^2/J^4$. The factor is $3/4$, typed `3*H^2/(4*J^4)`. The prior and third derivatives are in the general slope, and
-    cancel: units could not have told."""
+    of $H^2/J^4$. The factor is $3/4$, typed `3*H^2/(4*J^4)`. The prior and third derivatives are in the general slope,
+    and cancel: units could not have told."""
     constant_right, _view = exercise(constant_answer, _check, _solution)
     _view
     return (constant_right,)
