@@ -6,12 +6,16 @@ checks.
 """
 
 import re
+import tempfile
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from latex2mathml.converter import convert
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
+ROOT = Path(__file__).parents[1]
+_LINKS = tempfile.TemporaryDirectory(prefix="elbogap-docs-")
 _FORMULA = re.compile(
     r"(?P<code>```.*?```|`[^`\n]*`|^ {4}.*?$)|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.S | re.M
 )
@@ -21,9 +25,18 @@ _SUMMARY = re.compile(r"<!-- summary: (\S+) (\S+) (.+?) -->")
 _FIGURE = re.compile(r"<!-- figure: (\S+) -->")
 
 
-def mathml(latex: str, display: str = "inline") -> str:
-    """One formula; its LaTeX is kept as the text alternative."""
-    return convert(latex, display=display).replace("<math ", f'<math aria-label="{escape(latex, quote=True)}" ', 1)
+@event_priority(100)  # before mkdocstrings reads its options
+def on_config(config: Any) -> Any:
+    """Let mkdocstrings read the package through links: the repository root, which is the package, holds more than it."""
+    folder = Path(_LINKS.name) / "elbogap"
+    folder.mkdir(exist_ok=True)
+    for path in ROOT.iterdir():
+        if path.suffix == ".py" or (path / "__init__.py").is_file():
+            link = folder / path.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
+    config.plugins["mkdocstrings"].config.handlers["python"]["paths"] = [_LINKS.name]
+    return config
 
 
 def with_formulas(markdown: str) -> str:
@@ -33,11 +46,18 @@ def with_formulas(markdown: str) -> str:
         if match["code"]:
             return match["code"]
         if match["block"]:
-            return f'\n<div class="formula">{mathml(match["block"].strip(), "block")}</div>\n'
+            return f"\n{_html(match['block'], display=True)}\n"
         # Within a span: a line that starts with <math would be taken for a block of HTML.
-        return f"<span>{mathml(match['inline'])}</span>"
+        return f"<span>{_html(match['inline'], display=False)}</span>"
 
     return _FORMULA.sub(replace, markdown)
+
+
+def _html(latex: str, *, display: bool) -> str:
+    """A formula as MathML; a bar within it does not end the cell of a table."""
+    from elbogap.report.page import mathml
+
+    return str(mathml(latex.strip(), display=display)).replace("|", "&#124;")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -153,7 +153,7 @@ _STATUS_WORDS = {
     "argued": "argued, not checked by machine",
     "refuted": "REFUTED",
     "timed out": "TIMED OUT",
-    "machine": "to be checked by machine",
+    "machine": "decided by machine",
 }
 
 

@@ -33,7 +33,7 @@ def test_text_shows_every_step_with_its_status(claim):
     for number, step in enumerate(chain.steps, 1):
         first_words = " ".join(f"{number}. {step.rule}".split()[:4])
         assert first_words in " ".join(text.split())
-    assert text.count("to be checked by machine") + text.count("argued, not checked") == len(chain.steps)
+    assert text.count("decided by machine") + text.count("argued, not checked") == len(chain.steps)
     assert "\\" not in text
     assert max(map(len, text.splitlines())) <= 130
 

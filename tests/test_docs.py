@@ -1,0 +1,44 @@
+"""The documentation site, built as a reader of CONTRIBUTING.md would: strictly, so that a broken link fails."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import elbogap
+import pytest
+from elbogap.proofs_checks.registry import CLAIMS
+
+ROOT = Path(elbogap.__file__).parent
+FETCHED = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)=[\"'](?:https?:)?//[^\"']+")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("mkdocs", reason='the site needs pip install "elbogap[docs]"')
+    pytest.importorskip("mkdocstrings", reason='the site needs pip install "elbogap[docs]"')
+    folder = tmp_path_factory.mktemp("site")
+    # Its theme's maker announces a successor in each build.
+    command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_every_claim_has_its_page_with_its_formula(site: Path) -> None:
+    """Each claim's page has a formula as MathML and the command that checks it."""
+    for name in CLAIMS:
+        page = (site / "claims" / f"{name}.html").read_text()
+        assert "<math" in page and f"elbogap verify {name}" in page
+
+
+def test_pages_fetch_nothing_and_show_no_markup(site: Path) -> None:
+    """No page requests anything from elsewhere, shows LaTeX, an unfilled table, or names an experiment not recorded."""
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > len(CLAIMS) + 10
+    for path in pages:
+        page = path.read_text()
+        assert not FETCHED.search(page), path
+        text = re.sub(r"<(script|style|pre|code|annotation)\b.*?</\1>|<[^>]+>", " ", page, flags=re.S)
+        for sign in ("$$", r"\frac", r"\log", r"\varepsilon", "<!-- ", "Not recorded"):
+            assert sign not in text, (path, sign)
