@@ -86,7 +86,10 @@ def summary_table(experiment: str, key: str, quantities: list[str]) -> str:
         return f"*Not recorded: `{experiment}`.*"
     rows = recorded(experiment).tables["summary"].records()
     found = {(row[key], row["quantity"]): row for row in rows}
-    lines = [f"| {key} | " + " | ".join(quantities) + " |", "|---" * (len(quantities) + 1) + "|"]
+    lines = [
+        f"| {key.replace('_', ' ')} | " + " | ".join(name.replace("_", " ") for name in quantities) + " |",
+        "|---" * (len(quantities) + 1) + "|",
+    ]
     for value in dict.fromkeys(row[key] for row in rows):
         cells = [found.get((value, quantity)) for quantity in quantities]
         shown = [f"{c['median']:.4g} [{c['low']:.3g}, {c['high']:.3g}]" if c else "" for c in cells]
