@@ -22,9 +22,12 @@ def prepare_jax() -> None:
     """Switch on float64 and keep every compiled program (JAX's default drops those that compile within a second).
 
     Programs that call back into Python to raise an error cannot be kept, so a runtime error becomes nan here; the
-    verifier counts a nan as inconclusive, never as evidence. To be called before equinox is imported.
+    verifier counts a nan as inconclusive, never as evidence. Matrices are small: threads of the linear algebra under
+    NumPy would wait for each other, at twice the time on a busy machine. To be called before equinox and NumPy are
+    imported.
     """
     os.environ.setdefault("EQX_ON_ERROR", "nan")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import jax
 
     jax.config.update("jax_enable_x64", True)

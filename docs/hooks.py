@@ -27,7 +27,7 @@ _FIGURE = re.compile(r"<!-- figure: (\S+) -->")
 
 @event_priority(100)  # before mkdocstrings reads its options
 def on_config(config: Any) -> Any:
-    """Let mkdocstrings read the package through links: the repository root, which is the package, holds more than it."""
+    """Let mkdocstrings read the package through links: the repository root holds more than the package."""
     folder = Path(_LINKS.name) / "elbogap"
     folder.mkdir(exist_ok=True)
     for path in ROOT.iterdir():
