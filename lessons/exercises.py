@@ -58,7 +58,7 @@ def formula(text: str, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
 def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
     """The value of a syntax tree of numbers, known names, arithmetic, and functions of one argument."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return sp.sympify(node.value)
+        return sp.Rational(repr(node.value))  # a decimal is meant exactly
     if isinstance(node, ast.Name):
         return known[node.id]
     if isinstance(node, ast.UnaryOp):
@@ -73,7 +73,7 @@ def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
     raise ValueError("not arithmetic")
 
 
-def number(text: str, low: float = -float("inf"), high: float = float("inf")) -> float:
+def number(text: str, low: float | int = -float("inf"), high: float | int = float("inf")) -> float:
     """The number between low and high, typed as 0.25, 1/4 or sqrt(2); `Unreadable` for anything else."""
     try:
         value = float(formula(text, {}))
