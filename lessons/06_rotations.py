@@ -11,6 +11,8 @@ import marimo
 app = marimo.App(app_title="Why rotations matter", width="medium")
 
 with app.setup:
+    from functools import partial
+
     import jax
     import jax.numpy as jnp
     import marimo as mo
@@ -31,8 +33,7 @@ with app.setup:
     PRESETS = {"angle": (0, 30, 45, 90), "twist": (0.0, 0.3, 0.6), "mixing": (0, 15, 45)}
     SCALE, RATE, RATIO = 2.0, 0.35, 2.0
     POINTS = np.array([[0.6, -0.3], [-0.8, 0.5], [0.2, 0.9], [-0.4, -0.7]])
-    NOISES = 10.0 ** -np.array([3.0, 4.0, 5.0])
-    ANGLES = np.arange(91)
+    NOISES, ANGLES = 10.0 ** -np.array([3.0, 4.0, 5.0]), np.arange(91)
     LINES, ALONG = np.linspace(-1.5, 1.5, 7), np.linspace(-1.5, 1.5, 41)
 
     def decoder(z, ratio=RATIO):
@@ -52,7 +53,7 @@ with app.setup:
         """a^-1(z): a keeps lengths, so the angle is known."""
         return turned(-angle - twist * (z @ z) / 2, z)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def measure(angle, twist):
         """log p, its error bound, and the gap of f o a at the observations f(z); points by noises."""
 
