@@ -152,7 +152,7 @@ def _():
     From now on everything *measured* comes from quadrature and Newton's method at a finite $\varepsilon$:
     $\log p_\varepsilon(x)$ by a trapezoidal rule around the mode, $\mathrm{ELBO}^*(x)$ by maximising over the encoder's
     mean and standard deviations, with Gauss-Hermite expectations. No formula for small $\varepsilon$ enters, and each
-    number has an error bound.
+    number comes with an estimated error bound.
 
     **Predict.** Divide $\varepsilon$ by 10. Is the distance gap $-\,c$ divided by $\sqrt{10}$, by 10, or by 100? Write
     your guess down. Then move the sliders, and look at the last column of the table.
@@ -256,9 +256,9 @@ def _(bend, series):
 def _():
     side_field = mo.ui.text(placeholder="a number from 0 to 2", label="$b$ =")
     _text = r"""
-    **Exercise 2.** For a linear decoder $a_1 \le 0$ always (lesson 2): the gap comes from *below*. Take $x$ at another
-    point, $g = (7/10, -2/5)$, and find a bend $b$ between 0 and 2 for which it comes from *above*. The checker computes
-    $a_1$ exactly.
+    **Exercise 2.** For a linear decoder $a_1 \le 0$ always (`elbogap explain linear-vae`): the gap comes from *below*.
+    Take $x$ at another point, $g = (7/10, -2/5)$, and find a bend $b$ between 0 and 2 for which it comes from *above*.
+    The checker computes $a_1$ exactly.
     """
     mo.vstack([mo.md(_text), side_field])
     return (side_field,)

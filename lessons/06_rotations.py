@@ -211,7 +211,7 @@ def _():
 @app.cell
 def _(angle, truth, twist):
     _rival = [np.asarray(part) for part in measure(float(np.radians(angle)), float(twist))]
-    likelihood_change = np.abs(_rival[0] - truth[0]).mean(axis=0)
+    likelihood_change = np.abs(_rival[0] - truth[0]).max(axis=0)
     error_bound = (_rival[1] + truth[1]).max(axis=0)
     elbo_loss = (_rival[2] - truth[2]).mean(axis=0)  # the likelihoods agree, so the gaps' difference is the ELBOs'
     curve = np.asarray(contrasts(np.radians(ANGLES), float(twist))).mean(axis=1)

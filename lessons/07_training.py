@@ -130,9 +130,9 @@ def _():
 def _():
     collapse_field = mo.ui.text(placeholder="a number", label=r"$\gamma^2$ =")
     _text = r"""
-    **Exercise 1.** In a *linear* VAE (lesson 2) a latent is used only if its eigenvalue of the data's covariance
-    exceeds the noise variance $\varepsilon$; if none does, the posterior *collapses* to the prior. Up to which
-    $\gamma^2$ would a linear VAE collapse completely on the data of A and C?
+    **Exercise 1.** In a *linear* VAE (probabilistic PCA) a latent is used only if its eigenvalue of the data's
+    covariance exceeds the noise variance $\varepsilon$; if none does, the posterior *collapses* to the prior. Up to
+    which $\gamma^2$ would a linear VAE collapse completely on the data of A and C?
     """
     mo.vstack([mo.md(_text), collapse_field])
     return (collapse_field,)
@@ -287,7 +287,7 @@ def _(mixing_contrasts, snapshots, truth_elbo):
 {_rows}
 
     - **A** recovers. Any decoder with the density of the data is a candidate; those with $c > 0$ have the smaller ELBO.
-      (Its own is below the limit: the noise is not zero yet, and the networks are small.)
+      (Its own is below the limit: the noise is not zero, and the fit is not perfect.)
     - **B** has an ELBO that is *better than the truth's*, whose limit is $\log p - c$. The decoder that was learnt has
       the smaller contrast, and other latents. More data or steps do not help: the columns are not orthogonal.
     - **C** had an MCC of {_peak["mcc"][2]:.2f} at step {_peak["step"]}, when its noise was smaller, and lost it as the
