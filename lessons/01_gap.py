@@ -171,7 +171,7 @@ def compare(eps, mean, std):
 
 @app.cell
 def _(bound, measure, noise_var, shift, width):
-    _mean, _std = POINT + shift * np.sqrt(noise_var), width * np.sqrt(noise_var)
+    _mean, _std = POINT + shift * noise_var**0.5, width * noise_var**0.5
     best = measure(BENT, POINT, noise_var)
     elbo, evidence = float(bound(BENT, POINT, noise_var, _mean, _std)), float(best.log_likelihood)
     _z, _posterior, _guess, divergence = compare(noise_var, _mean, _std)
@@ -223,7 +223,7 @@ def _(twice_field):
 def _(bound, measure, twice_answer):
     def _check(answer):
         encoder, value = measure(LINEAR, 0.5, 0.1), number(answer)
-        mean, std = encoder.mean[0], encoder.std[0]
+        mean, std = float(encoder.mean[0]), float(encoder.std[0])
         wide, narrow = (float(encoder.log_likelihood - bound(LINEAR, 0.5, 0.1, mean, r * std)) for r in (2.0, 0.5))
         if abs(value - wide) < 5e-3:
             return True, f"For $f(z) = 2z$ the library finds {wide:.5f}. Half as wide costs {narrow:.5f} only."
@@ -300,7 +300,7 @@ def _(measure, spread_answer):
 
 @app.cell
 def _(measure, predicted_slope):
-    gaps = np.array([float(measure(BENT, POINT, eps).gap) for eps in LADDER])
+    gaps = np.array([float(measure(BENT, POINT, eps).gap) for eps in LADDER.tolist()])
     slope = float(predicted_slope(BENT, POINT))
     return gaps, slope
 
@@ -358,7 +358,7 @@ def _(measure, worst_answer):
     def _check(answer):
         value = number(answer, 0, 3)
         here = float(measure(BENT, value, 1e-3).gap)
-        largest = max(float(measure(BENT, g, 1e-3).gap) for g in np.linspace(0.1, 1.5, 57))
+        largest = max(float(measure(BENT, g, 1e-3).gap) for g in np.linspace(0.1, 1.5, 57).tolist())
         return here > 0.997 * largest, f"The gap there is {here:.4e}; the largest on a fine grid is {largest:.4e}."
 
     worst_right, _view = exercise(

@@ -327,7 +327,7 @@ def _(encode, predict, small_answer):
     small_right, _view = exercise(
         small_answer,
         _check,
-        rf"""$|m|\,\varepsilon = 10^{{-4}}$. Section 3, with the sliders at their start, has $m$, of length {_length:.3f}.
+        rf"""$|m|\,\varepsilon = 10^{{-4}}$. With the sliders at their start, section 3 has $m$ of length {_length:.3f}.
         So $\varepsilon = {1 / _length:.3f} \cdot 10^{{-4}}$, that is $\gamma = {100 * _length**0.5:.0f}$.""",
     )
     _view

@@ -47,11 +47,12 @@ def _export(chosen: list[Lesson], folder: Path) -> int:
     from ..files import write_by_rename
     from ..progress import progress
     from .export import index, lesson_page
+    from .notebook import at_presets, run
 
     with progress() as notify:
         for done, one in enumerate(chosen):
             notify(done, len(chosen), one.title)
-            print(write_by_rename(folder / one.page, lesson_page(one)), flush=True)
+            print(write_by_rename(folder / one.page, lesson_page(one, *at_presets(run(one.path)))), flush=True)
         notify(len(chosen), len(chosen), "done")
     print(write_by_rename(folder / "index.html", index(chosen)))
     return 0

@@ -17,14 +17,13 @@ from markupsafe import Markup
 from ..report.page import fragment, page
 from ..report.style import power_of_ten
 from .catalogue import Lesson, lessons
-from .notebook import Shown, Slider, run_at_presets
+from .notebook import Shown, Slider
 
 _PREFIX = re.compile(r"\bid=\"(f[0-9a-f]{8})-title\"")
 
 
-def lesson_page(one: Lesson) -> str:
-    """The whole page of a lesson; the lesson runs once, and once more in part for each preset."""
-    shown, sliders = run_at_presets(one.path)
+def lesson_page(one: Lesson, shown: Sequence[Shown], sliders: Sequence[Slider]) -> str:
+    """The whole page of a lesson from what it shows `at_presets`."""
     parts = []
     groups = groupby(shown, key=lambda cell: tuple(sorted({name for name, _ in cell.other})))
     for number, (names, group) in enumerate(groups):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -58,10 +58,11 @@ def cells(path: Path) -> list[Cell]:
     found = []
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef) and any("app" in ast.unparse(one) for one in node.decorator_list):
+            if "app.function" in ast.unparse(node.decorator_list[0]):  # its arguments are its own
+                found.append(Cell(frozenset(), frozenset({node.name})))
+                continue
             returned = [one.value for one in node.body if isinstance(one, ast.Return) and one.value is not None]
             names = {one.id for value in returned[-1:] for one in ast.walk(value) if isinstance(one, ast.Name)}
-            if "app.function" in ast.unparse(node.decorator_list[0]):
-                names = {node.name}
             found.append(Cell(frozenset(one.arg for one in node.args.args), frozenset(names)))
     return found
 
@@ -74,35 +75,47 @@ def downstream(graph: Iterable[Cell], names: Iterable[str]) -> set[str]:
     return reached
 
 
-def run_at_presets(path: Path) -> tuple[list[Shown], list[Slider]]:
+@dataclass(frozen=True)
+class Run:
+    """One run of a lesson: the notebook, its cells, the blocks of HTML that each shows, and the value of every name."""
+
+    notebook: ModuleType
+    graph: Sequence[Cell]
+    shown: Sequence[Sequence[str]]
+    values: Mapping[str, Any]
+
+    def again(self, **given: Any) -> Run:
+        """The same with these values; only the cells that depend on them run again."""
+        changing = downstream(self.graph, given)
+        return _run(
+            self.notebook, self.graph, {k: v for k, v in self.values.items() if k not in changing} | given, self
+        )
+
+
+def run(path: Path, **given: Any) -> Run:
+    """Run a lesson, with these values in place of those of its own cells."""
+    return _run(load(path), cells(path), given)
+
+
+def at_presets(first: Run) -> tuple[list[Shown], list[Slider]]:
     """What the lesson shows, piece by piece, and its sliders; the presets are the lesson's PRESETS."""
-    module, graph = load(path), cells(path)
-    presets: dict[str, tuple[Any, ...]] = getattr(module, "PRESETS", {})
-    outputs, defs = module.app.run()
-    own = {name for cell in graph for name in cell.defines}
-    start = {name: value for name, value in dict(defs).items() if name in own and not hasattr(module, name)}
-    base = _aligned(outputs, graph, set())
-    other: list[dict[tuple[str, Any], list[str]]] = [{} for _ in graph]
+    other: list[dict[tuple[str, Any], Sequence[str]]] = [{} for _ in first.graph]
     sliders = []
-    for name, values in presets.items():
-        (source,) = (cell for cell in graph if name in cell.defines)
-        widget = next(start[read] for read in source.reads if hasattr(start.get(read), "text"))
-        assert start[name] in values, f"the presets of {name} must contain its start"
-        sliders.append(Slider(name, slider_label(widget.text), start[name], values))
-        changing = downstream(graph, [name])
-        kept = {key: value for key, value in start.items() if key not in changing}
-        for value in values:
-            if value == start[name]:
-                continue
-            given = kept | {name: value}
-            outputs, _ = module.app.run(defs=given)
-            for number, html in enumerate(_aligned(outputs, graph, set(given))):
-                if graph[number].reads & changing and html != base[number]:
-                    other[number][name, value] = html
-    return [piece for both in zip(base, other, strict=True) for piece in _pieces(*both)], sliders
+    for name, presets in first.notebook.PRESETS.items():
+        start = first.values[name]
+        assert start in presets, f"the presets of {name} must contain its start"
+        (source,) = (cell for cell in first.graph if name in cell.defines)
+        widget = next(first.values[read] for read in source.reads if hasattr(first.values.get(read), "text"))
+        sliders.append(Slider(name, slider_label(widget.text), start, presets))
+        for value in presets:
+            if value != start:
+                for found, base, html in zip(other, first.shown, first.again(**{name: value}).shown, strict=True):
+                    if html != base:
+                        found[name, value] = html
+    return [piece for both in zip(first.shown, other, strict=True) for piece in _pieces(*both)], sliders
 
 
-def _pieces(base: list[str], other: Mapping[tuple[str, Any], list[str]]) -> list[Shown]:
+def _pieces(base: Sequence[str], other: Mapping[tuple[str, Any], Sequence[str]]) -> list[Shown]:
     """The blocks of one cell; a cell that has more of them at another preset stays whole."""
     if any(len(found) != len(base) for found in other.values()):
         base, other = ["".join(base)], {key: ["".join(found)] for key, found in other.items()}
@@ -112,11 +125,19 @@ def _pieces(base: list[str], other: Mapping[tuple[str, Any], list[str]]) -> list
     ]
 
 
-def _aligned(outputs: Iterable[Any], graph: list[Cell], given: set[str]) -> list[list[str]]:
-    """The blocks of each cell's output: cells that did not run, because all their names were given, have none."""
+def _run(notebook: ModuleType, graph: Sequence[Cell], given: Mapping[str, Any], before: Run | None = None) -> Run:
+    """Run the cells whose names are not given; the others show what they showed before."""
     import marimo
 
-    remaining = iter(outputs)
-    aligned = [None if cell.defines and cell.defines <= given else next(remaining) for cell in graph]
+    outputs, defined = notebook.app.run(defs=dict(given))
+    remaining, shown = iter(outputs), []
+    for number, cell in enumerate(graph):
+        if cell.defines and cell.defines <= given.keys():
+            shown.append(before.shown[number] if before else [])
+        else:
+            output = next(remaining)
+            shown.append([] if output is None else blocks(marimo.as_html(output).text))
     assert next(remaining, None) is None, "a notebook has other cells than its file says"
-    return [[] if output is None else blocks(marimo.as_html(output).text) for output in aligned]
+    own = {name for cell in graph for name in cell.defines}
+    values = {name: value for name, value in dict(defined).items() if name in own and not hasattr(notebook, name)}
+    return Run(notebook, graph, shown, values)
