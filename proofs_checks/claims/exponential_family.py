@@ -115,8 +115,8 @@ def laws(measured: Measurements) -> list[Law]:
     attained = batch.take([i for i, name in enumerate(batch.instances.family) if name.endswith("on")])
     return [
         limit_law("x = mean: gap - contrast of J'F J", [attained], limit=_contrast_of(_in_information(1.0))),
-        limit_law("gap - contrast of M", [batch]),
         drawn_counts.drawn_law("x drawn: gap - contrast at the maximiser", drawn_counts.measure(measured)),
+        limit_law("gap - contrast of M", [batch]),
     ]
 
 
