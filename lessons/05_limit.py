@@ -33,7 +33,7 @@ with app.setup:
 
     PRESETS = {"noise_var": (1.0, 1e-1, 1e-2, 1e-3), "bend": (0.0, 0.5, 1.0, 1.5), "terms": (1, 2, 4, 8)}
     LADDER = 10.0 ** -np.arange(0, 6.25, 0.5)
-    MATRIX = [[1, "1/2"], ["-1/5", "6/5"]]
+    MATRIX = [["1", "1/2"], ["-1/5", "6/5"]]
     POINT, OTHER_POINT, HIGHEST = sp.sympify("(1/2, 3/5)"), sp.sympify("(7/10, -2/5)"), 8
 
     @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})

@@ -76,7 +76,7 @@ def _(zero_field):
 @app.cell
 def _(zero_answer):
     def _check(answer):
-        rho, u, v = sp.Symbol("rho", real=True), *sp.symbols("u v", positive=True)
+        rho, u, v = sp.symbols("rho u v", real=True)
         contrast = sp.log(u * v / (u * v - rho**2 * u * v)) / 2
         decision = is_zero(contrast - formula(answer, {"rho": rho}))
         return decision.status == "proved", f"The machine: *{decision.status}*, {decision.detail}."
