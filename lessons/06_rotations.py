@@ -241,7 +241,7 @@ def _():
 
     $$\mathrm{ELBO}^*(f \circ a) - \mathrm{ELBO}^*(f) \;\longrightarrow\; c(f) - c(f \circ a) .$$
 
-    At 90 degrees the latents have only changed places, and nothing is lost.
+    At 90 degrees and without a twist the latents have only changed places, and nothing is lost.
 
     ## 3. The landscape, by hand
 

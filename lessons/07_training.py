@@ -74,7 +74,7 @@ def draw_history(snapshots, progress):
             axes.axvline(progress, color=PALETTE[3], linewidth=0.8)
             axes.set(xlabel="per cent of training", title={"mcc": "MCC", "contrast": "mean contrast"}[quantity])
         left.set_ylim(0, 1.05)
-        right.legend(loc="upper right")
+        right.legend(loc="upper center")
     return figure
 
 

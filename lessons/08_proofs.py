@@ -61,7 +61,7 @@ def _():
 
     **Exercise 1.** Let the two columns of $J$ have the squared lengths $u, v > 0$ and the cosine $\rho$ between them,
     so that $A = J^\top J$ has $A_{12} = \rho\sqrt{uv}$. The contrast is $\tfrac12 \log(A_{11} A_{22} / \det A)$. Write
-    it in $\rho$ alone. Try a wrong formula first, and read the counterexample.
+    it in $\rho$ alone. Try a wrong formula first, and read the counterexample. (It may have $\rho > 1$.)
     """
     mo.vstack([mo.md(_text), zero_field])
     return (zero_field,)
