@@ -20,7 +20,7 @@ def moebius(z):
 
 
 def rotated_moebius(z):
-    """The Moebius map of (2 y_1, y_2 / 2), y the rotation of z by 0.6."""
+    """The Moebius map of (1.25 y_1, y_2 / 2), y the rotation of z by 0.6."""
     c, s = np.cos(ANGLE), np.sin(ANGLE)
     y = jnp.stack([c * z[0] - s * z[1], s * z[0] + c * z[1]])
     return moebius(y * np.array([1.25, 0.5]))
