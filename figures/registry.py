@@ -33,6 +33,8 @@ _ENTRIES = (
     Entry("elbo-likelihood", "elbo_likelihood", "ELBO, its limit and log-likelihood over gamma", "fixed-decoder"),
     Entry("mcc-gamma", "mcc_gamma", "MCC and contrast over gamma, trained", "moebius-gamma"),
     Entry("mcc-contrast", "mcc_contrast", "MCC against contrast, trained", "moebius-linear"),
+    Entry("affine-flow", "affine_flow", "MCC against contrast of affine flows, trained", "affine-flow"),
+    Entry("likelihood-vs-vae", "likelihood_vs_vae", "one decoder class, two objectives, trained", "likelihood-vs-vae"),
     Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
     Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
     Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),

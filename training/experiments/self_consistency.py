@@ -3,7 +3,8 @@
 Orthogonal-weight networks mix three standard normal sources; encoder and decoder are both learnt. At the encodings z of
 held-out points, `self_consistency` is the root mean square of z(f(z)) - z, f the *learnt* decoder, and
 variance_over_formula is the median of the encoder's variance at f(z) over 1 / (1 + |J_k|^2 / eps), J that of the learnt
-decoder. The control, variance_over_rows, has the rows of J in place of its columns, and must not approach 1.
+decoder; share_within_5_percent is the share of points where that ratio is. The control has the rows of J in place of
+its columns: its share must stay small (its median does not, as rows and columns have the same sum of squares).
 """
 
 from dataclasses import asdict
