@@ -79,12 +79,21 @@ def recorded_table(experiment: str, name: str) -> str:
 
 
 def summary_table(experiment: str, key: str, quantities: list[str]) -> str:
-    """Medians with their intervals from a recorded summary: a row a value of `key`, a column a quantity."""
+    """Medians with their intervals from a recorded summary: a row a value of `key`, a column a quantity.
+
+    Quantities of the form name=value choose rows: decoder=orthogonal.
+    """
     from elbogap.results import names, recorded
 
     if experiment not in names():
         return f"*Not recorded: `{experiment}`.*"
-    rows = recorded(experiment).tables["summary"].records()
+    chosen = dict(quantity.split("=") for quantity in quantities if "=" in quantity)
+    quantities = [quantity for quantity in quantities if "=" not in quantity]
+    rows = [
+        row
+        for row in recorded(experiment).tables["summary"].records()
+        if all(row[name] == value for name, value in chosen.items())
+    ]
     found = {(row[key], row["quantity"]): row for row in rows}
     lines = [
         f"| {key.replace('_', ' ')} | " + " | ".join(name.replace("_", " ") for name in quantities) + " |",
