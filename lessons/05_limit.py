@@ -311,13 +311,13 @@ def _(contrast, gap, limit_answer):
     richardson = (10 * gap[6] - gap[4]) / 9  # gaps at 1e-3 and 1e-2
 
     def _check(answer):
-        error, plain = abs(number(answer) - contrast), abs(gap[6] - contrast)
-        words = f"Your error is {error:.1e}; the gap at $10^{{-3}}$ itself is off by {plain:.1e}."
+        error, plain, best = (abs(value - contrast) for value in (number(answer), gap[6], richardson))
+        words = f"Your error is {error:.1e}; the gap at $10^{{-3}}$ is off by {plain:.1e}, Richardson by {best:.1e}."
         return bool(error < plain / 10), words
 
-    _solution = rf"""Eliminate $a_1$: ten times the second number less the first is $9c + O(\varepsilon^2)$. So $c$ is
-    about {richardson:.8f}, off by {abs(richardson - contrast):.1e}. The verifier does this with whole tables, and
-    carries the error bounds of the measurements along (`elbogap.proofs_checks.order`)."""
+    _solution = r"""Eliminate $a_1$: ten times the second number less the first is $9c + O(\varepsilon^2)$. So type
+    `(10*second - first)/9`, with the two numbers. The verifier does this with whole tables, and carries the error
+    bounds of the measurements along (`elbogap.proofs_checks.order`)."""
     limit_right, _view = exercise(limit_answer, _check, _solution)
     _given = mo.md(f"$\\varepsilon = 10^{{-2}}$: gap {gap[4]:.9f}. $\\quad\\varepsilon = 10^{{-3}}$: gap {gap[6]:.9f}.")
     mo.vstack([_given, _view])
