@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from elbogap.cli import run
 from elbogap.errors import RequestError
+from elbogap.figures import likelihood_vs_vae
 from elbogap.figures.data import Data, columns, distinct, where
 from elbogap.figures.making import drawing
 from elbogap.figures.own_decoder import own_tables
@@ -211,6 +212,29 @@ def test_recorded_results_are_drawn_as_they_are(name: str) -> None:
     assert data.tables == found.tables and data.seed == found.seed and data.stamp
     figure = drawing(entry(name), data)
     assert data.stamp in [text.get_text() for text in figure.texts]
+
+
+def test_one_decoder_class_is_compared_mixing_by_mixing() -> None:
+    """Lines join the selected runs of the two methods on one mixing; the VAE's has the smaller contrast on each."""
+    runs = where(computed("likelihood-vs-vae")["runs"], selected=True)
+    likelihood, vae = (where(runs, method=method) for method in likelihood_vs_vae.METHODS)
+    assert likelihood.column("mixing").tolist() == vae.column("mixing").tolist() == distinct(runs, "mixing")
+    assert np.all(vae.column("contrast_point") < likelihood.column("contrast_point"))
+    row = {"log_likelihood_data": 2.0, "log_likelihood": 1.5, "mcc_mean": 0.9}
+    assert likelihood_vs_vae.values(Table.of([row]), "shortfall").tolist() == [0.5]
+    assert likelihood_vs_vae.values(Table.of([row]), "mcc_mean").tolist() == [0.9]
+
+
+def test_affine_flows_near_the_class_are_recovered_and_far_ones_not() -> None:
+    """The nearest quarter of the recorded affine flows is recovered better than the farthest; restarts share theirs."""
+    runs = computed("affine-flow")["runs"]
+    assert len(set(zip(runs.column("mixing"), runs.column("mixing_contrast"), strict=True))) == len(
+        distinct(runs, "mixing")
+    )
+    best = where(runs, selected=True)
+    mcc = best.column("mcc_mean")[np.argsort(best.column("mixing_contrast"))]
+    quarter = len(mcc) // 4
+    assert np.min(mcc[:quarter]) > np.max(mcc[-quarter:])
 
 
 def test_recomputing_trains_and_draws_what_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

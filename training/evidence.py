@@ -80,24 +80,26 @@ def moebius_gamma(result: Recorded | None = None) -> tuple[Finding, ...]:
 
 
 def moebius_linear(result: Recorded | None = None) -> tuple[Finding, ...]:
-    """The farther the mixing from the IMA class, the smaller the MCC."""
-    result = result or recorded("moebius-linear")
+    """The farther the mixing from the IMA class, the smaller the MCC: Moebius maps followed by linear ones."""
+    return (_correlation(result or recorded("moebius-linear")),)
+
+
+def affine_flow(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """The same for affine flows of four sources."""
+    return (_correlation(result or recorded("affine-flow")),)
+
+
+def _correlation(result: Recorded) -> Finding:
     rows = result.tables["correlations"].records()
     row = _where(rows, abscissa="mixing_contrast", ordinate="mcc_mean", subset="all")[0]
-    return (
-        Finding(
-            result.experiment,
-            "Spearman correlation of the mixing's contrast and the MCC",
-            row["n"],
-            row["spearman"],
-            row["low"],
-            row["high"],
-            -0.4,
-            "at most",
-            "the same with the MCCs permuted",
-            row["shuffled"],
-        ),
-    )
+    statement = "Spearman correlation of the mixing's contrast and the MCC"
+    interval = (row["n"], row["spearman"], row["low"], row["high"])
+    control = "the same with the MCCs permuted"
+    return Finding(result.experiment, statement, *interval, CORRELATED, "at most", control, row["shuffled"])
+
+
+# Without any relation 95 % of Spearman's correlations lie within .2 of 0 for 98 mixings and within .38 for 28.
+CORRELATED = -0.4
 
 
 def fixed_decoder(result: Recorded | None = None) -> tuple[Finding, ...]:
@@ -158,10 +160,11 @@ def self_consistency(result: Recorded | None = None) -> tuple[Finding, ...]:
 
 
 def likelihood_vs_vae(result: Recorded | None = None) -> tuple[Finding, ...]:
-    """On one decoder class, the ELBO recovers the sources and the likelihood does not."""
+    """On one decoder class, the ELBO recovers the sources; the likelihood, however well maximised, does not."""
     result = result or recorded("likelihood-vs-vae")
     best = _where(result.tables["runs"].records(), selected=True)
     vae, flow = _where(best, method="vae"), _where(best, method="likelihood")
+    data = _values(flow, "log_likelihood_data")
     make, control = partial(_finding, result.experiment), "the same decoder class trained by maximum likelihood"
     return (
         make("median MCC of the VAE", _values(vae, "mcc_mean"), control, _values(flow, "mcc_mean"), at_least=0.95),
@@ -172,7 +175,18 @@ def likelihood_vs_vae(result: Recorded | None = None) -> tuple[Finding, ...]:
             _values(flow, "contrast_point"),
             at_most=0.05,
         ),
+        make(
+            "median log-likelihood that maximum likelihood leaves to the data's own density, held out",
+            data - _values(flow, "log_likelihood"),
+            "the same for a normal density",
+            data - _values(flow, "log_likelihood_normal"),
+            at_most=WELL_FITTED,
+        ),
     )
+
+
+# In nats: a tenth of the contrasts (0.15 to 0.25) by which the decoders are told apart.
+WELL_FITTED = 0.02
 
 
 def small_case(seed: int = 0) -> tuple[Finding, ...]:
@@ -203,6 +217,7 @@ def small_case(seed: int = 0) -> tuple[Finding, ...]:
 EVIDENCE: dict[str, Callable[[], tuple[Finding, ...]]] = {
     "moebius-gamma": moebius_gamma,
     "moebius-linear": moebius_linear,
+    "affine-flow": affine_flow,
     "fixed-decoder": fixed_decoder,
     "self-consistency": self_consistency,
     "likelihood-vs-vae": likelihood_vs_vae,

@@ -25,6 +25,7 @@ from ..numerics.families.decoder import Decoder, Matrix, Scalar, Vector
 from ..numerics.families.draws import orthogonal
 from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
 from ..numerics.families.moebius import Moebius
+from ..numerics.priors import Prior
 
 if TYPE_CHECKING:  # as in `families.decoder`
     Layers: TypeAlias = Any
@@ -143,16 +144,22 @@ def mix(
     mixing: Decoder,
     latent_dim: int,
     *,
-    sources: str = "uniform",
+    sources: str | Prior = "uniform",
     train: int = 40_000,
     held_out: int = 4_000,
 ) -> Mixed:
-    """Data of one mixing; sources "uniform" on (0, 1) or "normal". Centred by the training mean where `Scaled`."""
-    if sources not in ("uniform", "normal"):
+    """Data of one mixing; sources "uniform" on (0, 1), "normal", or of a prior with independent coordinates.
+
+    Centred by the training mean where `Scaled`.
+    """
+    count = (train + held_out) * latent_dim
+    if isinstance(sources, Prior):
+        drawn = sources.sample(rng, count)
+    elif sources in ("uniform", "normal"):
+        drawn = rng.uniform(size=count) if sources == "uniform" else rng.standard_normal(count)
+    else:
         raise ValueError(f"sources: expected uniform or normal, got {sources!r}")
-    count = train + held_out
-    drawn = rng.uniform(size=(count, latent_dim)) if sources == "uniform" else rng.standard_normal((count, latent_dim))
-    drawn = drawn.astype(np.float32)
+    drawn = drawn.reshape(-1, latent_dim).astype(np.float32)
     x = np.asarray(_map(mixing, jnp.asarray(drawn, float)))
     if isinstance(mixing, Scaled):
         centre = x[:train].mean(axis=0)

@@ -236,6 +236,7 @@ CLAIM = Claim(
         ("moebius-gamma", "MCC"),
         ("moebius-gamma", "contrast"),
         ("moebius-linear", ""),
+        ("affine-flow", ""),
         ("likelihood-vs-vae", ""),
         ("sprites", ""),
     ),
