@@ -322,7 +322,7 @@ def _(encode, predict, small_answer):
         eps, g = number(answer, 1e-9, 1.0), np.array([0.7, SECOND])
         mean, _ = encode(BENT, 1.0, g[None], np.array([eps]))
         miss = np.linalg.norm(mean[0] - g)
-        return 0.9e-4 < miss <= 1.001e-4, f"At {eps:g} the encoder misses by {miss:.3e}."
+        return bool(0.9e-4 < miss <= 1.001e-4), f"At {eps:g} the encoder misses by {miss:.3e}."
 
     small_right, _view = exercise(
         small_answer,

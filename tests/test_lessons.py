@@ -76,6 +76,16 @@ PATIENCE = 120_000
 """Milliseconds that a lesson may take to compile and to answer on a machine that is busy with other work."""
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_quickly() -> Iterator[None]:
+    """Each program of a lesson runs a few times here: machine code is made without optimisation."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @cache
 def first_run(name: str) -> Run:
     """The one full run of a lesson that all tests share."""
@@ -94,9 +104,15 @@ def shown_at_presets(name: str, most: int = 1) -> tuple[list[Shown], list[Slider
     return at_presets(replace(begun, notebook=few))
 
 
+HEAVY = {"rotations", "training"}
+"""Lessons that take a third of the time of all eight; they run with the slow tests."""
+heavy = pytest.mark.slow
+
+
 def each_lesson(function: Callable) -> Callable:
     """The test, once for each lesson."""
-    return pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)(function)
+    ones = [pytest.param(one, marks=[heavy] if one.name in HEAVY else [], id=one.name) for one in LESSONS]
+    return pytest.mark.parametrize("one", ones)(function)
 
 
 @each_lesson
@@ -213,6 +229,7 @@ def test_the_fifth_lesson_says_what_is_measured() -> None:
     assert tenth[8] < tenth[2] and one[8] > one[2]
 
 
+@heavy
 def test_the_sixth_lesson_says_what_is_measured() -> None:
     """Lesson 6: likelihoods agree within their error bound, the ELBO loses the contrast; where it loses nothing."""
     begun = first_run("rotations")
@@ -227,6 +244,7 @@ def test_the_sixth_lesson_says_what_is_measured() -> None:
     assert darmois < 1e-12 < 0.1 < truth
 
 
+@heavy
 def test_the_seventh_lesson_trains() -> None:
     """Lesson 7: the mixings are what they are said to be, every snapshot is kept, A is ahead, the record is found."""
     values = first_run("training").values
@@ -396,7 +414,7 @@ def test_every_lesson_in_a_browser(one: Lesson) -> None:
 def test_static_pages_in_a_browser(quick: bool, tmp_path: Path) -> None:
     """On a phone and a desktop, light and dark: nothing overflows, nothing is fetched, a preset can be chosen."""
     playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "elbogap[test]"')
-    pages = [lesson("contrast"), lesson("limit")] if quick else LESSONS
+    pages = [lesson("contrast")] if quick else LESSONS
     for one in pages:
         (tmp_path / one.page).write_text(lesson_page(one, *shown_at_presets(one.name)))
     with playwright.sync_playwright() as started:
