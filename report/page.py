@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-_SPACED = re.compile(r"\\(log|det|exp|max|min|sin|cos|tan)(?![A-Za-z])(?=\s*[A-Za-z0-9\\|])")
+_SPACED = re.compile(r"\\(log|det|exp|max|min|sinh?|cosh?|tanh?)(?![A-Za-z])(?=\s*[A-Za-z0-9\\|])")
 """Operators that need a thin space after them."""
 LONG = 24
 """Characters from which a cell is text rather than a word."""
