@@ -1,6 +1,6 @@
 """T19 higher-orders: gap = c + a_1 eps + a_2 eps^2 + ..., coefficients by power series, none of them at half orders.
 
-The measured side is the shared table's polynomial shears (d = 1 and 2, normal and logistic prior). The predicted side
+The measured side is the shared table's polynomial shears under a normal or a logistic prior. The predicted side
 is theory's series engine on the same decoders, built again as exact expressions from their parameters; its first-order
 coefficients are computed apart from those of `general_limit`. Laws are about what is left after the first order.
 """
@@ -23,6 +23,7 @@ from ..measurements import Batch, Measurements
 from .from_batches import EPS64, PerBatch, convergence, identity
 
 ORDER = 2
+PRIORS = ("normal", "logistic")
 SERIES_TOLERANCE = 1e4 * EPS64
 """The engine sums some thousand products of Taylor coefficients of size one."""
 
@@ -44,7 +45,9 @@ def _exact(value: Any) -> sp.Rational:
 
 
 def _log_prior(name: str, symbols: Sequence[sp.Symbol]) -> sp.Expr | None:
-    """None is the series engine's standard normal prior."""
+    """The log-density of one of `PRIORS` but for a constant; None is the series engine's standard normal prior."""
+    if name not in PRIORS:
+        raise ValueError(f"prior: expected one of {', '.join(PRIORS)}, got {name!r}")
     return None if name == "normal" else sum(-z - 2 * sp.log(1 + sp.exp(-z)) for z in symbols)
 
 
@@ -59,8 +62,11 @@ def _row_series(decoder: SymbolicDecoder, point: np.ndarray, prior: str) -> GapS
     return gap_coefficients(decoder, where, ORDER, FLOATS, _log_prior(prior, decoder.symbols))
 
 
+@lru_cache(maxsize=4)
 def _batches(measured: Measurements) -> tuple[Batch, ...]:
-    return measured.of_families("shear")
+    shears = measured.of_families("shear")
+    kept = [[i for i, prior in enumerate(batch.instances.prior) if prior in PRIORS] for batch in shears]
+    return tuple(batch.take(rows) for batch, rows in zip(shears, kept, strict=True))
 
 
 def _coefficient(name: str, order: int) -> PerBatch:

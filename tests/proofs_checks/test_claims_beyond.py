@@ -5,10 +5,12 @@ import pytest
 from elbogap.numerics.families.draws import orthogonal
 from elbogap.proofs_checks.claims import fold_profile, kink_profile, plane_shears, ppca, random_directions
 from elbogap.proofs_checks.claims.darmois import darmois_contrast, gaussian_density, rotated_density
+from elbogap.proofs_checks.claims.higher_orders import _log_prior
 from elbogap.proofs_checks.claims.importance_weights import correlation, limit_weights, log_means
 from elbogap.proofs_checks.claims.one_latent import HALF_LOG_2PIE, expected, maximise
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
+from elbogap.theory.series_decoders import latent_symbols
 
 ROUND_OFF = 1e-12
 """Sums of a few hundred terms of size one."""
@@ -136,3 +138,10 @@ def test_one_random_direction_has_no_contrast():
     assert random_directions.expectation(7.0, 1)[0] == 0
     means = [random_directions.expectation(7.0, d)[0] for d in range(1, 8)]
     assert np.all(np.diff(means) > 0)
+
+
+def test_higher_orders_take_the_priors_whose_series_they_have():
+    """A prior that the series engine is not given by name is refused, not taken for another one."""
+    assert _log_prior("normal", latent_symbols(1)) is None and _log_prior("logistic", latent_symbols(1)) is not None
+    with pytest.raises(ValueError, match="expected one of normal, logistic, got 'Student t'"):
+        _log_prior("Student t", latent_symbols(1))
