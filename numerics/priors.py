@@ -52,6 +52,8 @@ class Prior(eqx.Module):
 class Normal(Prior):
     """Independent N(loc, scale^2) coordinates; loc and scale scalar or (d,).
 
+    Twice as wide as the standard normal, in two dimensions:
+
         >>> print(f"{Normal(scale=2.0).log_prob(jnp.zeros(2)):.6f} {-jnp.log(8 * jnp.pi):.6f}")
         -3.224171 -3.224171
     """
