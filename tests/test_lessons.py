@@ -341,7 +341,9 @@ def test_without_marimo_a_lesson_says_how_to_get_it(
 @contextlib.contextmanager
 def opened(name: str) -> Iterator[str]:
     """The address of a lesson that `elbogap lessons` serves; Ctrl-C ends it with status 130."""
-    started = [sys.executable, "-m", "elbogap", "lessons", name, "--no-browser"]
+    # A test run in the background of a shell ignores SIGINT, and so would every process it starts.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    started = [sys.executable, "-c", listen + "from elbogap.cli import main; main()", "lessons", name, "--no-browser"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
