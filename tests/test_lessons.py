@@ -76,16 +76,6 @@ PATIENCE = 120_000
 """Milliseconds that a lesson may take to compile and to answer on a machine that is busy with other work."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compiled_quickly() -> Iterator[None]:
-    """Each program of a lesson runs a few times here: machine code is made without optimisation."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @cache
 def first_run(name: str) -> Run:
     """The one full run of a lesson that all tests share."""

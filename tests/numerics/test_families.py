@@ -295,7 +295,8 @@ def test_leaky_relu_is_linear_up_to_its_nearest_kink():
     circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     jacobian = jax.jit(jax.vmap(jax.jacfwd(decoder)))
     here = jax.jacfwd(decoder)(z)[None]
-    assert jnp.max(jnp.abs(jacobian(z[None] + 0.999 * distance * circle) - here)) == 0.0
+    round_off = 1e-15  # a few units in the last place: one program takes one point, the other 64
+    assert jnp.max(jnp.abs(jacobian(z[None] + 0.999 * distance * circle) - here)) < round_off
     assert jnp.max(jnp.abs(jacobian(z[None] + 1.05 * distance * circle) - here)) > 0.1
 
 
