@@ -3,7 +3,7 @@
 Run: python benchmarks/gap.py   (needs the extra `bench`: numpyro; about three minutes)
 
 1. Rotated products of d one-dimensional decoders: the true gap is d times that of d = 1, so the true error is known.
-2. One thousand points of f2 (theory.md) at d = 2 in one mapped program.
+2. One thousand points of f2 (`families.examples`) at d = 2 in one mapped program.
 3. d = 64: residual tanh networks 64-256-256-64 with cond(J) 4 and 22, against an independent antithetic importance
    sample.
 4. NumPyro: AutoDiagonalNormal with SVI for the ELBO, importance sampling with 1e5 samples for the evidence.
@@ -45,7 +45,7 @@ def timed(function: Callable[..., Any], *arguments: Any, repetitions: int = 3) -
 
 
 def f2(z):
-    """The example decoder of theory.md."""
+    """The decoder f2 of the reference tables."""
     y = jnp.stack([z[0] + 0.5 * jnp.tanh(z[1]), 1.3 * z[1] + 0.4 * jnp.sin(z[0])])
     return jnp.array([[1.0, 0.6], [-0.2, 1.1]]) @ jnp.tanh(y / 2) + 0.8 * y
 

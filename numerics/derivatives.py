@@ -1,6 +1,6 @@
 """Derivative tensors by nested forward mode.
 
-Notation of theory.md: J (D, d), H (D, d, d), T (D, d, d, d), Q (D, d, d, d, d) are the first to fourth
+Notation: J (D, d), H (D, d, d), T (D, d, d, d), Q (D, d, d, d, d) are the first to fourth
 derivatives of the decoder; l1 (d,), l2 (d, d) gradient and Hessian of the effective log-prior. Dense: meant
 for small d.
 """

@@ -5,7 +5,7 @@ with a NumPy `Generator` (so that instances are drawn without compiling anything
 leaves: they can be traced and mapped. Factorised priors take scalar parameters or one parameter a
 coordinate.
 
-In theory.md's notation ell = log p0; the limit theorems need neither a factorised nor a log-concave prior
+In the claims' notation ell = log p0; the limit theorems need neither a factorised nor a log-concave prior
 (T21).
 """
 

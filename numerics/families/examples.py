@@ -1,4 +1,4 @@
-"""The named decoders of theory.md's tables, with the points at which its numbers hold.
+"""The named decoders of the reference tables, with the points at which their numbers hold.
 
 All are plain functions of z. Prior N(0, I). f2 and f3 are square, f23 is a surface in R^3, `shear` is
 polynomial; `folded` is f2 after a fold, z -> f2(z_1^2, z_2 + 0.4 z_1), not injective (T13); `swirled` is f2

@@ -1,4 +1,4 @@
-"""The decoders of the tables in theory.md, f2 and f3 (square), f23 (a surface in R^3), and polynomials."""
+"""The decoders of the reference tables, f2 and f3 (square), f23 (a surface in R^3), and polynomials."""
 
 from types import SimpleNamespace
 

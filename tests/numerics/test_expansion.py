@@ -1,4 +1,4 @@
-"""The expansion T0 against the tables of theory.md, against dense tensors, and against the measured gap."""
+"""The expansion T0 against the reference tables, against dense tensors, and against the measured gap."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from elbogap.numerics.noise import StateNoise
 from elbogap.numerics.observations import Binomial
 from elbogap.numerics.priors import Choice, CorrelatedNormal, Logistic, Normal, StudentT
 
-# Numbers are printed to this many digits in theory.md.
+# Numbers are given to this many digits.
 PRINTED = 1e-6
 
 

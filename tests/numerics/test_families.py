@@ -180,7 +180,7 @@ def test_families_of_the_plane_refuse_other_dimensions(name):
     [(f2, G2, 0.2913816362), (f3, G3, 0.335472363278), (f23, G2, 0.109758348759)],
 )
 def test_examples_have_the_contrast_of_the_tables(decoder, point, expected):
-    """c of f2, f3, f23 as printed in theory.md (T5, T8, T10), to the digits printed there."""
+    """c of f2, f3, f23 as the reference tables give it (T5, T8, T10), to their digits."""
     assert abs(ima_contrast(decoder, point) - expected) < 1e-10
 
 
@@ -216,7 +216,7 @@ def test_swirl_and_rotation_change_the_contrast_as_tabulated():
     turned = ima_contrast(lambda z: f2(rotation(z)), rotation.inverse(g))
     assert abs(base - turned - 0.0732139) < 1e-7
     assert abs(base - ima_contrast(swirled, swirl.inverse(g)) - 0.2613467) < 1e-7
-    # control: the other sign of the rotation gives .28688 (theory.md)
+    # control: the other sign of the rotation gives .28688 (T17)
     assert abs(base - ima_contrast(lambda z: f2(rotation.inverse(z)), rotation(g)) - 0.0732139) > 0.01
 
 

@@ -1,4 +1,4 @@
-"""The measured gap against the tables of theory.md, closed forms, and 50-digit quadrature."""
+"""The measured gap against the reference tables, closed forms, and 50-digit quadrature."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from elbogap.numerics.observations import Poisson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-# Slopes (gap - c)/eps are printed to six digits in theory.md.
+# Slopes (gap - c)/eps are given to six digits.
 PRINTED = 6e-6
 
 
@@ -30,7 +30,7 @@ def slopes(decoder, start, x, eps, limit, family="mean-field", **model):
 
 
 class TestTables:
-    """Numbers of theory.md."""
+    """Reference values."""
 
     def test_f2(self, examples):
         """Gap, mean and variance of f2 agree with T5, T2 and T3 at every eps in the table."""

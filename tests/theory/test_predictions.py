@@ -1,4 +1,4 @@
-"""The exported predictions against the numbers of theory.md and against each other."""
+"""The exported predictions against the reference values and against each other."""
 
 import itertools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import sympy as sp
 from elbogap.theory.predictions import RECIPES, Prediction, block_partitions, prediction
 from elbogap.theory.registry import DERIVATIONS
 
-# Values in theory.md are printed with 8 to 12 digits; half a unit of the last one printed.
+# Reference values have 8 to 12 digits; half a unit of the last one.
 PRINTED = 6e-9
 # Sums of about a thousand float64 products of numbers of size ten.
 ROUND_OFF = 1e-10
