@@ -1,8 +1,10 @@
 """Strict numerics for every test: float64, no silent rank promotion, Hypothesis profiles."""
 
 import os
+import sys
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_enable_x64", True)
@@ -18,3 +20,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def pytest_collection_modifyitems(items: list) -> None:
     """Start the longest file first, so that two processes end together (with --no-loadscope-reorder)."""
     items.sort(key=lambda item: "test_verify" not in item.nodeid)
+
+
+@pytest.fixture(scope="session")
+def command_line() -> list[str]:
+    """`elbogap` as a process that hears Ctrl-C, also where tests run in the background of a shell that ignores it."""
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    return [sys.executable, "-c", listen + "from elbogap.cli import main; main()"]

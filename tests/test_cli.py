@@ -70,13 +70,10 @@ def test_help_is_light() -> None:
     assert done.stderr.strip() == "set()" and "verify" in done.stdout
 
 
-def test_an_interrupt_leaves_nothing_and_exits_130(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_nothing_and_exits_130(command_line: list[str], tmp_path: Path) -> None:
     """Ctrl-C during `verify --out DIR` leaves no file and no folder and exits with 130."""
     out = tmp_path / "made" / "by-verify"
-    # A test run in the background of a shell ignores SIGINT, and so would every process it starts.
-    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    start = listen + "from elbogap.cli import main; main()"
-    command = [sys.executable, "-c", start, "verify", "--out", str(out)]
+    command = [*command_line, "verify", "--out", str(out)]
     environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path / "cache")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment, text=True, **pipes) as process:

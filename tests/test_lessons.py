@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import symtable
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -329,11 +328,9 @@ def test_without_marimo_a_lesson_says_how_to_get_it(
 
 
 @contextlib.contextmanager
-def opened(name: str) -> Iterator[str]:
+def opened(name: str, command_line: list[str]) -> Iterator[str]:
     """The address of a lesson that `elbogap lessons` serves; Ctrl-C ends it with status 130."""
-    # A test run in the background of a shell ignores SIGINT, and so would every process it starts.
-    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    started = [sys.executable, "-c", listen + "from elbogap.cli import main; main()", "lessons", name, "--no-browser"]
+    started = [*command_line, "lessons", name, "--no-browser"]
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
@@ -347,7 +344,7 @@ def opened(name: str) -> Iterator[str]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def move_every_slider(one: Lesson) -> list[float]:
+def move_every_slider(one: Lesson, command_line: list[str]) -> list[float]:
     """Open the lesson in a browser and move each slider there and back; the seconds of the way back, for each.
 
     What is shown must change, no page and no cell may fail, and nothing may be asked of anybody but the server.
@@ -355,7 +352,7 @@ def move_every_slider(one: Lesson) -> list[float]:
     playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "elbogap[test]"')
     shown = "[...document.querySelectorAll('.output')].map((one) => one.textContent).join('|')"
     seconds, errors, strangers = [], [], []
-    with opened(one.name) as address, playwright.sync_playwright() as started:
+    with opened(one.name, command_line) as address, playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
@@ -386,17 +383,17 @@ def move_every_slider(one: Lesson) -> list[float]:
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium (apt-get install chromium)")
-def test_a_lesson_in_a_browser() -> None:
+def test_a_lesson_in_a_browser(command_line: list[str]) -> None:
     """A live lesson answers its sliders, raises nothing, asks nobody, and ends with 130 at Ctrl-C."""
-    assert len(move_every_slider(lesson("contrast"))) == 3
+    assert len(move_every_slider(lesson("contrast"), command_line)) == 3
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium (apt-get install chromium)")
 @each_lesson
-def test_every_lesson_in_a_browser(one: Lesson) -> None:
+def test_every_lesson_in_a_browser(one: Lesson, command_line: list[str]) -> None:
     """The same for every lesson, with every slider."""
-    seconds = move_every_slider(one)
+    seconds = move_every_slider(one, command_line)
     print(f"{one.name}: " + ", ".join(f"{value:.2f} s" for value in seconds))
     assert len(seconds) == one.path.read_text().count("mo.ui.slider(")
 
