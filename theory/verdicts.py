@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
 from ..files import write_by_rename
-from .derivation import DerivationVerdict, StepVerdict, check
+from .proof.derivation import DerivationVerdict, StepVerdict, check
 from .registry import DERIVATIONS, derivation
 
 
