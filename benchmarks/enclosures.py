@@ -11,8 +11,8 @@ from collections.abc import Callable
 import sympy
 from elbogap.enclosures.all_eps import enclose_all_eps
 from elbogap.enclosures.balls import BALLS, shown
-from elbogap.enclosures.claim import certificate, evidence, reference_instances
 from elbogap.enclosures.fixed import gap_at
+from elbogap.enclosures.proofs import certificate, evidence, reference_instances
 from elbogap.theory import series_decoders
 from elbogap.theory.series_decoders import gap_coefficients
 from elbogap.theory.series_ring import RATIONALS
