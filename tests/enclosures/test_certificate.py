@@ -14,8 +14,8 @@ from elbogap.enclosures.all_eps import enclose_all_eps
 from elbogap.enclosures.balls import rational
 from elbogap.enclosures.certificate import build_certificate, digest, save
 from elbogap.enclosures.check_certificate import CertificateError, check
-from elbogap.enclosures.claim import evidence, write_certificate
 from elbogap.enclosures.fixed import gap_at
+from elbogap.enclosures.proofs import evidence, write_certificate
 from elbogap.enclosures.refutation import refutations
 from elbogap.enclosures.shear import ShearInstance
 from flint import fmpq

@@ -7,6 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from elbogap.theory.series import decoders as series_decoders
 from elbogap.theory.series.coefficients import GapSeries, encoder_series, gap_series
 from elbogap.theory.series.decoders import (
     SymbolicDecoder,
@@ -17,7 +18,6 @@ from elbogap.theory.series.decoders import (
     standard_normal_series,
 )
 from elbogap.theory.series.ring import FLOATS, RATIONALS, mpmath_ring
-from elbogap.theory.series import decoders as series_decoders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

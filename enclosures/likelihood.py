@@ -67,7 +67,7 @@ def _tail(factor: arb_poly, curvature: fmpq, limit: arb) -> arb:
     return total
 
 
-def evidence_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, accuracy: int) -> list[arb]:
+def likelihood_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, accuracy: int) -> list[arb]:
     """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is
     exact.
 
@@ -104,7 +104,7 @@ def log_likelihood(instance: ShearInstance, eps: fmpq) -> arb:
     log I + log(eps)/2 - d/2 log(2 pi eps) - 1/2 log det(I + G/eps) - 1/2 log(2 pi): see `shear`.
     """
     ball, size = arb(eps), instance.dimension
-    integral = evidence_integrals(instance, ball, ball.sqrt(), 0, ctx.prec)[0]
+    integral = likelihood_integrals(instance, ball, ball.sqrt(), 0, ctx.prec)[0]
     total = integral.log() + ball.log() / 2 - size * (2 * arb.pi() * ball).log() / 2 - (2 * arb.pi()).log() / 2
     return total - _log_det_ratio(instance, eps) / 2
 

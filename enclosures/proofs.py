@@ -56,7 +56,7 @@ class EnclosedControl:
 
 
 @dataclass(frozen=True)
-class EnclosedEvidence:
+class Evidence:
     """verdict: "holds", "fails" (an enclosure contradicts the claim) or "inconclusive" (a proof did not go through)."""
 
     verdict: str
@@ -82,7 +82,7 @@ def exact_slope(instance: ShearInstance) -> fmpq:
     return rational(str(gap_coefficients(symbolic_decoder(instance), point, 1, RATIONALS).gap[0]))
 
 
-def evidence(effort: str = "quick") -> EnclosedEvidence:
+def evidence(effort: str = "quick") -> Evidence:
     """All enclosures and controls of one effort: "quick", "standard" or "full"; ValueError for another name."""
     eps0 = _range(effort)
     instances: list[EnclosedInstance] = []
@@ -105,9 +105,9 @@ def evidence(effort: str = "quick") -> EnclosedEvidence:
         instances += _one_dimensional_instances()
         controls = (*_refuted(first), *_one_dimensional_controls(), *_refused(first))
     except EnclosureError as error:
-        return EnclosedEvidence("inconclusive", (*instances, EnclosedInstance(str(error), "")), ())
+        return Evidence("inconclusive", (*instances, EnclosedInstance(str(error), "")), ())
     holds = sound and all(control.rejected for control in controls)
-    return EnclosedEvidence("holds" if holds else "fails", tuple(instances), controls)
+    return Evidence("holds" if holds else "fails", tuple(instances), controls)
 
 
 def certificate(effort: str = "quick") -> Document:
