@@ -14,7 +14,7 @@ from pathlib import Path
 import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 from .derivation import DerivationVerdict, StepVerdict, check
 from .registry import DERIVATIONS, derivation
 

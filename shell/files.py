@@ -23,9 +23,13 @@ def write_by_rename(path: Path, content: str | bytes) -> Path:
 
 @cache
 def hash_of_sources(*folders: str) -> str:
-    """The hash of every Python file in these folders of the package."""
-    root = Path(__file__).parent
+    """The hash of every Python file in these folders of the package, names and contents; ValueError for no folder."""
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
-        digest.update(path.read_bytes())
+    for folder in folders:
+        paths = sorted((root / folder).rglob("*.py"))
+        if not paths:
+            raise ValueError(f"expected a folder of the package with sources, got {folder!r}")
+        for path in paths:
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
