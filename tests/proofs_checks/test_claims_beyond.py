@@ -15,7 +15,7 @@ from elbogap.proofs_checks.claims.higher_orders import _log_prior
 from elbogap.proofs_checks.kink_digits import tiny_gap
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
-from elbogap.theory.series_decoders import latent_symbols
+from elbogap.theory.series.decoders import latent_symbols
 
 ROUND_OFF = 1e-12
 """Sums of a few hundred terms of size one."""
