@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..files import write_by_rename
 from ..numerics.model import LatentModel
+from ..shell.files import write_by_rename
 from .account import LARGEST_SLOPE_DIMENSION, PARTS, Account
 from .consistency import Consistency
 from .geometry import Geometry, entangled_pairs, inactive_latents, posterior_share

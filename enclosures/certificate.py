@@ -16,7 +16,7 @@ from typing import Any
 import flint
 from flint import arb, ctx, fmpq
 
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
 from .balls import EXACT_BITS, decimal_interval, dyadic, rational
 from .fixed import FixedGap

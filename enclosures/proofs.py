@@ -18,8 +18,8 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from .. import __version__
-from ..theory.series_decoders import SymbolicDecoder, gap_coefficients, latent_symbols
-from ..theory.series_ring import RATIONALS
+from ..theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols
+from ..theory.series.ring import RATIONALS
 from . import one_dimensional
 from .all_eps import UniformEnclosure, enclose_all_eps, proves_order_one
 from .balls import EXACT_BITS, rational, shown

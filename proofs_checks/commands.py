@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
-from ..progress import progress
+from ..shell.cache import cache_directory, prepare_jax
+from ..shell.progress import progress
 
 if TYPE_CHECKING:
     from rich.table import Table

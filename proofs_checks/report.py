@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 from .claim import KINDS, ClaimResult
 from .laws import ConvergenceLaw, LawResult
 from .measurements import Batch

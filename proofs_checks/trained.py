@@ -57,7 +57,7 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
 
 _TRAIN = """
 import json, sys
-from elbogap.cache import prepare_jax
+from elbogap.shell.cache import prepare_jax
 prepare_jax()
 from elbogap.training.evidence import small_case
 found = [finding.as_dict() for finding in small_case(int(sys.argv[1]))]

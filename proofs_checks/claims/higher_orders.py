@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ...theory.series_coefficients import GapSeries
-from ...theory.series_decoders import SymbolicDecoder, gap_coefficients, latent_symbols, shear
-from ...theory.series_ring import FLOATS
+from ...theory.series.coefficients import GapSeries
+from ...theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols, shear
+from ...theory.series.ring import FLOATS
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
 from ..measurements import Batch, Measurements

@@ -10,7 +10,7 @@ from elbogap.proofs_checks.claims.importance_weights import correlation, limit_w
 from elbogap.proofs_checks.claims.one_latent import HALF_LOG_2PIE, expected, maximise
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
-from elbogap.theory.series_decoders import latent_symbols
+from elbogap.theory.series.decoders import latent_symbols
 
 ROUND_OFF = 1e-12
 """Sums of a few hundred terms of size one."""
