@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..cache import prepare_jax
 from ..errors import RequestError
-from ..progress import progress
+from ..shell.cache import prepare_jax
+from ..shell.progress import progress
 
 INTERRUPTED = 130
 

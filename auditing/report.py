@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 from .account import PARTS, Account
 from .findings import Findings
 from .pages.terminal import plain_text

@@ -1,9 +1,9 @@
 """log p(x), the best mean-field ELBO and the ELBO of a given encoder, measured at one point.
 
-d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`importance_sampling`); the
-best encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I, so that
-the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured with a
-fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
+d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`importance_sampling`);
+the best encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I,
+so that the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured
+with a fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
 
 The quantities are relative to the exponent at the highest mode, so that log C, -V(g)/eps, common to both sides, never
 meet in the gap.

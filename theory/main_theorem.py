@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from . import encoder_expansion as encoder
-from . import likelihood_expansion as likelihood
-from . import noise_substitution as substitution
-from .decomposition import decomposition_steps
-from .derivation import Derivation, Shown, Step
-from .encoder_covariance import covariance_steps
-from .gaussian_noise import contrast_terms, likelihood_limit_terms, paper_variance_terms
-from .general_limit import contrast_terms as block_contrast_terms
-from .heat_equation import heat_steps
-from .tensors import determinant, independent, symmetric
+from .algebra.tensors import determinant, independent, symmetric
+from .claims.elbo_decomposition import decomposition_steps
+from .formulas.gaussian import contrast_terms, likelihood_limit_terms, paper_variance_terms
+from .formulas.general import contrast_terms as block_contrast_terms
+from .proof.derivation import Derivation, Shown, Step
+from .steps import encoder, likelihood, substitution
+from .steps.covariance import covariance_steps
+from .steps.heat_equation import heat_steps
 
 EPS = sp.Symbol("eps", positive=True)
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from .derivation import Bound, Derivation, Shown, Step, argued
-from .gaussian_moments import contract, in_ring
-from .indices import formula
-from .tensors import independent, symmetric
+from .algebra.gaussian_moments import contract, in_ring
+from .algebra.indices import formula
+from .algebra.tensors import independent, symmetric
+from .proof.derivation import Bound, Derivation, Shown, Step, argued
 
 EPS = sp.Symbol("eps", positive=True)
 RESIDUAL_SECOND = formula("M_ab", metric="J_ia J_ib", residual="-nu_i H_iab")

@@ -20,10 +20,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from . import gaussian_noise, general_limit, higher_orders, noise_models
-from .closed_forms import CLOSED_FORMS
-from .indices import Formula
-from .tensors import block_inverse, independent, inverse
+from . import noise_models
+from .algebra.indices import Formula
+from .algebra.tensors import block_inverse, independent, inverse
+from .claims import higher_orders
+from .formulas import gaussian as gaussian_noise
+from .formulas import general as general_limit
+from .formulas.closed_forms import CLOSED_FORMS
 
 Arguments = dict[str, np.ndarray]
 Value = sp.Expr | sp.ImmutableDenseNDimArray

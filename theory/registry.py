@@ -7,23 +7,23 @@ not before `check`.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from .beta_vae import beta_vae
-from .block_encoder import block_encoder
-from .contrast import contrast_derivation
-from .decomposition import elbo_decomposition
-from .derivation import Derivation
-from .higher_orders import higher_orders
-from .importance import importance_weighted
-from .linear_vae import linear_vae
+from .claims.beta_vae import beta_vae
+from .claims.block_encoder import block_encoder
+from .claims.contrast import contrast_derivation
+from .claims.elbo_decomposition import elbo_decomposition
+from .claims.enclosure import shear_reduction
+from .claims.higher_orders import higher_orders
+from .claims.importance_weighted import importance_weighted
+from .claims.linear_vae import linear_vae
+from .claims.mean_slope import mean_slope
+from .claims.ppca import ppca
+from .claims.priors import priors
+from .claims.random_directions import random_directions
+from .claims.spurious_solutions import spurious_solutions
 from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
-from .mean_slope import mean_slope
 from .noise_models import anisotropic_noise, exponential_family, rectangular
-from .ppca import ppca
-from .priors import priors
-from .random_directions import random_directions
-from .shear_reduction import shear_reduction
+from .proof.derivation import Derivation
 from .singular_decoders import folds, kinks
-from .spurious_solutions import spurious_solutions
 
 DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
     {

@@ -10,8 +10,8 @@ from typing import Any
 
 import sympy as sp
 
-from .closed_forms import fold_value_terms
-from .derivation import Derivation, Shown, Step, argued
+from .formulas.closed_forms import fold_value_terms
+from .proof.derivation import Derivation, Shown, Step, argued
 
 EPS = sp.Symbol("eps", positive=True)
 
