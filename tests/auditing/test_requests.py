@@ -9,9 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from elbogap.auditing.audit import as_model, audit
-from elbogap.auditing.decoder import as_decoder
-from elbogap.auditing.encoder import as_encoder
-from elbogap.auditing.loading import load_data, load_noise, load_prior, named_object, read_safetensors, with_weights
+from elbogap.auditing.inputs.decoder import as_decoder
+from elbogap.auditing.inputs.encoder import as_encoder
+from elbogap.auditing.inputs.loading import (
+    load_data,
+    load_noise,
+    load_prior,
+    named_object,
+    read_safetensors,
+    with_weights,
+)
 from elbogap.cli import run
 from elbogap.errors import RequestError
 from elbogap.numerics.priors import Laplace

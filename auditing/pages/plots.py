@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from ..report.style import INK, PALETTE, style, subplots
-from .account import PARTS
-from .geometry import ENTANGLED
+from ...report.style import INK, PALETTE, style, subplots
+from ..account import PARTS, Account
+from ..geometry import ENTANGLED, Geometry
 from .sentences import PART_NAMES
-
-if TYPE_CHECKING:
-    from .account import Account
-    from .geometry import Geometry
 
 WIDTH = 4.4  # inches: readable on a phone and on a desk
 _HATCHES = ("", "//", "..", "xx")
@@ -105,12 +100,12 @@ def account_bars(account: Account) -> Figure:
     return figure
 
 
-def regime_plot(report_regime: dict, eps: float) -> Figure:
+def regime_plot(regime: dict, eps: float) -> Figure:
     """Mean abs(gap - contrast) against eps: predicted by a1, measured, and the tolerance."""
     figure, ((axes,),) = subplots(width=WIDTH, height=2.4)
-    checks = report_regime["checks"]
+    checks = regime["checks"]
     at = np.array([check["noise_var"] for check in checks])
-    slope = report_regime["tolerance"] / report_regime["predicted"]
+    slope = regime["tolerance"] / regime["predicted"]
     span = np.geomspace(min([*at, eps]) / 3, max([*at, eps]) * 3, 50)
     axes.plot(span, slope * span, label="predicted: mean |a₁| ε")
     kept = [check for check in checks if check["deviation"] is not None]
@@ -121,7 +116,7 @@ def regime_plot(report_regime: dict, eps: float) -> Figure:
         color=PALETTE[1],
         label="measured",
     )
-    axes.axhline(report_regime["tolerance"], color=INK, linestyle="--", linewidth=0.8, label="tolerance")
+    axes.axhline(regime["tolerance"], color=INK, linestyle="--", linewidth=0.8, label="tolerance")
     axes.axvline(eps, color=PALETTE[2], linestyle=":", label="this model")
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -139,7 +139,7 @@ def test_the_encoder_is_compared_with_the_best(rotated: AuditReport) -> None:
     """The exact inverse is off by less than a posterior deviation; the ratio of deviations is that of the formula."""
     found = rotated.consistency
     assert found is not None and np.all(found.mean_offset < 1.0)
-    np.testing.assert_allclose(found.formula_ratio, 1.0, atol=0.02)  # T3: relative O(eps)
+    np.testing.assert_allclose(found.formula_ratio, 1.0, atol=0.02)  # `encoder-variance`: relative O(eps)
     np.testing.assert_allclose(found.std_ratio * rotated.account.entries[0].std, 0.04, rtol=0.5)
 
 
@@ -234,7 +234,7 @@ def test_the_public_name_is_the_function_always() -> None:
 
 @pytest.mark.slow
 def test_sampling_above_three_latents_has_the_exact_answer() -> None:
-    """For a linear decoder the gap is known in closed form (T7); d = 5 is measured by sampling, within its error."""
+    """For a linear decoder the gap is known in closed form (`linear-vae`); d = 5 is sampled, within its error."""
     rng = np.random.default_rng(0)
     matrix = jnp.asarray(rng.standard_normal((7, 5)))
     report = audit(lambda z: matrix @ z, latent_dim=5, noise_var=0.05, points=4, account_points=2)

@@ -1,9 +1,9 @@
 """log p(x), the best mean-field ELBO and the ELBO of a given encoder, measured at one point.
 
-d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`sampling`); the best
-encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I, so that
-the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured with a
-fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
+d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`importance_sampling`);
+the best encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I,
+so that the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured
+with a fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
 
 The quantities are relative to the exponent at the highest mode, so that log C, -V(g)/eps, common to both sides, never
 meet in the gap.
@@ -19,19 +19,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ..numerics.encoder import best_optimum, entropy, expected_exponent
-from ..numerics.likelihood import evidence, find_modes, highest
-from ..numerics.model import LatentModel
-from ..numerics.modes import Mode
-from ..numerics.newton import minimise
-from ..numerics.precision import EPS64
-from ..numerics.quadrature import gauss_hermite
-from ..numerics.starts import search_starts
-from .sampling import Draws, Estimate, draws, sampled_elbo, sampled_evidence
+from .encoder import NODES, best_optimum, entropy, expected_exponent
+from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
+from .likelihood import SAME_MODE, evidence, find_modes, highest
+from .model import LatentModel
+from .modes import Mode
+from .newton import minimise
+from .precision import EPS64
+from .quadrature import gauss_hermite
+from .starts import search_starts
 
 QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
-_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14)}
-_SAME = 1e-4  # squared distance in posterior standard deviations below which two modes are one
 _NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
 _SEARCH_PAIRS, _SEARCH_STEPS, _TOLERANCE = 64, 40, 1e-4
 _SEED = 20220602
@@ -76,7 +74,7 @@ def distinct_modes(
     for i in order:
         moves = found.point[i] - found.point[kept]
         distances = np.einsum("sa,ab,sb->s", moves, found.hessian[i], moves) / float(model.eps)
-        if np.all(distances > _SAME) and found.exponent[i] > found.exponent[order[0]] - _NEGLIGIBLE:
+        if np.all(distances > SAME_MODE) and found.exponent[i] > found.exponent[order[0]] - _NEGLIGIBLE:
             kept.append(i)
     if not kept:
         return None
@@ -109,7 +107,7 @@ def measure(
         converged = optimum.converged
     else:
         top = jax.tree.map(lambda leaf: leaf[0], modes)
-        likelihood = sampled_evidence(model, x, modes, reference, random[0])
+        likelihood = mixture_evidence(model, x, modes, reference, random[0])
         mean, std, best, converged = _best_encoder(model, x, top, reference, random[1])
     nan = jnp.asarray(jnp.nan)
     given = Estimate(nan, nan)
@@ -145,7 +143,7 @@ def _elbo(
         return sampled_elbo(model, x, mean, std, reference, random)
     factor = jnp.diag(std)
     (coarse, _), (fine, rounding) = (
-        expected_exponent(model, x, mean, factor, gauss_hermite(d, n), reference) for n in _NODES[d]
+        expected_exponent(model, x, mean, factor, gauss_hermite(d, n), reference) for n in NODES[d]
     )
     return Estimate(fine + entropy(factor), jnp.abs(fine - coarse) + rounding)
 

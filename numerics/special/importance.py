@@ -6,17 +6,13 @@ a single integral for any K. phi is a trapezoid sum over the plane of the sample
 this is the exact value for the discrete law of u, so that no tail of w matters. To first order in eps, with
 log w = log w0 + sqrt(eps) a(u) + eps b(u), a odd and w0 even,
     phi' = E[ ( (t w0)^2 a^2 / 2 - t w0 (b + a^2/2) ) e^(-t w0) ].
-Source: T14; Burda et al. 2016 for the bound.
+The bound is that of Burda et al. 2016 (arXiv:1509.00519).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
-
-from ..formulas import evaluate, total
 
 STEP = 0.35
 _axis = np.arange(-24, 25)
@@ -89,37 +85,3 @@ def correlation(A: Float[np.ndarray, "n 2 2"]) -> Float[np.ndarray, "n 2 2"]:
     """R = diag(A)^-1/2 A diag(A)^-1/2."""
     scale = 1 / np.sqrt(np.einsum("naa->na", A))
     return scale[:, :, None] * A * scale[:, None, :]
-
-
-def first_order(derivatives: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """a(u), b(u) on the lattice: the weights of the ELBO-optimal mean-field encoder, to first order in eps.
-
-    With xi_k = sqrt(s_k) u_k, z = g + h xi + h^2 m + h^3 t xi / (2 s) is put into the Taylor series of the exponent
-    -V/eps + l, and the encoder's and the evidence's own first-order terms are taken off; m, s, t, L1 from theory.
-    """
-    J, H, T, l1, l2 = (derivatives[name] for name in ("J", "H", "T", "l1", "l2"))
-    A = np.einsum("nia,nib->nab", J, J)
-    mixed = np.einsum("nia,nibc->nabc", J, H)
-    V3 = mixed + np.swapaxes(mixed, 1, 2) + np.moveaxis(mixed, 1, 3)
-    squares, triples = np.einsum("niab,nicd->nabcd", H, H), np.einsum("nia,nibcd->nabcd", J, T)
-    m, s, t, L1 = (
-        total(evaluate(name, 2, 2, **derivatives))
-        for name in ("mean_shift", "variance", "variance_correction", "likelihood_slope")
-    )
-    xi = np.sqrt(s)[:, None, :] * SAMPLES
-    cubic = np.einsum("nabc,nka,nkb,nkc->nk", V3, xi, xi, xi)
-    # All arguments are equal, so that the three and the four terms of V4 are equal too.
-    quartic = 3 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", squares, xi, xi, xi, xi)
-    quartic += 4 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", triples, xi, xi, xi, xi)
-    odd = np.einsum("nka,na->nk", xi, l1 - np.einsum("nab,nb->na", A, m)) - cubic / 6
-    widened = 0.5 * (t / s)[:, None, :] * xi
-    even = (
-        -np.einsum("nka,nab,nkb->nk", xi, A, widened)
-        - 0.5 * np.einsum("nabc,nka,nkb,nc->nk", V3, xi, xi, m)
-        - quartic / 24
-        + 0.5 * np.einsum("nka,nab,nkb->nk", xi, l2, xi)
-    )
-    constant = (
-        np.einsum("na,na->n", l1, m) - 0.5 * np.einsum("na,nab,nb->n", m, A, m) + 0.5 * np.sum(t / s, axis=1) - L1
-    )
-    return odd, even + constant[:, None]

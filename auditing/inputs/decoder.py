@@ -23,13 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import RequestError
+from ...errors import RequestError
 from .extras import is_torch_module
 
 _DETERMINISTIC = 1e-9  # relative: round-off of a float64 network; dropout and noise are far above
 _BATCH = 1e-4  # relative: a batched product may round differently, also in float32
 _SEED = 20220602
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parents[1])
 
 
 class Decoder(eqx.Module):

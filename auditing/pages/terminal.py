@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from ..findings import Findings
 from .sentences import (
     gap_rows,
     headline,
@@ -19,24 +20,22 @@ from .sentences import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .report import AuditReport
-
 _WIDTH = 110
 _MOST_LATENTS = 32
 
 
-def plain_text(report: AuditReport) -> str:
+def plain_text(findings: Findings) -> str:
     """The page without colours."""
     from rich.console import Console
 
     stream = io.StringIO()
-    print_report(report, Console(file=stream, width=_WIDTH, highlight=False))
+    print_report(findings, Console(file=stream, width=_WIDTH, highlight=False))
     return stream.getvalue()
 
 
-def print_report(report: AuditReport, console: Console) -> None:
+def print_report(findings: Findings, console: Console) -> None:
     """Print findings, the account of the gap, latents, rotations, worst points, units and remarks."""
-    document = report.document
+    document = findings.document
     asked = document["parameters"]
     shape = "x".join(map(str, asked["output_shape"])) or "1"
     console.print(

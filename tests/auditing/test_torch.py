@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='needs torch: pip install "elbogap[torch]"')
 
-from elbogap.auditing.decoder import as_decoder  # noqa: E402
-from elbogap.auditing.loading import with_weights  # noqa: E402
+from elbogap.auditing.inputs.decoder import as_decoder  # noqa: E402
+from elbogap.auditing.inputs.loading import with_weights  # noqa: E402
 from elbogap.auditing.torch_contrast import contrast_of_jacobian, ima_contrast  # noqa: E402
 from elbogap.errors import RequestError  # noqa: E402
 

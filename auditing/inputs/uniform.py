@@ -1,4 +1,7 @@
-"""A decoder on the unit cube as one on R^d: f o sigmoid, for a uniform prior with a logit-normal encoder (T21)."""
+"""A decoder on the unit cube as one on R^d: f o sigmoid.
+
+So a uniform prior with a logit-normal encoder is a logistic prior with a Gaussian one (claim `priors`).
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .regime import TRANSLATIONS
+from ..regime import TRANSLATIONS
 
 PART_NAMES = {
     "amortisation": "amortisation gap",

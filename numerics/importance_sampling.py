@@ -26,11 +26,11 @@ import numpy as np
 from jax.scipy.special import gammaln, logsumexp
 from jaxtyping import Array, Float
 
-from ..numerics.model import LatentModel
-from ..numerics.modes import Mode, whitening
+from .model import LatentModel
+from .modes import Mode, whitening
+from .precision import STANDARD_ERRORS
 
 _DEFENSIVE, _DEGREES, _WIDER = 0.1, 5.0, 1.5  # share, degrees of freedom and scale of the Student-t part
-_STANDARD_ERRORS = 4.0
 _CHUNK = 128
 
 
@@ -59,7 +59,7 @@ class Estimate(NamedTuple):
     error: Float[Array, ""]
 
 
-def sampled_evidence(
+def mixture_evidence(
     model: LatentModel, x: Float[Array, " D"], modes: Mode, reference: Float[Array, ""], random: Draws
 ) -> Estimate:
     """log int exp(e(z) - reference) dz around stacked modes."""
@@ -146,7 +146,7 @@ def _controlled_mean(terms: Float[Array, " n"], controls: Float[Array, " n"]) ->
     rest = terms - slope * controls
     mean = jnp.mean(rest)
     largest = jnp.max(jnp.abs(rest - mean)) / len(terms)
-    return mean, _STANDARD_ERRORS * jnp.std(rest) / jnp.sqrt(len(terms)) + largest
+    return mean, STANDARD_ERRORS * jnp.std(rest) / jnp.sqrt(len(terms)) + largest
 
 
 @eqx.filter_jit
@@ -160,6 +160,6 @@ def total_gap(
 ) -> Estimate:
     """log p(x) - ELBO(N(mean, diag(std^2))) by sampling alone: the second route to what the parts must add up to."""
     reference = jnp.max(jnp.where(modes.converged, modes.exponent, -jnp.inf))
-    evidence = sampled_evidence(model, x, modes, reference, random[0])
+    evidence = mixture_evidence(model, x, modes, reference, random[0])
     bound = sampled_elbo(model, x, mean, std, reference, random[1])
     return Estimate(evidence.value - bound.value, evidence.error + bound.error)

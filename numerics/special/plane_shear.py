@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ...numerics.families.draws import entangling, signed
+from ..families.draws import entangling, signed
 from .one_latent import HALF_LOG_2PIE, Objective, expected, maximise
 
 Grid = Float[np.ndarray, "*#shape"]

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import RequestError
-from ..numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+from ...errors import RequestError
+from ...numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
 from .decoder import failure
 from .extras import is_torch_module, torch
 

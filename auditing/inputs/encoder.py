@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import RequestError
+from ...errors import RequestError
 from .decoder import failure
 from .extras import is_torch_module
 

@@ -2,16 +2,16 @@
 
 Written from the kink, towards the preimage: A is the slope of its piece, B that of the other. `gap` uses the moments of
 truncated normals in closed form; `profile` is the problem with a flat prior at noise 1, its expectations by
-Gauss-Legendre quadrature on either side of the kink; `tiny_gap` works at as many digits as a gap of size
-exp(-A^2 r^2 / (2 eps)) needs. With one piece only the gap is 0: everything measured here is the kink's. Source: T20.
+Gauss-Legendre quadrature on either side of the kink. With one piece only the gap is 0: everything measured here is the
+kink's. `Pieces` and `beyond` are arithmetic alone, so that a gap of size exp(-A^2 r^2 / (2 eps)) can be had from them
+at as many digits as it takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import mpmath as mp
 import numpy as np
 from jaxtyping import Float
 from scipy.special import log_ndtr, ndtr
@@ -68,24 +68,58 @@ def _log_piece(C: Grid, x: Grid, eps: Grid, p: Grid, sign: float) -> Grid:
     return peak + 0.5 * np.log(2 * np.pi / precision) + log_ndtr(sign * mean * np.sqrt(precision))
 
 
+class Pieces(NamedTuple):
+    """The exponent at A r: that of the preimage's piece everywhere, and what the other piece adds on its side.
+
+    -precision z^2 / 2 + pull z - level, and for z < 0 also  first z + second z^2: numbers of any kind.
+    """
+
+    precision: Any
+    pull: Any
+    level: Any
+    first: Any
+    second: Any
+
+    @staticmethod
+    def at(r: Any, eps: Any, A: Any, B: Any, p: Any) -> Pieces:
+        """The coefficients for data x = A r."""
+        return Pieces(
+            precision=A**2 / eps + 1,
+            pull=A**2 * r / eps + p,
+            level=(A**2 * r**2 / eps + p**2) / 2,
+            first=-A * r * (A - B) / eps,
+            second=-(B**2 - A**2) / 2 / eps,
+        )
+
+    def elbo(self, m: Any, s: Any, log_s: Any, moments: tuple[Any, Any]) -> Any:
+        """F of q = N(m, s^2), `moments` its first two beyond the kink."""
+        line = -self.precision * (m**2 + s**2) / 2 + self.pull * m - self.level + log_s
+        return line + self.first * moments[0] + self.second * moments[1]
+
+
+def beyond(m: Any, s: Any, tail: Any, bell: Any) -> tuple[Any, Any]:
+    """E_q[z], E_q[z^2] over z < 0; tail = P(xi > m/s) and bell = the density at m/s, for a standard normal xi."""
+    v = m / s
+    return s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
+
+
 def _objective(m: Grid, tau: Grid, r: Grid, eps: Grid, kink: Kink) -> Objective:
-    """The linear piece's ELBO, corrected by the first two moments Q1, Q2 of q on the other side of the kink."""
-    A, B, p = kink
+    """The linear piece's ELBO, corrected by the first two moments of q on the other side of the kink."""
+    pieces = Pieces.at(r, eps, *kink)
+    precision, pull, _, first, second = pieces
     s = np.exp(tau)
     v = m / s
     tail, bell = ndtr(-v), np.exp(-0.5 * v**2) / np.sqrt(2 * np.pi)
-    Q1, Q2 = s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
-    first, second = -A * r * (A - B) / eps, -0.5 * (B**2 - A**2) / eps
-    precision = A**2 / eps + 1
-    pull = A**2 * r / eps + p
-    value = -0.5 * precision * (m**2 + s**2) + pull * m - 0.5 * (A**2 * r**2 / eps + p**2) + tau
+    moments = beyond(m, s, tail, bell)
     return Objective(
-        value + first * Q1 + second * Q2,
-        pull - precision * m + first * tail + 2 * second * Q1,
-        1 - precision * s**2 - first * s * bell + 2 * second * s**2 * tail,
-        -precision - first * bell / s + 2 * second * tail,
-        first * v * bell - 2 * second * s * bell,
-        -2 * precision * s**2 - first * s * bell * (1 + v**2) + second * (4 * s**2 * tail + 2 * s**2 * v * bell),
+        value=pieces.elbo(m, s, tau, moments),
+        by_mu=pull - precision * m + first * tail + 2 * second * moments[0],
+        by_tau=1 - precision * s**2 - first * s * bell + 2 * second * s**2 * tail,
+        by_mu_mu=-precision - first * bell / s + 2 * second * tail,
+        by_mu_tau=first * v * bell - 2 * second * s * bell,
+        by_tau_tau=-2 * precision * s**2
+        - first * s * bell * (1 + v**2)
+        + second * (4 * s**2 * tail + 2 * s**2 * v * bell),
     )
 
 
@@ -146,46 +180,3 @@ def _both_sides(
             r = scale[:, None] / spread.near * (low + 0.5 * (1 + nodes))
             result += 0.5 * (integrand(r, spread) @ weights) * (scale / side.near[:, None])
     return result
-
-
-def tiny_gap(r: float, eps: float, A: float, B: float, p: float) -> tuple[mp.mpf, mp.mpf]:
-    """The gap, and its product with exp(A^2 r^2 / (2 eps)), at the digits that it takes; the encoder near r."""
-    exponent = A**2 * r**2 / (2 * eps)
-    with mp.workdps(int(40 + exponent / np.log(10))):
-        r, eps, A, B, p = (mp.mpf(value) for value in (r, eps, A, B, p))
-        x, precision, pull = A * r, A**2 / eps + 1, A**2 * r / eps + p
-
-        def piece(C: mp.mpf, sign: int) -> mp.mpf:
-            power = C**2 / eps + 1
-            mean = (C * x / eps + p) / power
-            peak = mp.exp(-((x - C * p) ** 2) / (2 * (eps + C**2)))
-            beyond = _tail(mean * mp.sqrt(power))
-            return peak * mp.sqrt(2 * mp.pi / power) * (1 - beyond if sign > 0 else beyond)
-
-        first, second = -A * r * (A - B) / eps, -(B**2 - A**2) / (2 * eps)
-        m, s = pull / precision, 1 / mp.sqrt(precision)
-        # The conditions of a maximum, each solved for its own parameter: a contraction by the kink's tiny pull.
-        for _ in range(mp.mp.dps):
-            v = m / s
-            tail, bell = _tail(v), mp.npdf(v)
-            Q1, Q2 = s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
-            new_m = (pull + first * tail + 2 * second * Q1) / precision
-            new_s = mp.sqrt((1 - first * s * bell + 2 * second * s**2 * tail) / precision)
-            moved = abs(new_m - m) + abs(new_s - s)
-            m, s = new_m, new_s
-            # The value is quadratic in what is left.
-            if moved < mp.mpf(10) ** (-(mp.mp.dps // 2) - 5):
-                break
-        v = m / s
-        tail, bell = _tail(v), mp.npdf(v)
-        Q1, Q2 = s * (v * tail - bell), s**2 * ((v**2 + 1) * tail - v * bell)
-        value = -precision * (m**2 + s**2) / 2 + pull * m - (A**2 * r**2 / eps + p**2) / 2 + mp.log(s)
-        value += first * Q1 + second * Q2
-        found = mp.log(piece(A, 1) + piece(B, -1)) - value - (1 + mp.log(2 * mp.pi)) / 2
-        return found, found * mp.exp(A**2 * r**2 / (2 * eps))
-
-
-def _tail(v: mp.mpf) -> mp.mpf:
-    """P(xi > v) for xi ~ N(0, 1), to 60 significant digits: a tail's own digits, not those of 1."""
-    with mp.workdps(60):
-        return mp.ncdf(-v)
