@@ -45,7 +45,7 @@ def page(title: str, body: str, *, toc: Sequence[tuple[str, str]] = ()) -> str:
 
 
 def mathml(latex: str, *, display: bool = True) -> Markup:
-    """A LaTeX formula as MathML; what may be wider than a phone scrolls in a box of its own. Alignment marks are dropped.
+    """A LaTeX formula as MathML; what may be wider than a phone scrolls in its own box. Alignment marks are dropped.
 
     latex2mathml prints the `&` of aligned environments as text, so each line of one becomes a formula of its own.
     """
