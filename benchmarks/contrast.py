@@ -101,7 +101,7 @@ def compare(sizes: tuple[int, ...], batch: int, rivals: dict[str, Callable], our
 
 
 def memory(sizes: tuple[int, ...], batches: tuple[int, ...]) -> None:
-    """Prints the temporary memory of the compiled program for several batches, chunk of 4 points, beside that of all J."""
+    """Print the temporary memory of the compiled program for several batches, chunks of 4, beside that of all J."""
     network = jax_network(sizes)
     print(f"\ntemporary memory, decoder {'-'.join(map(str, sizes))}, chunk 4")
     for batch in batches:

@@ -31,7 +31,7 @@ class StationaryGap:
 
 @dataclass(frozen=True)
 class FixedGap(StationaryGap):
-    """A `StationaryGap` whose stationary point is proved to be the global maximum; `neighbourhood` is the proof's B0."""
+    """A `StationaryGap` whose stationary point is proved to be the global maximum; `neighbourhood`: the proof's B0."""
 
     neighbourhood: Cell
 

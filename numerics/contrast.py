@@ -147,7 +147,7 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 
 
 def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch d d"]:
-    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for zero columns."""
+    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines between columns; unit diagonal, nan for zero columns."""
 
     def correlation(matrix: Array) -> Array:
         unit, logarithm = unit_columns(matrix.T)

@@ -58,7 +58,7 @@ def gauss_hermite(d: int, n: int) -> Rule:
 
 @lru_cache
 def lattice(d: int, step: float, radius: float) -> Lattice:
-    """Trapezoid rule for Lebesgue measure: the points of step * Z^d in a ball; `outer` marks the last unit of radius."""
+    """Trapezoid rule for Lebesgue measure: step * Z^d in a ball; `outer` marks the last unit of radius."""
     if d < 1 or not 0 < step < radius:
         raise ValueError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
     half = int(radius / step)

@@ -41,7 +41,7 @@ def linear_elbo(decoder, x, noise_var, mean, factor):
 @FEW
 @given(testing.decoders(("linear",), (2,)), testing.points(2), testing.encoders(2, full=True))
 def test_the_elbo_is_below_the_evidence(decoder, z, encoder):
-    """The ELBO as a user would bound it: no drawn encoder exceeds the evidence, up to round-off of terms of size 1e3."""
+    """As a user would state it: no drawn encoder exceeds the evidence, up to round-off of terms of size 1e3."""
     x = decoder(jnp.asarray(z))
     gap = linear_evidence(decoder, x, 0.1) - linear_elbo(decoder, x, 0.1, encoder.mean, encoder.std)
     assert gap >= -1e-11
@@ -127,7 +127,7 @@ def test_a_failing_decoder_prints_as_code_that_rebuilds_it():
 
 
 def test_a_false_theorem_is_refuted():
-    """Control: "the contrast is the same after a rotation of z" fails within 50 draws; of conformal members it holds."""
+    """Control: "the contrast is the same after a rotation of z" fails in 50 draws; of conformal members it holds."""
     turn = np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
 
     both = jax.jit(lambda jacobian: contrast_of_jacobian(jnp.stack([jacobian, jacobian @ turn])))

@@ -90,7 +90,7 @@ def _normal_quantile(below: Float[Array, ""], above: Float[Array, ""]) -> Float[
 
 @_normal_quantile.defjvp
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    """dy = d(below) / phi(y) = -d(above) / phi(y), much shorter to compile than the derivative of rational functions."""
+    """dy = d(below) / phi(y) = -d(above) / phi(y), shorter to compile than the derivative of rational functions."""
     y = _normal_quantile(*primals)
     change = jnp.where(primals[0] < primals[1], tangents[0], -tangents[1])
     return y, change * jnp.exp(y**2 / 2) * np.sqrt(2 * np.pi)

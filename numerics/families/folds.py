@@ -14,7 +14,7 @@ from .draws import entangling, signed
 
 
 class Squared(Decoder):
-    """f(z) = M (z_1^2 / 2, z_k + t_k z_1 for k > 1): two preimages, which differ by the sign of z_1; fold at z_1 = 0."""
+    """f(z) = M (z_1^2 / 2, z_k + t_k z_1 for k > 1): two preimages, +-z_1; fold at z_1 = 0."""
 
     matrix: Matrix
     tilt: Vector

@@ -226,7 +226,7 @@ def linear(matrices):
 
 
 def test_tall_jacobians_are_as_accurate():
-    """With D >= 16 d the matrix of cosines serves well-conditioned chunks only: every case meets the same tolerances."""
+    """With D >= 16 d the matrix of cosines serves well-conditioned chunks: every case meets the same tolerances."""
     rng = np.random.default_rng(12)
     conditions = np.array([1.0, 1.5, 3.0, 1e2, 1e4, 1e8])
     matrices = np.stack([with_condition(rng, 64, 4, c) * 10.0 ** rng.uniform(-3, 3, 4) for c in conditions])
@@ -247,7 +247,7 @@ def test_tall_jacobians_are_as_accurate():
 
 
 def test_tall_degenerate_members_do_not_harm_the_others():
-    """A dependent and a zero column among tall Jacobians: inf, nan, and finite gradients for every decoder parameter."""
+    """A dependent and a zero column among tall Jacobians: inf, nan, finite gradients for every decoder parameter."""
     rng = np.random.default_rng(13)
     matrices = rng.standard_normal((4, 40, 2))
     matrices[1, :, 1] = 2.0 * matrices[1, :, 0]

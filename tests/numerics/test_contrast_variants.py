@@ -67,7 +67,7 @@ def test_blocks_between_the_extremes():
 
 
 def test_small_block_contrasts_keep_their_digits():
-    """With blocks orthogonal up to 1e-9 the relative error is at most 100 eps / sqrt(c): columns in a block correlate."""
+    """With blocks orthogonal up to 1e-9 the relative error is at most 100 eps / sqrt(c), whatever is within a block."""
     rng = np.random.default_rng(1)
     rotation = np.linalg.qr(rng.standard_normal((6, 6)))[0]
     inner = np.zeros((6, 4))
@@ -118,7 +118,7 @@ def test_finite_noise_contrast(noise_var):
 
 
 def test_conformal_contrast():
-    """d/2 log(tr A / d) - 1/2 log det A in 80 digits: at least the contrast, zero for multiples of orthonormal columns."""
+    """d/2 log(tr A / d) - 1/2 log det A in 80 digits: at least c, zero for multiples of orthonormal columns."""
     values = conformal_contrast(JACOBIANS)
     for jacobian, value in zip(JACOBIANS, values, strict=True):
         with mpmath.workdps(80):
@@ -135,7 +135,7 @@ def test_conformal_contrast():
 
 
 def test_column_correlation():
-    """Cosines of the angles between columns: unit diagonal, symmetric, blind to column scales, nan for a zero column."""
+    """Cosines between columns: unit diagonal, symmetric, blind to column scales, nan for a zero column."""
     correlation = column_correlation(JACOBIANS)
     np.testing.assert_array_equal(np.diagonal(correlation, axis1=1, axis2=2), 1.0)
     scaled = column_correlation(JACOBIANS * np.array([1e150, 1.0, -2.0, 1e-150, 3.0]))
