@@ -1,7 +1,7 @@
-"""The commands `elbogap verify` and `elbogap explain`: parameters in, a table or one JSON document out.
+"""The commands `elbogap verify`, `explain`, `false-alarms` and `new`: parameters in, a table or one document out.
 
-Everything heavy is imported inside the functions, after the request has been found valid. What is printed on
-standard output is the result alone; progress goes to standard error.
+Everything heavy is imported inside the functions, after the request has been found valid: a file of claims in NumPy alone
+loads neither JAX nor SymPy. What is printed on standard output is the result alone; progress goes to standard error.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..errors import RequestError
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from .claim import Claim
-    from .report import Report
 
 
 def verify_command(
@@ -30,42 +28,58 @@ def verify_command(
     out: Path | None = None,
     json: bool = False,
     controls: Flag = False,
+    tables: Flag = False,
+    macros: Path | None = None,
+    compare: Path | None = None,
+    map_: Annotated[Path | None, Parameter(name="--map")] = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
-    """Check claims: derive them, measure them on random decoders, reject their false variants.
+    """Check claims: derive them, measure them on random instances, reject their false variants.
+
+    A FILE.py is executed, and every claim in it is checked (`elbogap.theorem`; `elbogap new FILE.py` writes one).
 
     Parameters
     ----------
     claims
-        Ids of the claims to check; all when none is named. `--list` shows them.
+        Ids of claims, or FILE.py[:NAME] with claims of your own; all built-in ones when none is named.
     effort
-        quick (two minutes at most), standard or full.
+        quick (two minutes at most), standard or full: how many instances, how many repetitions.
     seed
-        Seed of the random decoders; the same seed gives the same digits.
+        Seed of everything random; the same seed gives the same digits.
     out
         Folder for report.html, report.json, the numbers as CSV and the certificate of the enclosures.
     json
         Print one JSON document instead of the table.
     controls
         Print the false variants as well, each with what rejected it.
+    tables
+        Print every law as a table: value, error, local order, Richardson limit, floor.
+    macros
+        File for the headline numbers as LaTeX macros: \\elbogapOrder{elbo-limit} and the like.
+    compare
+        An older report.json: say which verdicts, constants and counts changed; exit 1 if a claim lost its verdict.
+    map_
+        File for the map of claims (SVG): which uses which, by the steps that their derivations share.
     list_
         List the claims and stop.
     """
-    prepare_jax()
-    from .registry import CLAIMS
-
-    if list_:
-        _print_list(list(CLAIMS.values()))
-        return 0
     requests.effort(effort)
     requests.seed(seed)
-    chosen = [known_claim(name) for name in claims]
+    if list_:
+        prepare_jax()
+        _print_list(_asked(claims) or _built_in())
+        return 0
+    for name, path in (("--macros", macros), ("--map", map_)):
+        if path is not None:
+            requests.out_file(path, name)
+    old = _old(compare)
+    chosen = _asked(claims)
     with requests.out_folder(out):
         from .verify import verify
 
         with progress() as notify:
             report = verify(
-                [claim.id for claim in chosen] or None,
+                chosen or None,
                 effort=effort,
                 seed=seed,
                 progress=notify,
@@ -73,11 +87,64 @@ def verify_command(
                 cache_dir=cache_directory(),
             )
         written = report.write(out) if out else []
+    if macros is not None:
+        from .macros import macros_text
+
+        written.append(_write(macros, macros_text(report)))
+    if map_ is not None:
+        from .claim_map import map_svg
+
+        written.append(_write(map_, map_svg([result.claim for result in report.results])))
     if json:
         print(report.to_json())
     else:
-        _print_report(report, written, tables=bool(claims), controls=controls)
-    return 0 if report.holds else 1
+        from .terminal_report import print_report
+
+        print_report(report, written, tables=bool(claims), controls=controls, curves=tables)
+    status = 0 if report.holds else 1
+    if old is None:
+        return status
+    from .compare import compared
+
+    found = compared(old, report.document())
+    for line in found.lines:
+        terminal.notice(line) if json else print(line)
+    return 1 if found.lost else status
+
+
+def _write(path: Path, text: str) -> Path:
+    from ..shell.files import write_by_rename
+
+    return write_by_rename(path, text)
+
+
+def _old(path: Path | None) -> dict | None:
+    """The document that is to be compared with."""
+    if path is None:
+        return None
+    from ..report.schema import read
+
+    return read(path)
+
+
+def _built_in() -> list[Claim]:
+    from .registry import CLAIMS
+
+    return list(CLAIMS.values())
+
+
+def _asked(names: tuple[str, ...]) -> list[Claim]:
+    """The claims of this request, files executed; JAX is made ready first if a built-in one is among them."""
+    from .loading import claims_in, is_file
+
+    if not names or not all(map(is_file, names)):
+        prepare_jax()
+    found: dict[str, Claim] = {}
+    for name in names:
+        for claim in claims_in(name) if is_file(name) else [known_claim(name)]:
+            if found.setdefault(claim.id, claim) is not claim:
+                raise RequestError(f"claim {claim.id!r}: expected one claim with this id, got two")
+    return list(found.values())
 
 
 def explain_command(claim: str, /, *, latex: bool = False) -> int:
@@ -86,33 +153,60 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim; `elbogap verify --list` shows them.
+        Id of the claim, or FILE.py:NAME; `elbogap verify --list` shows the built-in ones.
     latex
         Print a LaTeX document body instead of Unicode.
     """
     from .explain import explain
+    from .loading import claims_in, is_file
 
-    print(explain(known_claim(claim), latex=latex, cache_dir=cache_directory() / "derivations"))
+    shown = claims_in(claim) if is_file(claim) else [known_claim(claim)]
+    print("\n\n".join(explain(one, latex=latex, cache_dir=cache_directory() / "derivations") for one in shown))
     return 0
 
 
-def false_alarms_command(*, seeds: Whole = 200, out: Path | None = None) -> int:
+def new_command(file: Path, /) -> int:
+    """Write a file with a claim that holds as it stands, to be made into your own.
+
+    Parameters
+    ----------
+    file
+        The file to write; it must not exist.
+    """
+    from .new_claim import write_new
+
+    print(write_new(file))
+    return 0
+
+
+def false_alarms_command(file: str | None = None, /, *, seeds: Whole = 200, out: Path | None = None) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
     ----------
+    file
+        FILE.py[:NAME] with claims of your own; the built-in ones if it is not given.
     seeds
         How many: 0, 1, 2, ...
     out
         Folder for false-alarms.json, the table as it is recorded in the package.
     """
     requests.whole("--seeds", seeds, 1)
-    prepare_jax()
-    from .study import study
+    if file is None:
+        prepare_jax()
+    from .loading import claims_in
 
+    own = claims_in(file) if file is not None else None
     with requests.out_folder(out):
         with progress() as notify:
-            found = study(seeds, cache_dir=cache_directory(), progress=notify)
+            if own is None:
+                from .study import study
+
+                found = study(seeds, cache_dir=cache_directory(), progress=notify)
+            else:
+                from .own_study import study_own
+
+                found = study_own(own, seeds, command=f"elbogap false-alarms {file} --seeds {seeds}", progress=notify)
         table = found.tables["claims"]
         console = terminal.console()
         title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
@@ -135,62 +229,3 @@ def _print_list(claims: list[Claim]) -> None:
     width = max(len(claim.id) for claim in claims)
     for claim in claims:
         print(f"{claim.id:<{width}}  {claim.title}")
-
-
-def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
-    """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
-    console = terminal.console()
-    console.print(report_table(report))
-    for result in report.results:
-        rows = result.evidence["measured"].details.get("table")
-        if tables and rows:
-            console.print(terminal.records_table(f"{result.claim.id}: {result.claim.title}", rows))
-    if controls:
-        console.print(terminal.records_table("controls: false variants, and what rejected each", _control_rows(report)))
-    for result in report.results:
-        for kind, evidence in result.evidence.items():
-            if evidence.verdict in ("fails", "inconclusive"):
-                reason = evidence.details.get("reason") or evidence.summary
-                console.print(f"{result.claim.id}: {kind} {evidence.verdict}: {reason}", markup=False)
-        for control in result.controls:
-            if not control.rejected:
-                line = f"{result.claim.id}: control {control.id} survived: {control.statement}"
-                console.print(line, markup=False)
-    held = sum(result.verdict == "holds" for result in report.results)
-    total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
-    console.print(f"{total} (effort {report.effort}, seed {report.seed})")
-    if report.false_alarm:
-        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
-    for path in written:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
-
-
-def _control_rows(report: Report) -> list[dict[str, str]]:
-    return [
-        {"claim": result.claim.id, "false variant": one.statement, "rejected by": one.by or "nothing: it survived"}
-        for result in report.results
-        for one in result.controls
-    ]
-
-
-def report_table(report: Report) -> Table:
-    """The table claim by kind of evidence, with figures."""
-    from rich.markup import escape
-
-    from .verdict import KINDS
-
-    colours = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
-    shown = [kind for kind in KINDS if any(r.evidence[kind].verdict != "n/a" for r in report.results)]
-    table = terminal.plain_table(("claim", "verdict", *shown, "controls rejected"))
-    for result in report.results:
-        cells = []
-        for kind in shown:
-            evidence = result.evidence[kind]
-            colour = colours.get(evidence.verdict, "dim")
-            cells.append(
-                f"[{colour}]{evidence.verdict}[/]" + (f"\n{escape(evidence.summary)}" if evidence.summary else "")
-            )
-        rejected = sum(control.rejected for control in result.controls)
-        verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        table.add_row(result.claim.id, verdict, *cells, f"{rejected} / {len(result.controls)}")
-    return table
