@@ -106,27 +106,45 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     return 0
 
 
-def false_alarms_command(*, seeds: int = 200, out: Path | None = None) -> int:
+def false_alarms_command(
+    *,
+    seeds: int = 200,
+    first: int = 0,
+    trained: Annotated[bool, Parameter(negative=())] = False,
+    out: Path | None = None,
+) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
     ----------
     seeds
-        How many: 0, 1, 2, ...
+        How many: first, first + 1, ...
+    first
+        The first seed; other than 0 only with --trained.
+    trained
+        Study the case that is trained on the spot, not what is measured.
     out
-        Folder for false-alarms.json, the table as it is recorded in the package.
+        Folder for false-alarms.json, or false-alarms-trained.json, the table as it is recorded in the package.
     """
     prepare_jax()
     if seeds < 1:
         raise RequestError(f"--seeds: expected a positive number, got {seeds}")
+    if not 0 <= first <= LARGEST_SEED - seeds:
+        raise RequestError(f"--first: expected an integer from 0 to {LARGEST_SEED - seeds}, got {first}")
+    if first and not trained:
+        raise RequestError(f"--first: expected 0 without --trained, got {first}")
     from rich.console import Console
 
     from .study import study
+    from .trained_study import study_training
 
     with _folder(out):
         with progress() as notify:
-            found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["claims"]
+            if trained:
+                found = study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+            else:
+                found = study(seeds, cache_dir=cache_directory(), progress=notify)
+        table = found.tables["rates" if trained else "claims"]
         console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
         rows = [{name: _cell(value) for name, value in zip(table.columns, row, strict=True)} for row in table.rows]
         console.print(_rows_table(f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s", rows))
