@@ -1,6 +1,6 @@
 """The gap of a shear at one rational eps, enclosed to any precision, and its derivative in eps.
 
-gap = log I - max F - log(2 pi e)/2 + normaliser (notation of `shear`). The integral is `evidence`, the
+gap = log I - max F - log(2 pi e)/2 + normaliser (notation of `shear`). The integral is `likelihood`, the
 maximiser `maximiser`, that it is global `global_maximum`. At eps = 0 the same formulas give the contrast and
 a_1 (T5). Claim T22.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from flint import arb, ctx, fmpq
 
-from .evidence import evidence_integrals
 from .global_maximum import Cell, certify_global_maximum
+from .likelihood import likelihood_integrals
 from .maximiser import Box, approximate_maximiser, elbo_derivatives, enclose_maximiser, objective
 from .shear import ShearInstance, normaliser
 
@@ -52,7 +52,7 @@ def stationary_gap(instance: ShearInstance, eps: fmpq, digits: int, start: Box |
     with ctx.workprec(digits * 10 // 3 + GUARD_BITS):
         ball = arb(eps)
         box = enclose_maximiser(instance, ball, approximate_maximiser(instance, eps, start))
-        integral, integral_slope = evidence_integrals(instance, ball, ball.sqrt(), 1, ctx.prec)
+        integral, integral_slope = likelihood_integrals(instance, ball, ball.sqrt(), 1, ctx.prec)
         extra, extra_slope, _ = normaliser(instance, ball)
         gap = integral.log() - objective(instance, box, ball) - (2 * arb.pi() * arb(1).exp()).log() / 2 + extra
         slope = integral_slope / integral - elbo_derivatives(instance, box, ball)[0] + extra_slope

@@ -18,8 +18,8 @@ from functools import cached_property
 
 from flint import acb, arb, ctx, fmpq
 
-from ..theory.series_coefficients import GapSeries
-from ..theory.series_decoders import SymbolicDecoder, gap_coefficients
+from ..theory.series.coefficients import GapSeries
+from ..theory.series.decoders import SymbolicDecoder, gap_coefficients
 from .balls import BALLS, inside
 from .growth import Growth, gaussian_tail, growth
 from .maximiser import EnclosureError
@@ -82,7 +82,7 @@ def coefficients(instance: OneDimensional, order: int) -> GapSeries:
     return gap_coefficients(instance.decoder, [arb(instance.point)], order, BALLS)
 
 
-def evidence(instance: OneDimensional, eps: fmpq) -> arb:
+def likelihood_integral(instance: OneDimensional, eps: fmpq) -> arb:
     """J, to about the working precision: |z| beyond Z adds at most the prior's tail, since V >= 0."""
     h, g = arb(eps).sqrt(), arb(instance.point)
     outer = (arb(2 * ctx.prec).sqrt().ceil() + 1).mid()
@@ -154,10 +154,10 @@ def gap_at(instance: OneDimensional, eps: fmpq, digits: int = 20) -> OneDimensio
         energy = _expectations(instance, eps, m_box, v_box, 0)[0]
         mean = instance.point + eps * m_box
         elbo = -energy / eps - (mean * mean + eps * v_box) / 2 + v_box.log() / 2
-        log_evidence = evidence(instance, eps).log()
-        gap = log_evidence - elbo - (2 * arb.pi() * arb(1).exp()).log() / 2
+        log_integral = likelihood_integral(instance, eps).log()
+        gap = log_integral - elbo - (2 * arb.pi() * arb(1).exp()).log() / 2
         outputs = len(instance.decoder.outputs)
-        log_likelihood = log_evidence + arb(eps).log() / 2 - (2 * arb.pi()).log() / 2
+        log_likelihood = log_integral + arb(eps).log() / 2 - (2 * arb.pi()).log() / 2
         log_likelihood -= (2 * arb.pi() * eps).log() * outputs / 2
     return OneDimensionalGap(eps, log_likelihood, gap, m_box, v_box)
 

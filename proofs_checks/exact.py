@@ -85,7 +85,7 @@ def serve() -> None:
     if request["enclosures"]:
         try:
             from ..enclosures.certificate import written
-            from ..enclosures.claim import certificate, evidence
+            from ..enclosures.proofs import certificate, evidence
 
             enclosed = asdict(evidence(request["enclosures"]))
             enclosed["certificate"] = written(certificate(request["enclosures"])) if request["certificate"] else None

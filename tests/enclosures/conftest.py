@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("flint", reason="enclosures need the extra `rigorous`")
 
-from elbogap.enclosures.claim import reference_instances
+from elbogap.enclosures.proofs import reference_instances
 from elbogap.enclosures.shear import ShearInstance
 
 

@@ -4,14 +4,14 @@ import pytest
 import sympy
 from elbogap.enclosures.all_eps import bound, enclose_all_eps, enclose_piece, proves_order_one
 from elbogap.enclosures.balls import decimal_interval, end_points, rational, shown
-from elbogap.enclosures.claim import exact_slope
-from elbogap.enclosures.evidence import evidence_integrals
 from elbogap.enclosures.fixed import gap_at
 from elbogap.enclosures.global_maximum import certify_global_maximum
+from elbogap.enclosures.likelihood import likelihood_integrals
 from elbogap.enclosures.maximiser import Box, EnclosureError, approximate_maximiser, enclose_maximiser
+from elbogap.enclosures.proofs import exact_slope
 from elbogap.enclosures.shear import ShearInstance, shear_instance, symbolic_decoder
-from elbogap.theory.series_decoders import gap_coefficients
-from elbogap.theory.series_ring import RATIONALS
+from elbogap.theory.series.decoders import gap_coefficients
+from elbogap.theory.series.ring import RATIONALS
 from flint import arb, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,7 +95,7 @@ def test_derivatives_of_the_evidence_are_difference_quotients(reference: ShearIn
     eps, step = rational("1/10"), fmpq(1, 10**20)
     with ctx.workprec(320):
         values = [
-            evidence_integrals(reference, arb(at), arb(at).sqrt(), 2, 300) for at in (eps - step, eps, eps + step)
+            likelihood_integrals(reference, arb(at), arb(at).sqrt(), 2, 300) for at in (eps - step, eps, eps + step)
         ]
         first = (values[2][0] - values[0][0]) / (2 * step)
         second = (values[2][0] - 2 * values[1][0] + values[0][0]) / step**2
