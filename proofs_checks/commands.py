@@ -222,10 +222,33 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     held = sum(result.verdict == "holds" for result in report.results)
     total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
-    if report.false_alarm:
-        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
+    for line in chances(report):
+        console.print(line, markup=False)
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def chances(report: Report) -> list[str]:
+    """The chance that a true claim fails, by kind of randomised decision; what no bound covers is named."""
+    lines = []
+    if report.false_alarm:
+        lines.append(f"chance of a false alarm: at most {report.false_alarm:.0e} where samples are averaged (a bound)")
+    trained = [result.evidence["trained"].details for result in report.results]
+    for rates in (details["false_alarm"] for details in trained if details.get("false_alarm")):
+        lines.append(
+            f"chance of a false alarm: below {rates['rate_below']:.1e} for the case trained now "
+            f"({rates['false_alarms']} of {rates['seeds']} seeds, 95 % confidence); no verdict: "
+            f"{rates['inconclusive']} of {rates['seeds']}"
+        )
+    measured = [law for laws in report.laws.values() for law in laws]
+    if measured:
+        lines.append(
+            "left out: laws on random decoders, whose tolerances are computed error bounds; they fail falsely only if "
+            "such a bound is wrong (`elbogap false-alarms` counts)"
+        )
+    if any(details.get("findings") for details in trained):
+        lines.append("left out: recorded findings, the same on every seed; their intervals over runs have 95 %")
+    return lines
 
 
 def _control_rows(report: Report) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from ..files import hash_of_sources, write_by_rename
 from ..progress import Progress
 from ..results import Recorded, Table
 from ..training.experiments import small_case
+from ..training.findings import SHORTFALL
 from .study import CONFIDENCE, upper_bound
 
 NAME = "false-alarms-trained"
@@ -80,7 +81,7 @@ def summarise_training(first: int, rows: list[dict[str, Any]]) -> Recorded:
         seed=first,
         parameters={
             "confidence": CONFIDENCE,
-            "shortfall": small_case.SHORTFALL,
+            "shortfall": SHORTFALL,
             "recovered": small_case.RECOVERED,
             "restarts": small_case.RESTARTS,
             "batches": small_case.BATCHES,
