@@ -179,8 +179,9 @@ def law_document(result: LawResult) -> dict[str, Any]:
 
 
 def series(law: ConvergenceLaw) -> list[dict[str, Any]]:
-    """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant, for one
-    instance of each family and size, at most `LARGEST_SERIES` of them.
+    """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant.
+
+    For one instance of each family and size, at most `LARGEST_SERIES` of them.
     """
     rows = [law.instances.row(i) for i in range(len(law.instances))]
     first = {(row["family"], row["d"]): i for i, row in reversed(list(enumerate(rows)))}

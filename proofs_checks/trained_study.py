@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..files import hash_of_sources, write_by_rename
-from ..progress import Progress
 from ..results import Recorded, Table
+from ..shell.files import hash_of_sources, write_by_rename
+from ..shell.progress import Progress
 from ..training.experiments import small_case
 from ..training.findings import SHORTFALL
 from .study import CONFIDENCE, upper_bound
@@ -55,8 +55,9 @@ def study_training(first: int, seeds: int, *, cache_dir: Path, progress: Progres
         if not path.is_file():
             write_by_rename(path, json.dumps(judge_training(seed)))
         rows.append(json.loads(path.read_text()))
+    found = summarise_training(first, rows)
     shutil.rmtree(folder)
-    return summarise_training(first, rows)
+    return found
 
 
 def summarise_training(first: int, rows: list[dict[str, Any]]) -> Recorded:

@@ -54,9 +54,7 @@ def best(decoders: list[Remixed], points: np.ndarray, latents: np.ndarray, *, un
 
 
 def test_the_best_elbo_is_that_of_the_optimal_encoder() -> None:
-    """At points of a Moebius mixing the best ELBO is `optimal_encoder`'s, up to both errors; a shear of the latents
-    falls short by more than the tolerance.
-    """
+    """The best ELBO is `optimal_encoder`'s, up to both errors; a shear of the latents falls short of it."""
     rng = np.random.default_rng(5)
     mixed = mix(rng, draw_moebius(rng, 2, nearest=1.0), 2, train=10, held_out=60)
     inside = mixed.sources.astype(float)
