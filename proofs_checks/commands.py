@@ -98,24 +98,35 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     return 0
 
 
-def false_alarms_command(*, seeds: Whole = 200, out: Path | None = None) -> int:
+def false_alarms_command(
+    *, seeds: Whole = 200, first: Whole = 0, trained: Flag = False, out: Path | None = None
+) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
     ----------
     seeds
-        How many: 0, 1, 2, ...
+        How many: first, first + 1, ...
+    first
+        The first seed; other than 0 only with --trained.
+    trained
+        Study the case that is trained on the spot, not what is measured.
     out
-        Folder for false-alarms.json, the table as it is recorded in the package.
+        Folder for false-alarms.json, or false-alarms-trained.json, the table as it is recorded in the package.
     """
-    requests.whole("--seeds", seeds, 1)
+    requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
+    requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
     prepare_jax()
     from .study import study
+    from .trained_study import study_training
 
     with requests.out_folder(out):
         with progress() as notify:
-            found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["claims"]
+            if trained:
+                found = study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+            else:
+                found = study(seeds, cache_dir=cache_directory(), progress=notify)
+        table = found.tables["rates" if trained else "claims"]
         console = terminal.console()
         title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
         console.print(terminal.records_table(title, table.records()))
@@ -162,10 +173,32 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     held = sum(result.verdict == "holds" for result in report.results)
     total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
-    if report.false_alarm:
-        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
+    for line in chances(report):
+        console.print(line, markup=False)
     for path in written:
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def chances(report: Report) -> list[str]:
+    """The chance that a true claim fails, by kind of randomised decision; what no bound covers is named."""
+    lines = []
+    if report.false_alarm:
+        lines.append(f"chance of a false alarm: at most {report.false_alarm:.0e} where samples are averaged (a bound)")
+    trained = [result.evidence["trained"].details for result in report.results]
+    for rates in (details["false_alarm"] for details in trained if details.get("false_alarm")):
+        lines.append(
+            f"chance of a false alarm: below {rates['rate_below']:.1e} for the case trained now "
+            f"({rates['false_alarms']} of {rates['seeds']} seeds, 95 % confidence); no verdict: "
+            f"{rates['inconclusive']} of {rates['seeds']}"
+        )
+    if any(report.laws.values()):
+        lines.append(
+            "left out: laws on random decoders, whose tolerances are computed error bounds; they fail falsely only if "
+            "such a bound is wrong (`elbogap false-alarms` counts)"
+        )
+    if any(details.get("findings") for details in trained):
+        lines.append("left out: recorded findings, the same on every seed; their intervals over runs have 95 %")
+    return lines
 
 
 def _control_rows(report: Report) -> list[dict[str, str]]:
