@@ -5,7 +5,8 @@ A claim about decoders has `laws` and `controls`, functions of the shared measur
 and `mutants`. Either way laws are judged by one machinery (`laws.py`), and controls are false variants of the same
 statement, every one of which must be rejected. `trained` names experiments and words of the findings in them that speak
 for the claim; `table` may sum its verdicts up in rows of its own; `order` is its place after the claims that it builds
-on. `derivation`: the id of one in `theory`, or steps.
+on; `paper` is its name in the paper ("Theorem 1"), `source` where it comes from. `derivation`: the id of one in `theory`,
+or steps. `enclosed`: whether ball arithmetic proves instances of a built-in claim, or a function that encloses a number.
 
 A claim `fails` if any kind of evidence fails or the law of a control holds. It is `inconclusive` if a control is left
 undecided, or if it has none. It holds if derived or measured evidence holds, or enclosed evidence where there is neither.
@@ -69,9 +70,10 @@ class Claim:
     trained: Any = ()
     table: Callable[[tuple[LawResult, ...], tuple[ControlOutcome, ...]], list[dict[str, str]]] | None = None
     order: int = sys.maxsize
+    paper: str = ""
     over: Cases = ONE
     law: Statement | Sequence[Statement] | None = None
-    enclosed: Callable[..., Any] | None = None
+    enclosed: bool | Callable[..., Any] = False
     planted: list[Planted] = field(default_factory=list)
     mutated: list[dict[str, Any]] = field(default_factory=list)
     file: str = ""

@@ -41,7 +41,7 @@ def verify_command(
     Parameters
     ----------
     claims
-        Ids of claims, or FILE.py[:NAME] with claims of your own; all built-in ones when none is named.
+        Ids of claims or their names in the paper ("Theorem 1"), or FILE.py[:NAME] with claims of your own; all built-in ones when none is named.
     effort
         quick (two minutes at most), standard or full: how many instances, how many repetitions.
     seed
@@ -141,7 +141,7 @@ def _asked(names: tuple[str, ...]) -> list[Claim]:
         prepare_jax()
     found: dict[str, Claim] = {}
     for name in names:
-        for claim in claims_in(name) if is_file(name) else [known_claim(name)]:
+        for claim in claims_in(name) if is_file(name) else known_claims(name):
             if found.setdefault(claim.id, claim) is not claim:
                 raise RequestError(f"claim {claim.id!r}: expected one claim with this id, got two")
     return list(found.values())
@@ -153,14 +153,14 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim, or FILE.py:NAME; `elbogap verify --list` shows the built-in ones.
+        Id of the claim or its name in the paper ("Theorem 1"), or FILE.py[:NAME]; `elbogap verify --list` shows the built-in ones.
     latex
         Print a LaTeX document body instead of Unicode.
     """
     from .explain import explain
     from .loading import claims_in, is_file
 
-    shown = claims_in(claim) if is_file(claim) else [known_claim(claim)]
+    shown = claims_in(claim) if is_file(claim) else known_claims(claim)
     print("\n\n".join(explain(one, latex=latex, cache_dir=cache_directory() / "derivations") for one in shown))
     return 0
 
@@ -179,7 +179,15 @@ def new_command(file: Path, /) -> int:
     return 0
 
 
-def false_alarms_command(file: str | None = None, /, *, seeds: Whole = 200, out: Path | None = None) -> int:
+def false_alarms_command(
+    file: str | None = None,
+    /,
+    *,
+    seeds: Whole = 200,
+    first: Whole = 0,
+    trained: Flag = False,
+    out: Path | None = None,
+) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
@@ -187,27 +195,41 @@ def false_alarms_command(file: str | None = None, /, *, seeds: Whole = 200, out:
     file
         FILE.py[:NAME] with claims of your own; the built-in ones if it is not given.
     seeds
-        How many: 0, 1, 2, ...
+        How many: first, first + 1, ...
+    first
+        The first seed; other than 0 only with --trained.
+    trained
+        Study the case that is trained on the spot, not what is measured.
     out
-        Folder for false-alarms.json, the table as it is recorded in the package.
+        Folder for the table as it is recorded in the package: false-alarms.json and the like.
     """
-    requests.whole("--seeds", seeds, 1)
+    requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
+    requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
+    if file is not None and trained:
+        raise RequestError("--trained: expected no FILE.py beside it, got one")
+    own = None
     if file is None:
         prepare_jax()
-    from .loading import claims_in
+    else:
+        from .loading import claims_in
 
-    own = claims_in(file) if file is not None else None
+        own = claims_in(file)
     with requests.out_folder(out):
         with progress() as notify:
-            if own is None:
+            if own is not None:
+                from .own_study import study_own
+
+                command = f"elbogap false-alarms {file} --seeds {seeds}"
+                found = study_own(own, seeds, command=command, progress=notify)
+            elif trained:
+                from .trained_study import study_training
+
+                found = study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+            else:
                 from .study import study
 
                 found = study(seeds, cache_dir=cache_directory(), progress=notify)
-            else:
-                from .own_study import study_own
-
-                found = study_own(own, seeds, command=f"elbogap false-alarms {file} --seeds {seeds}", progress=notify)
-        table = found.tables["claims"]
+        table = found.tables["rates" if trained else "claims"]
         console = terminal.console()
         title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
         console.print(terminal.records_table(title, table.records()))
@@ -218,14 +240,15 @@ def false_alarms_command(file: str | None = None, /, *, seeds: Whole = 200, out:
     return 1 if found.failures else 0
 
 
-def known_claim(name: str) -> Claim:
-    """The claim with this id; RequestError with the nearest id if there is none."""
-    from .registry import CLAIMS
+def known_claims(name: str) -> tuple[Claim, ...]:
+    """The claims of this id or name in the paper; RequestError with the nearest id or name if there is none."""
+    from .registry import CLAIMS, named
 
-    return CLAIMS[requests.known("claim", name, CLAIMS)]
+    in_the_paper = dict.fromkeys(claim.paper for claim in CLAIMS.values() if claim.paper)
+    return named(name) or named(requests.known("claim", name, [*CLAIMS, *in_the_paper]))
 
 
 def _print_list(claims: list[Claim]) -> None:
-    width = max(len(claim.id) for claim in claims)
+    widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
-        print(f"{claim.id:<{width}}  {claim.title}")
+        print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")

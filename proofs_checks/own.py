@@ -104,8 +104,6 @@ def enclosed_evidence(claim: Claim, draws: Draws) -> Evidence:
 
     With a law of convergence the interval is one of its constant; without one, of a number that is claimed positive.
     """
-    if claim.enclosed is None:
-        return Evidence("n/a")
     errors: list[str] = []
     found = _attempt(lambda: _intervals(claim, run_of(claim, draws)), errors)
     if found is None:

@@ -49,8 +49,8 @@ def _body(console: Console, report: Report, *, tables: bool, controls: bool) -> 
     held = sum(result.verdict == "holds" for result in report.results)
     total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
-    if report.false_alarm:
-        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
+    for line in chances(report):
+        console.print(line, markup=False)
 
 
 def _why(console: Console, report: Report, claim: str) -> None:
@@ -70,6 +70,28 @@ def _why(console: Console, report: Report, claim: str) -> None:
             console.print(f"{claim}: control {control.id} {said}", markup=False, soft_wrap=True)
     if equal := result.evidence["measured"].details.get("equal_mutants"):
         console.print(f"{claim}: {equal} mutants that equal the original were left out", markup=False)
+
+
+def chances(report: Report) -> list[str]:
+    """The chance that a true claim fails, by kind of randomised decision; what no bound covers is named."""
+    lines = []
+    if report.false_alarm:
+        lines.append(f"chance of a false alarm: at most {report.false_alarm:.0e} where samples are averaged (a bound)")
+    trained = [result.evidence["trained"].details for result in report.results]
+    for rates in (details["false_alarm"] for details in trained if details.get("false_alarm")):
+        lines.append(
+            f"chance of a false alarm: below {rates['rate_below']:.1e} for the case trained now "
+            f"({rates['false_alarms']} of {rates['seeds']} seeds, 95 % confidence); no verdict: "
+            f"{rates['inconclusive']} of {rates['seeds']}"
+        )
+    if any(result.claim.laws and report.laws.get(result.claim.id) for result in report.results):
+        lines.append(
+            "left out: laws on random decoders, whose tolerances are computed error bounds; they fail falsely only if "
+            "such a bound is wrong (`elbogap false-alarms` counts)"
+        )
+    if any(details.get("findings") for details in trained):
+        lines.append("left out: recorded findings, the same on every seed; their intervals over runs have 95 %")
+    return lines
 
 
 def _control_rows(report: Report) -> list[dict[str, str]]:
@@ -103,5 +125,6 @@ def report_table(report: Report) -> Table:
             )
         rejected = sum(control.rejected for control in result.controls)
         verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        table.add_row(result.claim.id, verdict, *cells, f"{rejected} / {len(result.controls)}")
+        name = result.claim.id + (f"\n[dim]{escape(result.claim.paper)}[/]" if result.claim.paper else "")
+        table.add_row(name, verdict, *cells, f"{rejected} / {len(result.controls)}")
     return table

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RequestError
 from .claim import Claim, ClaimResult, Evidence
 from .draws import EFFORTS, Draws
-from .exact import ENCLOSED, STEP_TIME_LIMIT, ExactEvidence
+from .exact import STEP_TIME_LIMIT, ExactEvidence
 from .laws import LawResult
 from .own import Judged, derived_evidence, enclosed_evidence, judge_control, judge_own, trained_table
 from .report import Report, law_document
@@ -100,6 +100,7 @@ class _Decoders:
 
     def __init__(self, chosen: list[Claim], run: _Run):
         from ..numerics.precision import require_float64
+        from .measurements import EFFORTS as DECODERS
         from .measurements import Measurements
         from .programs import Programs
 
@@ -107,10 +108,10 @@ class _Decoders:
         cache = run.cache_dir
         keep = cache / "unfinished" / f"{run.effort}-{run.seed}" if cache and run.effort in RESUMED else None
         self.programs = Programs(cache / "traces" if cache else None, keep, optimise=run.effort != "quick")
-        self.measured: Measurements = Measurements(run.effort, run.seed, programs=self.programs, notify=run.tell)
+        self.measured: Measurements = Measurements(DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell)
         self.exact = ExactEvidence(
             [claim.derivation for claim in chosen if isinstance(claim.derivation, str)],
-            run.effort if any(claim.id == ENCLOSED and claim.laws for claim in chosen) else None,
+            run.effort if any(claim.enclosed is True for claim in chosen) else None,
             certificate=run.certificate,
             cache_dir=cache / "derivations" if cache else None,
         )
@@ -179,10 +180,10 @@ def _result(
         controls += of_training
     elif claim.trained:
         evidence["trained"] = trained_table(claim)
-    if claim.id == ENCLOSED and claim.laws and enclosed is not None:
+    if claim.enclosed is True and enclosed is not None:
         evidence["enclosed"] = enclosed.evidence
         controls += enclosed.controls
-    elif claim.enclosed is not None:
+    elif callable(claim.enclosed):
         evidence["enclosed"] = enclosed_evidence(claim, draws)
     return ClaimResult(claim, evidence, controls)
 
