@@ -12,9 +12,10 @@
     laplace.mutants()
     print(th.verify(laplace))
 
-Laws whose errors are bounds: `Converges`, `Equal`, `Bounded`, `Monotone`, `Fact`. A law whose errors are standard errors:
-`ConvergesInMean`. Evidence of other kinds: `derivation=[step(...), argued(...)]`, `enclosed=`, `trained=`. No kind is
-required; a claim without controls is never more than inconclusive. Neither JAX nor SymPy is loaded unless a claim uses it.
+Laws whose errors are bounds: `Converges`, `Equal`, `Bounded`, `Monotone`, `Fact`. A law whose errors are standard
+errors: `ConvergesInMean`. Evidence of other kinds: `derivation=[step(...), argued(...)]`, `enclosed=`, `trained=`. No
+kind is required; a claim without controls is never more than inconclusive. Neither JAX nor SymPy is loaded unless a
+claim uses it.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def verify(*claims: Claim | str, seed: int = 0, effort: str = "quick") -> Report
 
 
 def test(claim: Claim, *, seed: int = 0, effort: str = "quick") -> Any:
-    """A pytest test of a claim, `test_name = test(claim)`: one item a law and one a control, with their names as ids."""
-    from .testing import claim_test
+    """A pytest test of a claim, `test_name = test(claim)`: one item a law and one a control, named after them."""
+    from .proofs_checks.assertions import claim_test
 
     return claim_test(claim, seed, effort)
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from ..errors import RequestError
+
+Number = float | int
+"""A number as people type it."""
 
 FEWEST = 4
 """Three local orders are the fewest that can be extrapolated and compared."""
@@ -24,7 +27,7 @@ class Along:
     """A parameter's name, its values from coarse to fine, and whether it grows (K) or falls (eps)."""
 
     name: str
-    values: Float[np.ndarray, " e"] = field(default_factory=lambda: np.zeros(0))
+    values: Real[np.ndarray, " e"] = field(default_factory=lambda: np.zeros(0))
     grows: bool = False
 
     @property
@@ -42,10 +45,10 @@ NOISE_VARIANCE = Along("noise variance")
 """What the built-in claims go along."""
 
 
-def ladder(name: str, start: float, stop: float, points: int | None = None) -> Along:
+def ladder(name: str, start: Number, stop: Number, points: int | None = None) -> Along:
     """A geometric grid from start to stop, three points a decade unless `points` says how many.
 
-    Descending (eps -> 0) or ascending (K -> infinity). RequestError for values that are not positive, or fewer than four.
+    Descending (eps -> 0) or ascending (K -> infinity). RequestError: not positive, or fewer than four.
     """
     if not (0 < start < np.inf and 0 < stop < np.inf and start != stop):
         raise RequestError(f"ladder {name!r}: expected two different positive numbers, got {start!r} and {stop!r}")

@@ -1,25 +1,28 @@
 """A claim is data: what is said, where it comes from, what would show it, and what must be rejected.
 
 A claim about decoders has `laws` and `controls`, functions of the shared measurements. A claim of one's own
-(`elbogap.theorem`) has `over`, the instances, and `law`, one statement or several; its controls are planted by `control`
-and `mutants`. Either way laws are judged by one machinery (`laws.py`), and controls are false variants of the same
-statement, every one of which must be rejected. `trained` names experiments and words of the findings in them that speak
-for the claim; `table` may sum its verdicts up in rows of its own; `order` is its place after the claims that it builds
-on; `paper` is its name in the paper ("Theorem 1"), `source` where it comes from. `derivation`: the id of one in `theory`,
-or steps. `enclosed`: whether ball arithmetic proves instances of a built-in claim, or a function that encloses a number.
+(`elbogap.theorem`) has `over`, the instances, and `law`, one statement or several; its controls are planted by
+`control` and `mutants`. Either way laws are judged by one machinery (`laws.py`), and controls are false variants of
+the same statement, every one of which must be rejected. `trained` names experiments and words of the findings in them
+that speak for the claim; `table` may sum its verdicts up in rows of its own; `order` is its place after the claims
+that it builds on; `paper` is its name in the paper ("Theorem 1"), `source` where it comes from. `derivation`: the id
+of one in `theory`, or steps. `enclosed`: whether ball arithmetic proves instances of a built-in claim, or a function
+that encloses a number.
 
 A claim `fails` if any kind of evidence fails or the law of a control holds. It is `inconclusive` if a control is left
-undecided, or if it has none. It holds if derived or measured evidence holds, or enclosed evidence where there is neither.
-`not installed` changes nothing.
+undecided, or if it has none. It holds if derived or measured evidence holds, or enclosed evidence where there is
+neither. `not installed` changes nothing.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
@@ -31,6 +34,7 @@ from .verdict import Verdict
 if TYPE_CHECKING:
     from .measurements import Measurements
 
+_MACHINERY = {"jaxtyping", "beartype", "dataclasses"}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -105,7 +109,9 @@ class Claim:
             return ()
         return (self.law,) if isinstance(self.law, Statement) else tuple(self.law)
 
-    def control(self, statement: str, *, of: int | str | None = None, law: Statement | None = None, **changes: Any) -> None:
+    def control(
+        self, statement: str, *, of: int | str | None = None, law: Statement | None = None, **changes: Any
+    ) -> None:
         """Plant a false variant: the law with `changes`, or another `law`. It must be rejected.
 
         of: which law is changed, by place or name; the first that claims what is changed if it is None.
@@ -124,7 +130,7 @@ class Claim:
     def mutants(self, *, of: int | str | None = None, field: str = "constant", most: int | None = None) -> None:
         """Plant the false variants that a machine makes of a formula: dropped terms, signs, factors.
 
-        Made when the claim is verified; those equal to the original are left out and counted. most: bounds their number.
+        Made when the claim is verified; those equal to the original are left out and counted. most: of them.
         """
         self.mutated.append({"of": self._place(of, {field: None}), "field": field, "most": most})
 
@@ -136,15 +142,25 @@ class Claim:
             if (of is None or of == getattr(one, "name", "")) and all(hasattr(one, name) for name in changes):
                 return i
         wanted = f"a law named {of!r}" if of is not None else f"a law that claims {', '.join(changes)}"
-        raise RequestError(f"claim {self.id}: expected {wanted}, got {', '.join(type(one).__name__ for one in laws) or 'none'}")
+        raise RequestError(
+            f"claim {self.id}: expected {wanted}, got {', '.join(type(one).__name__ for one in laws) or 'none'}"
+        )
+
+
+def _source(frame: FrameType) -> str:
+    """The source file of a frame of somebody else's, "" for this module and for code without a file."""
+    name = frame.f_code.co_filename
+    return "" if name == __file__ or not os.path.isfile(name) else name
 
 
 def _file_of_caller() -> str:
-    """The file in which a claim is being made, relative to the working directory where it lies in it; "" if there is none."""
-    frame = sys._getframe(3)  # this function, __post_init__, __init__, its caller
-    path = Path(frame.f_code.co_filename)
-    if not path.is_file():
+    """The file in which a claim is being made, relative to the working directory if it lies there; "" if none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (frame.f_globals.get("__name__", "").split(".")[0] in _MACHINERY or not _source(frame)):
+        frame = frame.f_back
+    if frame is None:
         return ""
+    path = Path(_source(frame))
     path = path.resolve()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -1,7 +1,8 @@
 """The commands `elbogap verify`, `explain`, `false-alarms` and `new`: parameters in, a table or one document out.
 
-Everything heavy is imported inside the functions, after the request has been found valid: a file of claims in NumPy alone
-loads neither JAX nor SymPy. What is printed on standard output is the result alone; progress goes to standard error.
+Everything heavy is imported inside the functions, after the request has been found valid: a file of claims in NumPy
+alone loads neither JAX nor SymPy. What is printed on standard output is the result alone; progress goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def verify_command(
     Parameters
     ----------
     claims
-        Ids of claims or their names in the paper ("Theorem 1"), or FILE.py[:NAME] with claims of your own; all built-in ones when none is named.
+        Ids of claims or their names in the paper ("Theorem 1"), or FILE.py[:NAME] with claims of your own; all
+        built-in ones when none is named.
     effort
         quick (two minutes at most), standard or full: how many instances, how many repetitions.
     seed
@@ -153,7 +155,8 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim or its name in the paper ("Theorem 1"), or FILE.py[:NAME]; `elbogap verify --list` shows the built-in ones.
+        Id of the claim or its name in the paper ("Theorem 1"), or FILE.py[:NAME]; `elbogap verify --list` shows
+        the built-in ones.
     latex
         Print a LaTeX document body instead of Unicode.
     """

@@ -1,8 +1,8 @@
 """Laws of convergence as tables for papers: eps, value, error, local order, Richardson limit, floor.
 
-One part an instance. The local order at a point is that of the step from the one before; the Richardson limit eliminates
-the claimed powers of eps from all points up to there, without the claimed limit or constant. As terminal text, CSV,
-Markdown, and LaTeX (booktabs).
+One part an instance. The local order at a point is that of the step from the one before; the Richardson limit
+eliminates the claimed powers of eps from all points up to there, without the claimed limit or constant. As terminal
+text, CSV, Markdown, and LaTeX (booktabs).
 """
 
 from __future__ import annotations
@@ -103,7 +103,11 @@ def _part(law: ConvergenceLaw | MeanLaw, i: int) -> Part:
     columns = {(law.along.name if head == "at" else head): column for head, column in columns.items()}
     if hasattr(law, "means"):
         columns["standard error"] = columns.pop("floor")
-    label = law.instances.label(i) if hasattr(law.instances, "label") else ", ".join(map(str, law.instances.row(i).values()))
+    label = (
+        law.instances.label(i)
+        if hasattr(law.instances, "label")
+        else ", ".join(map(str, law.instances.row(i).values()))
+    )
     return Part(law.name, label, law.along.name, columns)
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .instances import Instances, Rows
 from .along import NOISE_VARIANCE, Along
+from .instances import Instances, Rows
 from .order import Estimate, estimate_constant, estimate_order, without_logarithm
 from .verdict import Verdict
 

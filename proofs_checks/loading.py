@@ -1,4 +1,4 @@
-"""Claims of one's own from a file: FILE.py or FILE.py:NAME is executed, and its `Claim` objects are found by themselves.
+"""Claims of one's own from a file: FILE.py or FILE.py:NAME is executed, and its `Claim` objects are found.
 
 NAME is the variable or the id of a claim. Environment variables make JAX ready (float64, compiled programs kept between
 runs) without loading it: only a file that imports it does.
@@ -32,7 +32,7 @@ def claims_in(name: str) -> list[Claim]:
     found: dict[str, Claim] = {}
     for variable, value in vars(module).items():
         for one in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(one, Claim) and one.law is not None or isinstance(one, Claim) and not one.laws:
+            if (isinstance(one, Claim) and one.law is not None) or (isinstance(one, Claim) and not one.laws):
                 found[f"{variable}\n{one.id}"] = one
     claims = list(dict.fromkeys(found.values()))
     for claim in claims:
@@ -49,7 +49,9 @@ def claims_in(name: str) -> list[Claim]:
 def executed(path: Path) -> ModuleType:
     """The module that a file is; what it raises becomes one line with file and line."""
     if not path.is_file():
-        raise RequestError(f"{path}: expected a file with claims, got {'a folder' if path.is_dir() else 'no such file'}")
+        raise RequestError(
+            f"{path}: expected a file with claims, got {'a folder' if path.is_dir() else 'no such file'}"
+        )
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_directory() / "programs"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -75,7 +77,9 @@ def _place(error: Exception, path: Path) -> str:
     """file, line N: where in the user's file it happened."""
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{path}, line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()]
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()
+    ]
     lines = lines or [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
     return f"{path}, line {lines[-1]}" if lines else str(path)
 

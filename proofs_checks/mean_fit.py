@@ -8,8 +8,8 @@ with the terms h^p L^(l-1), ..., h^p and then h^(p + j q) L^l, j = 1, 2, ... (q 
 A candidate leaves out the first points (a window) and takes J terms after the leading one. Its estimate is that of
 J + 1 terms; its half-width is t se + `TRUNCATION` abs(C_J - C_(J+1)): noise, and what one more term changes. The
 narrowest candidate whose chi-square of what remains is not extreme is reported. t belongs to the false-alarm rate
-divided by the number of candidates, so that choosing among them costs nothing. An order is fitted alike, by Gauss-Newton
-on p: d/dp h^p = h^p log h.
+divided by the number of candidates, so that choosing among them costs nothing. An order is fitted alike, by
+Gauss-Newton on p: d/dp h^p = h^p log h.
 
 Source: Aitken (1936), generalised least squares; Rao (1967) for the factor that an estimated covariance costs.
 """
@@ -190,7 +190,9 @@ def mean_order(means: Means, shape: Shape, false_alarm: float) -> tuple[Estimate
     guess = _first_order(means, shape)
     if guess is None:
         return None
-    found = [(p, one) for p, one in _free_orders(means, replace(shape, order=guess)) if one.fit.probability >= LEAST_FIT]
+    found = [
+        (p, one) for p, one in _free_orders(means, replace(shape, order=guess)) if one.fit.probability >= LEAST_FIT
+    ]
     if not found:
         return None
     t = quantile(false_alarm, (len(means.h) - 2) * MOST_TERMS, means.count)

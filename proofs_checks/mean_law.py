@@ -1,9 +1,9 @@
 """Laws about expectations that are measured by sampling: errors are standard errors, not bounds.
 
 `ConvergesInMean` is the statement, `MeanLaw` its numbers. The order, the limit and the constant come from weighted fits
-with the covariance of the means (`mean_fit`); the false-alarm rate is shared out among rows, tests and candidates, so that
-a true law is rejected with at most the stated probability. Where noise is too large the verdict is `inconclusive`, with
-the number of repetitions that would decide.
+with the covariance of the means (`mean_fit`); the false-alarm rate is shared out among rows, tests and candidates, so
+that a true law is rejected with at most the stated probability. Where noise is too large the verdict is
+`inconclusive`, with the number of repetitions that would decide.
 """
 
 from __future__ import annotations
@@ -130,13 +130,13 @@ class MeanLaw(Law):
         constant: tuple[Estimate, Candidate] | None,
         predicted: float,
     ) -> str:
-        """The reason of a rejection, "" if there is none; of order and limit, the one whose fit takes in more points."""
+        """The reason of a rejection, "" if there is none; of order and limit, the one whose fit has more points."""
         resolved = order is not None and order[0].half_width <= ORDER_RESOLUTION
         excluded = resolved and order is not None and order[0].excludes(self.order, ORDER_TOLERANCE)
         off = constant is not None and constant[0].excludes(predicted, CONSTANT_TOLERANCE * abs(predicted))
-        if limit is not None and limit[0].excludes(0.0):
-            if not excluded or order is None or _better(limit[1], order[1]):
-                return f"the limit is off by {limit[0].value:.3g} +- {limit[0].half_width:.1g}"
+        seen = limit is not None and limit[0].excludes(0.0)
+        if limit is not None and seen and (not excluded or order is None or _better(limit[1], order[1])):
+            return f"the limit is off by {limit[0].value:.3g} +- {limit[0].half_width:.1g}"
         # An order above the claimed one may be the next term where the constant is small: the constant decides.
         if excluded and order is not None and (order[0].value < self.order or off or constant is None):
             low, high = sorted(self.along.sign * end for end in order[0].interval)
@@ -180,7 +180,9 @@ class MeanLaw(Law):
             parts.append(f"order {order[1]:z.3f} [{order[0]:z.3f}, {order[2]:z.3f}]")
         if error := result.spread("constant_error"):
             parts.append(f"constant to {error[2]:.1e}")
-        chi = [(row.figures["chi_square"], row.figures["freedom"]) for row in result.rows if "chi_square" in row.figures]
+        chi = [
+            (row.figures["chi_square"], row.figures["freedom"]) for row in result.rows if "chi_square" in row.figures
+        ]
         if chi:
             parts.append(f"chi-square {sum(c for c, _ in chi):.3g} on {sum(f for _, f in chi):.0f}")
         parts.append(f"{max(means.count for means in self.means):.2g} repetitions")
@@ -238,7 +240,7 @@ class ConvergesInMean(Expansion):
         growing = isinstance(self.repetitions, str)
         limit = per_row(self.limit, run.rows, "limit")
         alarm = self.false_alarm / (TESTS * len(run.rows))
-        shape = Shape(self.in_eps, self.spacing, int(self.log_power))
+        shape = Shape(float(self.in_eps), float(self.spacing), int(self.log_power))
 
         def enough(means: Means) -> bool:
             found = mean_constant(means, shape, alarm)
@@ -263,10 +265,10 @@ class ConvergesInMean(Expansion):
             run.rows,
             tuple(moments.means(self.along.eps) for moments in found),
             limit,
-            self.in_eps,
+            float(self.in_eps),
             per_row(self.constant, run.rows, "constant"),
             tuple(moments.share for moments in found),
-            self.spacing,
+            float(self.spacing),
             int(self.log_power),
             resolution,
             self.along,

@@ -153,9 +153,7 @@ def estimate_order(
     return OrderEstimate("conclusive", "", order, inside[0], inside[-1])
 
 
-def drifts(
-    local: Float[np.ndarray, " n"], noise: Float[np.ndarray, " n"], ratio: float, spacing: float = 1.0
-) -> bool:
+def drifts(local: Float[np.ndarray, " n"], noise: Float[np.ndarray, " n"], ratio: float, spacing: float = 1.0) -> bool:
     """Whether local orders are still on their way, by steps that do not shrink like eps^spacing.
 
     Behind a power of eps each step is r^-q times the one before; behind a logarithm they shrink like 1 / i^2 only. The
@@ -171,7 +169,7 @@ def drifts(
 
 
 def logarithm(eps: Float[np.ndarray, " n"], size: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """p and q of size ~ C eps^p log(1/eps)^q, by least squares over the smaller half of eps < 1; nan if there is none."""
+    """p and q of size ~ C eps^p log(1/eps)^q, by least squares over the smaller half of eps < 1; nan if none."""
     inside = np.flatnonzero(eps < 0.5)[-max(4, eps.size // 2) :]
     if inside.size < 3:
         return float("nan"), float("nan")

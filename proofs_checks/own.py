@@ -165,6 +165,8 @@ def trained_table(claim: Claim) -> Evidence:
         row["holds"] = low >= least and high <= most
         held += row["holds"]
     verdict: Verdict = "holds" if rows and held == len(rows) else "fails"
-    reason = next((f"{row.get('statement', 'a row')}: [{row['low']}, {row['high']}]" for row in rows if not row["holds"]), "")
+    reason = next(
+        (f"{row.get('statement', 'a row')}: [{row['low']}, {row['high']}]" for row in rows if not row["holds"]), ""
+    )
     details = {"table": [{key: str(value) for key, value in row.items()} for row in rows]}
     return Evidence(verdict, f"{held} of {len(rows)} findings", details | ({"reason": reason} if reason else {}))

@@ -90,7 +90,9 @@ class Report:
 
     def laws_csv(self) -> str:
         """One line for each claim, law and instance."""
-        described = [law.law.instances.row(i) for laws in self.laws.values() for law in laws for i in range(len(law.rows))]
+        described = [
+            law.law.instances.row(i) for laws in self.laws.values() for law in laws for i in range(len(law.rows))
+        ]
         names = list(dict.fromkeys(name for row in described for name in row))
         header = ["claim", "law", *names, "verdict", "reason", *FIGURES]
         rows = (

@@ -1,8 +1,9 @@
 """Means of what a user's function draws: repetitions grow until a fit is sharp enough, or a budget ends.
 
-function(x, rng, repetitions, **instance) -> (repetitions, points): x is the whole grid, a row is one repetition at every
-point of it. Rows are independent of each other; columns may share their random numbers, and should. Only the count, the
-mean and the covariance of the rows are kept (Chan, Golub and LeVeque 1979), in chunks whose size the memory allows.
+function(x, rng, repetitions, **instance) -> (repetitions, points): x is the whole grid, a row is one repetition at
+every point of it. Rows are independent of each other; columns may share their random numbers, and should. Only the
+count, the mean and the covariance of the rows are kept (Chan, Golub and LeVeque 1979), in chunks whose size the memory
+allows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean and summed squares of independent rows, and the largest squared distance of one from the first mean."""
+    """Count, mean and summed squares of independent rows, and the largest squared distance from the first mean."""
 
     count: int
     mean: Float[np.ndarray, " e"]

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import RequestError
-from .along import Along
+from .along import Along, Number
 from .draws import Draws
 from .instances import Rows
 from .laws import BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Law
@@ -97,10 +97,10 @@ class Expansion(Statement):
     """limit + constant x^order log(1/x)^log_power + O(x^(order + spacing)): what both laws of convergence claim."""
 
     along: Along
-    order: float
+    order: Number
     constant: Value
     limit: Value = 0.0
-    spacing: float = 1.0
+    spacing: Number = 1.0
     log_power: int = 0
 
     def __post_init__(self) -> None:
@@ -143,10 +143,10 @@ class Converges(Expansion):
             self.along.eps,
             values,
             limit,
-            self.in_eps,
+            float(self.in_eps),
             per_row(self.constant, run.rows, "constant"),
             errors + 8 * np.finfo(float).eps * np.abs(limit)[:, None],
-            self.spacing,
+            float(self.spacing),
             int(self.log_power),
             self.along,
         )
@@ -175,11 +175,13 @@ class Equal(Statement):
     left: Value
     right: Value
     along: Along | None = None
-    tolerance: float = 0.0
+    tolerance: Number = 0.0
 
     def law(self, run: Run) -> IdentityLaw:
         """Both sides and the tolerance."""
-        (left, one), (right, other) = (_pair(run, v, self.along, n) for v, n in ((self.left, "left"), (self.right, "right")))
+        (left, one), (right, other) = (
+            _pair(run, v, self.along, n) for v, n in ((self.left, "left"), (self.right, "right"))
+        )
         left, right, tolerance = np.broadcast_arrays(left, right, one + other + _tolerance(self.tolerance))
         return IdentityLaw(self.name or _first_name(self.left, self.right), run.rows, left, right, tolerance)
 
@@ -192,7 +194,7 @@ class Bounded(Statement):
     below: Value = None
     above: Value = None
     along: Along | None = None
-    tolerance: float = 0.0
+    tolerance: Number = 0.0
 
     def __post_init__(self) -> None:
         if self.below is None and self.above is None:
@@ -217,7 +219,7 @@ class Monotone(Statement):
     value: Callable[..., Any]
     along: Along
     rises: bool = True
-    tolerance: float = 0.0
+    tolerance: Number = 0.0
 
     def law(self, run: Run) -> BoundLaw:
         """The steps, which must not be negative."""
@@ -247,7 +249,7 @@ def _first_name(*values: Value) -> str:
     return next((name_of(value) for value in values if callable(value) and hasattr(value, "__name__")), "law")
 
 
-def _tolerance(value: float) -> float:
+def _tolerance(value: Number) -> float:
     if not value >= 0:
         raise RequestError(f"tolerance: expected a number >= 0, got {value!r}")
     return value + np.finfo(float).tiny

@@ -1,4 +1,4 @@
-"""A report in the terminal: the table claim by kind of evidence, why a claim does not hold, tables of laws on request."""
+"""A report in the terminal: the table claim by kind of evidence, why a claim does not hold, tables of laws."""
 
 from __future__ import annotations
 
@@ -96,7 +96,11 @@ def chances(report: Report) -> list[str]:
 
 def _control_rows(report: Report) -> list[dict[str, str]]:
     return [
-        {"claim": result.claim.id, "false variant": one.statement, "rejected by": one.by or _not_rejected(one.undecided)}
+        {
+            "claim": result.claim.id,
+            "false variant": one.statement,
+            "rejected by": one.by or _not_rejected(one.undecided),
+        }
         for result in report.results
         for one in result.controls
     ]

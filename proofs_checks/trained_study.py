@@ -18,7 +18,7 @@ from ..shell.files import hash_of_sources, write_by_rename
 from ..shell.progress import Progress
 from ..training.experiments import small_case
 from ..training.findings import SHORTFALL
-from .study import CONFIDENCE, upper_bound
+from .rates import CONFIDENCE, upper_bound
 
 NAME = "false-alarms-trained"
 

@@ -1,4 +1,4 @@
-"""Numbers that a claim of one's own gives: as numbers, formulas in SymPy, or functions; checked when they are asked for.
+"""Numbers that a claim of one's own gives: as numbers, formulas in SymPy, or functions; checked when asked for.
 
 A scalar is one for all rows. Whatever a function of the user raises becomes one line with its file and line.
 """
@@ -28,7 +28,9 @@ def called(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> An
     try:
         return function(*arguments, **keywords)
     except Exception as error:
-        raise MeasuringError(f"{where(error, function)}: {type(error).__name__}: {_line(error)}{_at(keywords)}") from error
+        raise MeasuringError(
+            f"{where(error, function)}: {type(error).__name__}: {_line(error)}{_at(keywords)}"
+        ) from error
 
 
 def where(error: BaseException, function: Callable[..., Any]) -> str:
@@ -105,7 +107,9 @@ def formula_values(formula: Any, rows: Rows, what: str) -> Float[np.ndarray, " n
     names = list(rows.records[0])
     unknown = sorted(str(symbol) for symbol in expression.free_symbols if str(symbol) not in names)
     if unknown:
-        raise RequestError(f"{what}: expected a formula in {', '.join(names) or 'no symbols'}, got {unknown[0]!r} in it")
+        raise RequestError(
+            f"{what}: expected a formula in {', '.join(names) or 'no symbols'}, got {unknown[0]!r} in it"
+        )
     by_name = {str(symbol): symbol for symbol in expression.free_symbols}
     used = [name for name in names if name in by_name]
     function = sp.lambdify([by_name[name] for name in used], expression, "numpy")
@@ -125,7 +129,9 @@ def parsed(formula: Any, what: str) -> Any:
     try:
         expression = sp.sympify(formula, locals=_clash)
     except (sp.SympifyError, SyntaxError, TypeError, AttributeError) as error:
-        raise RequestError(f"{what}: expected a formula in SymPy's notation, got {formula!r} ({_line(error)[:80]})") from None
+        raise RequestError(
+            f"{what}: expected a formula in SymPy's notation, got {formula!r} ({_line(error)[:80]})"
+        ) from None
     if not isinstance(expression, sp.Expr):
         raise RequestError(f"{what}: expected a formula, got {formula!r}")
     return expression

@@ -108,7 +108,9 @@ class _Decoders:
         cache = run.cache_dir
         keep = cache / "unfinished" / f"{run.effort}-{run.seed}" if cache and run.effort in RESUMED else None
         self.programs = Programs(cache / "traces" if cache else None, keep, optimise=run.effort != "quick")
-        self.measured: Measurements = Measurements(DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell)
+        self.measured: Measurements = Measurements(
+            DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell
+        )
         self.exact = ExactEvidence(
             [claim.derivation for claim in chosen if isinstance(claim.derivation, str)],
             run.effort if any(claim.enclosed is True for claim in chosen) else None,

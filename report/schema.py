@@ -31,7 +31,8 @@ _CLAIM: dict[str, _Kind] = {
 }
 _CONTROL: dict[str, _Kind] = {"id": str, "statement": str, "rejected": bool, "by": str}
 _LAW: dict[str, _Kind] = {"name": str, "verdict": str, "summary": str, "instances": list}
-_SERIES: dict[str, _Kind] = {"family": str, "d": int, "eps": list, "difference": list, "floor": list}
+_SERIES: dict[str, _Kind] = {"eps": list, "difference": list, "floor": list}
+_OF_DECODERS: dict[str, _Kind] = {"family": str, "d": int}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def _evidence(evidence: dict[str, Any], where: str) -> None:
     for law in evidence.get("laws", []):
         _keys(law, _LAW, f"{where}, laws")
         for series in law.get("series", []):
-            _keys(series, _SERIES, f"{where}, series")
+            named = {"label": str} if isinstance(series, dict) and "label" in series else _OF_DECODERS
+            _keys(series, named | _SERIES, f"{where}, series")
 
 
 def _keys(value: Any, kinds: dict[str, _Kind], where: str) -> None:

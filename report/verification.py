@@ -66,6 +66,7 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
     measured = claim["evidence"]["measured"]
     laws = measured.get("laws", [])
     plotted = [law for law in laws if law.get("series") and law.get("predicted_order") is not None]
+    target = claim.get("target") or claim["id"]
     instances = claim.get("instances") or "random decoders"
     return fragment(
         "claim.html",
@@ -81,7 +82,7 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
         laws=_laws(laws),
         controls=_controls(claim),
         derivation=derivation(claim["evidence"]["derived"]),
-        command=f"elbogap verify {claim.get('target') or claim['id']} --effort {document['effort']} --seed {document['seed']}",
+        command=f"elbogap verify {target} --effort {document['effort']} --seed {document['seed']}",
     )
 
 

@@ -52,7 +52,7 @@ def mutations(expression: Any) -> dict[str, Any]:
 
 
 def plain_mutations(expression: sp.Expr) -> dict[str, sp.Expr]:
-    """Named variants of a formula in which each term is dropped, flipped, doubled and halved, and two symbols exchanged.
+    """Named variants of a formula: each term dropped, flipped, doubled and halved, and two symbols exchanged.
 
     Terms are those of the expression as written (not expanded); none is compared with the original.
     """
