@@ -14,7 +14,7 @@ from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ExactEvidence
 from .laws import LawResult
-from .measurements import Measurements
+from .measurements import EFFORTS, Measurements
 from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
