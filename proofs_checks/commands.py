@@ -1,4 +1,4 @@
-"""The commands `elbogap verify` and `elbogap explain`: parameters in, a table or one JSON document out.
+"""The commands `verify`, `explain` and `false-alarms`: parameters in, a table or one JSON document out.
 
 Everything heavy is imported inside the functions, after the request has been found valid. What is printed on
 standard output is the result alone; progress goes to standard error.
@@ -37,7 +37,8 @@ def verify_command(
     Parameters
     ----------
     claims
-        Ids of the claims to check; all when none is named. `--list` shows them.
+        Ids of the claims to check, or their names in the paper ("Theorem 1"); all when none is named. `--list` shows
+        them.
     effort
         quick (two minutes at most), standard or full.
     seed
@@ -59,7 +60,7 @@ def verify_command(
         return 0
     requests.effort(effort)
     requests.seed(seed)
-    chosen = [known_claim(name) for name in claims]
+    chosen = [claim for name in claims for claim in known_claims(name)]
     with requests.out_folder(out):
         from .verify import verify
 
@@ -86,13 +87,14 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim; `elbogap verify --list` shows them.
+        Id of the claim, or its name in the paper ("Theorem 1"); `elbogap verify --list` shows them.
     latex
         Print a LaTeX document body instead of Unicode.
     """
     from .explain import explain
 
-    print(explain(known_claim(claim), latex=latex, cache_dir=cache_directory() / "derivations"))
+    folder = cache_directory() / "derivations"
+    print("\n\n".join(explain(one, latex=latex, cache_dir=folder) for one in known_claims(claim)))
     return 0
 
 
@@ -135,17 +137,18 @@ def false_alarms_command(
     return 1 if found.failures else 0
 
 
-def known_claim(name: str) -> Claim:
-    """The claim with this id; RequestError with the nearest id if there is none."""
-    from .registry import CLAIMS
+def known_claims(name: str) -> tuple[Claim, ...]:
+    """The claims of this id or name in the paper; RequestError with the nearest id or name if there is none."""
+    from .registry import CLAIMS, named
 
-    return CLAIMS[requests.known("claim", name, CLAIMS)]
+    in_the_paper = dict.fromkeys(claim.paper for claim in CLAIMS.values() if claim.paper)
+    return named(name) or named(requests.known("claim", name, [*CLAIMS, *in_the_paper]))
 
 
 def _print_list(claims: list[Claim]) -> None:
-    width = max(len(claim.id) for claim in claims)
+    widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
-        print(f"{claim.id:<{width}}  {claim.title}")
+        print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
 
 
 def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
@@ -225,5 +228,6 @@ def report_table(report: Report) -> Table:
             )
         rejected = sum(control.rejected for control in result.controls)
         verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        table.add_row(result.claim.id, verdict, *cells, f"{rejected} / {len(result.controls)}")
+        name = result.claim.id + (f"\n[dim]{escape(result.claim.paper)}[/]" if result.claim.paper else "")
+        table.add_row(name, verdict, *cells, f"{rejected} / {len(result.controls)}")
     return table
