@@ -1,9 +1,11 @@
 """The front door: `elbogap COMMAND`. Each command is loaded only when it is asked for.
 
 Exit status: 0 everything asked for holds, 1 something does not, 2 the request itself is wrong (one line on standard
-error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line.
+error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line, and
+what the library writes to its log.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -61,6 +63,9 @@ for name, target, summary in (
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
     tokens = [token for token in arguments if token != "--debug"]
+    if len(tokens) < len(arguments):
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("elbogap").setLevel(logging.DEBUG)
     try:
         status = app(tokens)
         sys.stdout.flush()

@@ -24,6 +24,7 @@ from .modes import Mode, kink_error, relative_rounding
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
+from .reduction import reduction
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
 
@@ -138,7 +139,9 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         -1.613334
     """
     d = model.latent_dim
-    data, centre = model.check_data(x), model.check_latent(mean, "mean")
+    whole, centre = reduction(model), model.check_latent(mean, "mean")
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     factor = jnp.asarray(std, dtype=float)
     if factor.shape == (d,):
         log_det = jnp.sum(jnp.log(factor))
@@ -152,7 +155,8 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
     else:
         expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7
-    return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    constant = model.log_constant(data) + left_out.value
+    return constant + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
 
 
 def optimal_encoder(
@@ -172,12 +176,14 @@ def optimal_encoder(
         ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     modes = find_modes(model, data, starts_or_search(model, data, start))
     reference = highest(modes)
     optima, best = best_optimum(model, data, modes, family, reference)
     covariance = best.factor @ best.factor.T
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     candidates = jnp.where(optima.converged, optima.value, jnp.nan)
     spread = jnp.nanmax(candidates) - jnp.nanmin(candidates)
     return Encoding(
@@ -185,7 +191,7 @@ def optimal_encoder(
         covariance=covariance,
         std=jnp.sqrt(jnp.diagonal(covariance)),
         elbo=constant + best.value,
-        error=best.error + constant_rounding(model, data, modes),
+        error=best.error + constant_rounding(model, data, modes) + left_out.error,
         converged=best.converged,
         candidates=constant + candidates,
         agreed=best.converged & (spread <= 2 * jnp.max(jnp.where(optima.converged, optima.error, 0.0))),

@@ -22,6 +22,7 @@ from .model import LatentModel
 from .modes import Mode, find_mode, kink_error, whitening
 from .precision import EPS64, require_float64
 from .quadrature import lattice
+from .reduction import reduction
 from .starts import starts_or_search
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -138,15 +139,18 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     modes = find_modes(model, data, starts_or_search(model, data, start))
     reference = highest(modes)
     found = evidence(model, data, modes, reference)
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     value = eqx.error_if(
         constant + found.value,
         ~jnp.any(modes.converged),
         "log_likelihood: expected a mode of p(z | x), found none",
     )
-    error = found.error + constant_rounding(model, data, modes)
+    error = found.error + constant_rounding(model, data, modes) + left_out.error
+    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
     return LogLikelihood(value, error, modes) if full_output else value
