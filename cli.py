@@ -55,7 +55,7 @@ for name, target, summary in (
     ("figures", "figures.commands:figures_command", "Draw figures, with their numbers as CSV."),
     ("lessons", "lessons.commands:lessons_command", "Open a teaching notebook, or write them all as static pages."),
     ("report", "report.commands:report_command", "Render a saved verify report as a page."),
-    ("cache", "cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
+    ("cache", "shell.cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
 ):
     app.command(f"elbogap.{target}", name=name, help=summary)
 

@@ -13,9 +13,9 @@ from elbogap.enclosures.all_eps import enclose_all_eps
 from elbogap.enclosures.balls import BALLS, shown
 from elbogap.enclosures.fixed import gap_at
 from elbogap.enclosures.proofs import certificate, evidence, reference_instances
-from elbogap.theory import series_decoders
-from elbogap.theory.series_decoders import gap_coefficients
-from elbogap.theory.series_ring import RATIONALS
+from elbogap.theory.series import decoders as series_decoders
+from elbogap.theory.series.decoders import gap_coefficients
+from elbogap.theory.series.ring import RATIONALS
 from flint import ctx, fmpq
 
 POINT = [sympy.Rational(7, 10), sympy.Rational(-2, 5)]

@@ -4,25 +4,29 @@ import sys
 from pathlib import Path
 
 from ..errors import RequestError
-from .check_certificate import CertificateError, check
+from .checker import SECONDS, CertificateError, check
 
 
-def check_certificate_command(file: Path, /) -> int:
+def check_certificate_command(file: Path, /, *, seconds: float = SECONDS) -> int:
     """Re-verify an enclosure certificate in this process, with none of the code that made it.
 
     Parameters
     ----------
     file
         The certificate, as written by `elbogap verify enclosure --out DIR`.
+    seconds
+        How long checking may take; a certificate that needs longer is refused, and the message says so.
     """
+    if not seconds > 0:
+        raise RequestError(f"--seconds: expected a positive number, got {seconds}")
     if not file.is_file():
         raise RequestError(f"no certificate to check: expected a file, got {file}")
     try:
-        lines = check(file)
+        lines = check(file, seconds)
     except CertificateError as error:
-        print(f"elbogap: certificate refused: {error}", file=sys.stderr)
+        print(f"elbogap: certificate refused: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     for line in lines:
         print(f"verified  {line}")
-    print(f"{file}: all {len(lines)} statements verified")
+    print(f"all {len(lines)} statements verified")
     return 0

@@ -17,8 +17,8 @@ from typing import Any, no_type_check
 
 from flint import arb, fmpq
 
-from ..theory.series import Series, variables
-from ..theory.series_functions import exp
+from ..theory.series.functions import exp
+from ..theory.series.truncated import Series, variables
 from .balls import BALLS, dyadic, inside, interval
 from .maximiser import Box, EnclosureError
 from .shear import HALF, ShearInstance, response, smooth_part

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from flint import arb, ctx, fmpq
 
-from ..theory.series import Series, variables
+from ..theory.series.truncated import Series, variables
 from .balls import BALLS, inside
 from .shear import HALF, ShearInstance, response, smooth_part
 

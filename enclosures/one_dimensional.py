@@ -18,8 +18,8 @@ from functools import cached_property
 
 from flint import acb, arb, ctx, fmpq
 
-from ..theory.series_coefficients import GapSeries
-from ..theory.series_decoders import SymbolicDecoder, gap_coefficients
+from ..theory.series.coefficients import GapSeries
+from ..theory.series.decoders import SymbolicDecoder, gap_coefficients
 from .balls import BALLS, inside
 from .growth import Growth, gaussian_tail, growth
 from .maximiser import EnclosureError

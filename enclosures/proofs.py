@@ -18,13 +18,13 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from .. import __version__
-from ..theory.series_decoders import SymbolicDecoder, gap_coefficients, latent_symbols
-from ..theory.series_ring import RATIONALS
+from ..theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols
+from ..theory.series.ring import RATIONALS
 from . import one_dimensional
 from .all_eps import UniformEnclosure, enclose_all_eps, proves_order_one
 from .balls import EXACT_BITS, rational, shown
 from .certificate import Document, build_certificate, digest, save
-from .check_certificate import CertificateError, check
+from .checker import CertificateError, check
 from .fixed import gap_at
 from .maximiser import EnclosureError
 from .refutation import Refutation, refutations
@@ -86,13 +86,13 @@ def evidence(effort: str = "quick") -> Evidence:
     """All enclosures and controls of one effort: "quick", "standard" or "full"; ValueError for another name."""
     eps0 = _range(effort)
     instances: list[EnclosedInstance] = []
-    first, _, wide = reference_instances()
+    first = reference_instances()[0]
     try:
         sound = True
         for noise in FIXED_NOISES:
             found = gap_at(first, rational(noise), DIGITS)
             instances.append(EnclosedInstance(f"gap at eps = {noise}, {_name(first)}", shown(found.gap)))
-        enclosures = (*_uniform(SMALL_RANGE), *_uniform(eps0), enclose_all_eps(wide, RANGES["quick"], WIDTH))
+        enclosures = (*_uniform(SMALL_RANGE), *_uniform(eps0), _wide())
         for enclosure in enclosures:
             statement = f"(gap - c)/eps for all eps in (0, {enclosure.eps0}], {_name(enclosure.instance)}"
             instances.append(EnclosedInstance(statement, shown(enclosure.slope)))
@@ -111,13 +111,11 @@ def evidence(effort: str = "quick") -> Evidence:
 
 
 def certificate(effort: str = "quick") -> Document:
-    """The certificate of one effort: fixed gaps, all-eps enclosures and refutations of the two instances of T22."""
-    first, second, _ = reference_instances()
-    fixed = [
-        (instance, gap_at(instance, rational(noise), DIGITS)) for instance in (first, second) for noise in FIXED_NOISES
-    ]
-    refuted = [(first, refutation) for refutation in refutations(first)]
-    return build_certificate(fixed, _uniform(_range(effort)), refuted, __version__)
+    """The certificate of one effort: gaps at fixed eps and for all eps of the reference instances, and refutations."""
+    instances = reference_instances()
+    fixed = [(instance, gap_at(instance, rational(noise), DIGITS)) for instance in instances for noise in FIXED_NOISES]
+    refuted = [(instances[0], refutation) for refutation in refutations(instances[0])]
+    return build_certificate(fixed, (*_uniform(_range(effort)), _wide()), refuted, __version__)
 
 
 def write_certificate(out_dir: str | Path, effort: str = "quick") -> Path:
@@ -134,6 +132,11 @@ def _range(effort: str) -> fmpq:
 @lru_cache
 def _uniform(eps0: fmpq) -> tuple[UniformEnclosure, ...]:
     return tuple(enclose_all_eps(instance, eps0, WIDTH) for instance in reference_instances()[:2])
+
+
+@lru_cache
+def _wide() -> UniformEnclosure:
+    return enclose_all_eps(reference_instances()[2], RANGES["quick"], WIDTH)
 
 
 def _name(instance: ShearInstance) -> str:

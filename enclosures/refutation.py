@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import sympy
 from flint import arb, ctx, fmpq
 
-from ..theory.series_decoders import gap_coefficients
-from ..theory.series_ring import RATIONALS
+from ..theory.series.decoders import gap_coefficients
+from ..theory.series.ring import RATIONALS
 from .all_eps import enclose_all_eps
 from .balls import interval, rational
 from .fixed import gap_at

@@ -33,7 +33,7 @@ from typing import Any, no_type_check
 import sympy
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpq_poly
 
-from ..theory.series_decoders import SymbolicDecoder, shear
+from ..theory.series.decoders import SymbolicDecoder, shear
 from .balls import rational
 
 HALF = arb(fmpq(1, 2))

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
-from ..progress import progress
+from ..shell.cache import cache_directory, prepare_jax
+from ..shell.progress import progress
 from .registry import FIGURES, Entry, entry
 
 EFFORTS = ("quick", "standard", "full")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..cache import cache_directory
 from ..proofs_checks.programs import Programs
 from ..report.style import style
 from ..results import FOLDER, recorded
+from ..shell.cache import cache_directory
 from .curves import stamp
 from .data import Data
 from .registry import Entry

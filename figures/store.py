@@ -13,9 +13,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..files import hash_of_sources, write_by_rename
 from ..report.style import style
 from ..results import installed_versions
+from ..shell.files import hash_of_sources, write_by_rename
 from .data import Data
 
 FORMATS = ("pdf", "svg", "png")

@@ -22,8 +22,8 @@ with app.setup:
     from elbogap.lessons.exercises import exercise, formula, number
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, noise_axis, style, subplots, svg
-    from elbogap.theory.gaussian_noise import linear_gap_terms
-    from elbogap.theory.zero_test import is_zero
+    from elbogap.theory.formulas.gaussian import linear_gap_terms
+    from elbogap.theory.proof.zero_test import is_zero
 
     PRESETS = {"noise_var": (10.0, 1.0, 0.1, 0.001), "angle": (20, 40, 65, 90), "turn": (0, 15, 31, 60)}
     LADDER = 10.0 ** np.arange(1.5, -4.5, -0.5)

@@ -41,11 +41,11 @@ def _export(chosen: list[Lesson], folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"--export: expected a folder that can be written, got {str(folder)!r} ({error})") from None
-    from ..cache import prepare_jax
+    from ..shell.cache import prepare_jax
 
     prepare_jax()
-    from ..files import write_by_rename
-    from ..progress import progress
+    from ..shell.files import write_by_rename
+    from ..shell.progress import progress
     from .export import index, lesson_page
     from .notebook import at_presets, run
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..cache import cache_directory
+from ..shell.cache import cache_directory
 
 HOST = "127.0.0.1"
 _PATIENCE = 60.0

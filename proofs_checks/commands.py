@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
-from ..progress import progress
+from ..shell.cache import cache_directory, prepare_jax
+from ..shell.progress import progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -237,7 +237,7 @@ def report_table(report: Report) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from .claim import KINDS
+    from .verdict import KINDS
 
     colours = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
     shown = [kind for kind in KINDS if any(r.evidence[kind].verdict != "n/a" for r in report.results)]

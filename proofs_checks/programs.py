@@ -27,7 +27,7 @@ import jax
 import jax.export
 import numpy as np
 
-from ..files import hash_of_sources, write_by_rename
+from ..shell.files import hash_of_sources, write_by_rename
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SOURCES = ("numerics", "proofs_checks")

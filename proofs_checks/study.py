@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..files import write_by_rename
-from ..progress import Progress
 from ..results import Recorded, Table
+from ..shell.files import write_by_rename
+from ..shell.progress import Progress
 from .measurements import Measurements
 from .programs import Programs, sources
 from .registry import CLAIMS

@@ -17,7 +17,8 @@ from dataclasses import fields
 from ..results import names
 from ..training.evidence import EVIDENCE, Finding
 from ..training.evidence_sprites import sprites
-from .claim import Claim, ControlOutcome, Evidence, Verdict
+from .claim import Claim, ControlOutcome, Evidence
+from .verdict import Verdict
 
 SMALL_CASE = "small-case"
 _FINDINGS = EVIDENCE | {"sprites": sprites}
@@ -57,7 +58,7 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
 
 _TRAIN = """
 import json, sys
-from elbogap.cache import prepare_jax
+from elbogap.shell.cache import prepare_jax
 prepare_jax()
 from elbogap.training.evidence import small_case
 found = [finding.as_dict() for finding in small_case(int(sys.argv[1]))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import RequestError
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 
 
 def report_command(file: Path, /, *, out: Path | None = None) -> int:

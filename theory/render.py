@@ -14,10 +14,10 @@ import sympy as sp
 from sympy.polys.fields import FracElement
 from sympy.polys.rings import PolyElement
 
-from .derivation import Bound, Derivation, DerivationVerdict, Shown, Step, content, entries
-from .indices import Formula, factors_of
+from .algebra.indices import Formula, factors_of
 from .notation import Symbol, lookup
-from .unicode_text import unicode_text
+from .proof.derivation import Bound, Derivation, DerivationVerdict, Shown, Step, content, entries
+from .proof.unicode_text import unicode_text
 
 WIDTH = 100
 MARKS = {"proved": "✓", "evaluated": "≈", "argued": "¶", "refuted": "✗", "timed out": "⧖", "machine": "·"}

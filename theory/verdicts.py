@@ -14,16 +14,16 @@ from pathlib import Path
 import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
-from ..files import write_by_rename
-from .derivation import DerivationVerdict, StepVerdict, check
+from ..shell.files import write_by_rename
+from .proof.derivation import DerivationVerdict, StepVerdict, check
 from .registry import DERIVATIONS, derivation
 
 
 def source_hash() -> str:
     """Hash of this folder's sources, SymPy's version and its ground types."""
     digest = hashlib.sha256(f"{sp.__version__} {GROUND_TYPES}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(str(path.relative_to(Path(__file__).parent)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
 

@@ -6,9 +6,9 @@ imported after the request has been found valid.
 
 from pathlib import Path
 
-from ..cache import cache_directory, prepare_jax
 from ..errors import RequestError
-from ..progress import progress
+from ..shell.cache import cache_directory, prepare_jax
+from ..shell.progress import progress
 
 EFFORTS = ("quick", "standard", "full")
 LARGEST_SEED = 2**31 - 1

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..progress import Progress
 from ..results import installed_versions
+from ..shell.progress import Progress
 from .executor import Executor, Local
 from .store import Run, Store, key_of
 from .sweep_config import RunSpec

@@ -13,10 +13,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cache import prepare_jax
 from ..errors import RequestError
-from ..files import write_by_rename
-from ..progress import progress
+from ..shell.cache import prepare_jax
+from ..shell.files import write_by_rename
+from ..shell.progress import progress
 from .store import Run, Store
 from .sweep_config import RunSpec, load
 

@@ -10,8 +10,8 @@ from elbogap.enclosures.likelihood import likelihood_integrals
 from elbogap.enclosures.maximiser import Box, EnclosureError, approximate_maximiser, enclose_maximiser
 from elbogap.enclosures.proofs import exact_slope
 from elbogap.enclosures.shear import ShearInstance, shear_instance, symbolic_decoder
-from elbogap.theory.series_decoders import gap_coefficients
-from elbogap.theory.series_ring import RATIONALS
+from elbogap.theory.series.decoders import gap_coefficients
+from elbogap.theory.series.ring import RATIONALS
 from flint import arb, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,9 +7,9 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from elbogap.theory import series_decoders
-from elbogap.theory.series_coefficients import GapSeries, encoder_series, gap_series
-from elbogap.theory.series_decoders import (
+from elbogap.theory.series import decoders as series_decoders
+from elbogap.theory.series.coefficients import GapSeries, encoder_series, gap_series
+from elbogap.theory.series.decoders import (
     SymbolicDecoder,
     decoder_series,
     gap_coefficients,
@@ -17,7 +17,7 @@ from elbogap.theory.series_decoders import (
     potential_series,
     standard_normal_series,
 )
-from elbogap.theory.series_ring import FLOATS, RATIONALS, mpmath_ring
+from elbogap.theory.series.ring import FLOATS, RATIONALS, mpmath_ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

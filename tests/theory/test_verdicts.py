@@ -4,7 +4,7 @@ import json
 
 import pytest
 from elbogap.theory import verdicts
-from elbogap.theory.derivation import Derivation, Step
+from elbogap.theory.proof.derivation import Derivation, Step
 from elbogap.theory.verdicts import run_all, source_hash
 
 

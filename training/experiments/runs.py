@@ -16,8 +16,8 @@ from zlib import crc32
 
 import numpy as np
 
-from ...files import write_by_rename
-from ...progress import Progress
+from ...shell.files import write_by_rename
+from ...shell.progress import Progress
 from ..loop import Report
 from ..loss import Terms
 from ..models import VAE

@@ -24,8 +24,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...files import write_by_rename
 from ...results import FOLDER, Recorded, Table
+from ...shell.files import write_by_rename
 from ..evaluate import evaluate, select
 from ..image import patch_vae
 from ..loop import Annealing, Recipe, member, stack, train
