@@ -16,7 +16,7 @@ from typing import Any
 from ..results import Recorded, Table
 from ..shell.files import write_by_rename
 from ..shell.progress import Progress
-from .measurements import Measurements
+from .measurements import EFFORTS, Measurements
 from .programs import Programs, sources
 from .registry import CLAIMS
 from .verify import judge_control
@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
     """Every claim's laws and controls on one seed, at effort quick: counts, and the names of what went wrong."""
     start = time.perf_counter()
-    measured = Measurements("quick", seed, programs=programs)
+    measured = Measurements(EFFORTS["quick"], seed, programs=programs)
     claims = {}
     for claim in CLAIMS.values():
         laws = [law.judge() for law in claim.laws(measured)] if claim.laws else []

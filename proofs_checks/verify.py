@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..errors import RequestError
 from ..numerics.precision import require_float64
+from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
-from .exact import ENCLOSED, ExactEvidence
+from .exact import ExactEvidence
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
 from .programs import Programs
@@ -44,15 +44,14 @@ def verify(
     Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
-    unknown = [name for name in claims or () if name not in CLAIMS]
-    if unknown:
-        raise RequestError(f"unknown claim {unknown[0]!r}: expected some of {', '.join(CLAIMS)}")
-    if effort not in EFFORTS:
-        raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    for name in claims or ():
+        requests.known("claim", name, CLAIMS)
+    requests.effort(effort, "effort")
+    requests.seed(seed, "seed")
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
     exact = ExactEvidence(
         [claim.derivation for claim in chosen if claim.derivation],
-        effort if any(claim.id == ENCLOSED for claim in chosen) else None,
+        effort if any(claim.enclosed for claim in chosen) else None,
         certificate=certificate,
         cache_dir=cache_dir / "derivations" if cache_dir else None,
     )
@@ -74,7 +73,7 @@ def _run(
 ) -> Report:
     total = len(chosen) + 1
     done = 0
-    measured = Measurements(effort, seed, programs=programs, notify=lambda what: progress(done, total, what))
+    measured = Measurements(EFFORTS[effort], seed, programs=programs, notify=lambda what: progress(done, total, what))
     judged: dict[str, tuple[tuple[LawResult, ...], tuple[ControlOutcome, ...]]] = {}
     for claim in chosen:
         progress(done, total, claim.id)
@@ -98,7 +97,7 @@ def _run(
             progress(done, total, f"{claim.id}: trained models")
             evidence["trained"], of_training = trained_evidence(claim, seed)
             controls += of_training
-        if claim.id == ENCLOSED:
+        if claim.enclosed:
             evidence["enclosed"] = enclosed.evidence
             controls += enclosed.controls
         results.append(ClaimResult(claim, evidence, controls))
