@@ -43,8 +43,7 @@ def keep_programs() -> Path:
     machine code, under a key of the program, JAX's version and the processor. `import elbogap` calls it where
     `ELBOGAP_KEEP_PROGRAMS` is set to anything but 0.
 
-        >>> import elbogap
-        >>> folder = elbogap.keep_programs()  # doctest: +SKIP
+        >>> folder = keep_programs()  # doctest: +SKIP
     """
     import jax
 
