@@ -5,6 +5,7 @@ error: what, expected, received), 130 interrupted. `--debug` shows the traceback
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -65,7 +66,8 @@ def run(arguments: Sequence[str]) -> int:
     tokens = [token for token in arguments if token != "--debug"]
     try:
         status = app(tokens)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         notice("interrupted")
         return INTERRUPTED
@@ -96,15 +98,22 @@ def _line(error: Exception) -> str:
         return text
     if isinstance(error, CycloptsError):
         return f"{text} (try elbogap --help)"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'standard output'}: {error.strerror}"
     return f"unexpected {type(error).__name__}: {text[:400]} (--debug shows where)"
 
 
 def main() -> None:
     """Entry point of the `elbogap` script."""
     let_pipes_end()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C does
     status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # a full disk, said already; the interpreter would say it again
+        os._exit(status)
     if status == INTERRUPTED:
         # A compilation under way cannot be interrupted; its thread must not hold up the exit.
-        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
+from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
 
@@ -61,7 +62,7 @@ def verify_command(
     requests.seed(seed)
     chosen = [known_claim(name) for name in claims]
     with requests.out_folder(out):
-        from .verify import verify
+        from .verify import forget, verify
 
         with progress() as notify:
             report = verify(
@@ -71,12 +72,22 @@ def verify_command(
                 progress=notify,
                 certificate=out is not None,
                 cache_dir=cache_directory(),
+                keep_unfinished=True,
             )
-        written = report.write(out) if out else []
-    if json:
-        print(report.to_json())
-    else:
-        _print_report(report, written, tables=bool(claims), controls=controls)
+
+        def show() -> None:
+            if json:
+                print(report.to_json(), flush=True)
+            else:
+                _print_report(report, tables=bool(claims), controls=controls)
+
+        def write() -> None:
+            for path in report.write(out) if out else ():
+                if not json:
+                    print(f"wrote {path}", flush=True)
+
+        try_all(show, write)
+        forget(effort, seed, cache_directory())
     return 0 if report.holds else 1
 
 
@@ -108,19 +119,23 @@ def false_alarms_command(*, seeds: Whole = 200, out: Path | None = None) -> int:
     """
     requests.whole("--seeds", seeds, 1)
     prepare_jax()
-    from .study import study
+    from .study import forget, study
 
     with requests.out_folder(out):
         with progress() as notify:
             found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["claims"]
-        console = terminal.console()
-        title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
-        console.print(terminal.records_table(title, table.records()))
-        for failure in found.failures:
-            console.print(failure, markup=False)
-        if out:
-            console.print(f"wrote {found.write(out)}", markup=False, soft_wrap=True)
+
+        def show() -> None:
+            title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
+            terminal.console().print(terminal.records_table(title, found.tables["claims"].records()))
+            print("".join(f"{failure}\n" for failure in found.failures), end="", flush=True)
+
+        def write() -> None:
+            if out:
+                print(f"wrote {found.write(out)}")
+
+        try_all(show, write)
+        forget(cache_directory())
     return 1 if found.failures else 0
 
 
@@ -137,7 +152,7 @@ def _print_list(claims: list[Claim]) -> None:
         print(f"{claim.id:<{width}}  {claim.title}")
 
 
-def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
+def _print_report(report: Report, *, tables: bool, controls: bool) -> None:
     """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
     console = terminal.console()
     console.print(report_table(report))
@@ -161,8 +176,6 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
     if report.false_alarm:
         console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
-    for path in written:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 def _control_rows(report: Report) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
-from ..shell.files import write_by_rename
+from ..shell.kept import keep, read_kept
 from ..shell.progress import Progress
 from .measurements import Measurements
 from .programs import Programs, sources
@@ -45,19 +45,28 @@ def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
 
 
 def study(seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
-    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was."""
-    folder = cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was, until `forget`."""
+    folder = _folder(cache_dir)
     programs = Programs(cache_dir / "traces")
     found = []
     for seed in range(seeds):
         progress(seed, seeds, f"seed {seed}")
         path = folder / f"{seed}.json"
-        if not path.is_file():
-            write_by_rename(path, json.dumps(judge_seed(seed, programs)))
-        found.append(json.loads(path.read_text()))
-    shutil.rmtree(folder)
+        one = read_kept(path, json.loads)
+        if one is None:
+            one = json.loads(json.dumps(judge_seed(seed, programs)))
+            keep(path, json.dumps(one))
+        found.append(one)
     return summarise(found)
+
+
+def forget(cache_dir: Path) -> None:
+    """Remove the seeds that were judged: the study is written down, the next one judges them again."""
+    shutil.rmtree(_folder(cache_dir), ignore_errors=True)
+
+
+def _folder(cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
 
 
 def summarise(found: list[dict[str, Any]]) -> Recorded:
