@@ -1,5 +1,4 @@
-"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear
-class.
+"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear class.
 
 h = sqrt(eps) makes d/deps of the integrand singular, but integration by parts removes that:
 
@@ -68,8 +67,7 @@ def _tail(factor: arb_poly, curvature: fmpq, limit: arb) -> arb:
 
 
 def likelihood_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, accuracy: int) -> list[arb]:
-    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is
-    exact.
+    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is exact.
 
     The square root is passed apart: for a ball that contains 0 it must be built from the end points.
     """

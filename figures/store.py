@@ -14,11 +14,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..report.look import PAPER, Look
 from ..report.style import style
 from ..results import installed_versions
 from ..shell import kept as shell
 from ..shell.files import hash_of_sources, write_by_rename
 from .data import Data
+from .words import Words
 
 FORMATS = ("pdf", "svg", "png")
 _SOURCES = ("theory", "numerics", "proofs_checks", "auditing", "figures")
@@ -40,16 +42,23 @@ def keep(path: Path, data: Data) -> None:
     shell.keep(path, data.to_json())
 
 
-def write(folder: Path, name: str, data: Data, figure: Figure, formats: Sequence[str]) -> list[Path]:
-    """NAME.FORMAT for each format, and the tables: NAME.csv, or NAME-TABLE.csv where there are several."""
+def write(
+    folder: Path, name: str, data: Data, figure: Figure, formats: Sequence[str], words: Words, look: Look = PAPER
+) -> list[Path]:
+    """NAME.FORMAT for each format, NAME.txt and NAME.tex with the words, and the tables.
+
+    A table is NAME.csv, or NAME-TABLE.csv where there are several.
+    """
     written = []
     for kind in formats:
         stream = io.BytesIO()
         # A date would make two drawings of the same numbers differ.
         metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-        with style():
+        with style(look):
             figure.savefig(stream, format=kind, metadata=metadata)
         written.append(write_by_rename(folder / f"{name}.{kind}", stream.getvalue()))
+    written.append(write_by_rename(folder / f"{name}.txt", words.text()))
+    written.append(write_by_rename(folder / f"{name}.tex", words.latex(name)))
     for table in data.tables:
         stem = name if len(data.tables) == 1 else f"{name}-{table}"
         written.append(write_by_rename(folder / f"{stem}.csv", data.csv(table)))

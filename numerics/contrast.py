@@ -73,8 +73,7 @@ def ima_contrast(
 
 
 def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
-    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D <
-    d.
+    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D < d.
 
     Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
     """
@@ -84,8 +83,7 @@ def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> 
 def metric_contrast(
     metric: Shaped[Array | np.ndarray, "*batch d d"], blocks: Sequence[Sequence[int]] | None = None
 ) -> Inexact[Array, "*batch"]:
-    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (claim
-    T0).
+    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (claim T0).
 
     blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is
     not positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
@@ -117,8 +115,7 @@ def block_contrast(
 def finite_noise_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], noise_var: ArrayLike
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model
-    (claim T7).
+    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model (claim T7).
 
     It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared.
     noise_var = eps > 0.
@@ -150,9 +147,7 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 
 
 def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch d d"]:
-    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for
-    zero columns.
-    """
+    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines between columns; unit diagonal, nan for zero columns."""
 
     def correlation(matrix: Array) -> Array:
         unit, logarithm = unit_columns(matrix.T)
@@ -167,8 +162,7 @@ def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 def amari_distance(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], other: Shaped[Array | np.ndarray, "*batch D d"]
 ) -> Inexact[Array, "*batch"]:
-    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1
-    gives 0.
+    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1 gives 0.
 
     With P = pinv(J) J_other: [sum_i (sum_j |P_ij| / max_j |P_ij| - 1) + the same over columns] / (2 d (d -
     1)) (Amari, Cichocki and Yang, NeurIPS 1996). 0 exactly when P is a permutation times a diagonal matrix.
@@ -186,9 +180,7 @@ def amari_distance(
 
 
 def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.ndarray, "*batch D d"]) -> Array:
-    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their
-    shape.
-    """
+    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their shape."""
     arrays = [jnp.asarray(matrix) for matrix in matrices]
     for array in arrays:
         if array.ndim < 2 or array.shape[-2] < array.shape[-1] or array.shape != arrays[0].shape:
@@ -210,9 +202,7 @@ def _partition(blocks: Sequence[Sequence[int]], size: int) -> tuple[tuple[int, .
 
 @partial(jax.jit, static_argnums=1)
 def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: tuple[tuple[int, ...], ...]) -> Inexact[Array, ""]:
-    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its
-    span.
-    """
+    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its span."""
     unit, logarithm = unit_columns(columns)
     factors = [jnp.linalg.qr(unit[jnp.asarray(block)].T) for block in blocks]
     pivots = jnp.concatenate([jnp.abs(jnp.diagonal(r)) for _, r in factors])
@@ -233,9 +223,7 @@ def _check_output(output: Any, latent_dim: int) -> None:
 def _contrast_of_batch(
     decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
-    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never
-    leave the map.
-    """
+    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never leave the map."""
 
     count, chunk = len(points), max(1, min(chunk, len(points)))
     if count == 0:

@@ -35,8 +35,7 @@ _TOLERANCE = 1e-11
 
 
 class Encoding(NamedTuple):
-    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it
-    converged.
+    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it converged.
 
     candidates (S,): the ELBO reached from each start, nan where the search did not converge; agreed says
     that those which converged are equal within their errors (a non-injective decoder has several optima,

@@ -1,5 +1,4 @@
-"""The expansion T0 in eps of log p_eps, ELBO* and the gap, for any smooth decoder, prior, noise and
-observation.
+"""The expansion T0 in eps of log p_eps, ELBO* and the gap, for any smooth decoder, prior, noise and observation.
 
 Notation: joint = C exp(-V/eps + ell), g the minimiser of V, M = Hess V(g), S = blockdiag((M_BB)^-1) for the
 encoder's blocks. With the second-order operator  Lap_Q F = sum_ab Q_ab d_a d_b F,  the formulas of T0

@@ -21,8 +21,7 @@ from .starts import starts_or_search
 
 
 class GapMeasurement(NamedTuple):
-    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and
-    round-off.
+    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and round-off.
 
     gap = log_likelihood - elbo, computed without their common part; mean (d,), std (d,) and covariance (d,
     d) of the best encoder; mode (d,) of the posterior; converged: the modes and the encoder's search all

@@ -1,5 +1,4 @@
-"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the
-posterior.
+"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the posterior.
 
 Around each mode, z = g + h W xi (see `modes`) and the trapezoid rule in a ball of xi. Several modes share
 the integral by a smooth partition of unity, w_b = N_b / sum N_b' with N_b the Laplace approximation at mode
@@ -36,9 +35,7 @@ SAME_MODE = 1e-4
 
 
 class LogLikelihood(NamedTuple):
-    """log p_eps(x), an estimate of its error, and the modes found, one for each start (repeats are
-    possible).
-    """
+    """log p_eps(x), an estimate of its error, and the modes found, one for each start (repeats are possible)."""
 
     value: Float[Array, ""]
     error: Float[Array, ""]
@@ -63,9 +60,7 @@ def highest(modes: Mode) -> Float[Array, ""]:
 
 
 def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
-    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap
-    alike.
-    """
+    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap alike."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
     return 4 * EPS64 * size + model.rounding(modes.point[top], x)

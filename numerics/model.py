@@ -1,5 +1,4 @@
-"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural
-parameter f(z).
+"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural parameter f(z).
 
 Every model is written as in T0:  log p(x, z) = log C(x) - V(z, x) / eps + ell(z),  with
 - V the potential: 1/2 |S(z)^-1/2 (f(z) - x)|^2 for Gaussian noise, -(t.f - sum Psi(f)) for observations
@@ -84,9 +83,7 @@ class LatentModel(eqx.Module):
         return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
-        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not
-        finite.
-        """
+        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
         array = jnp.asarray(x, dtype=float)
         size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
         if array.shape != size:

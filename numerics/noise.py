@@ -120,9 +120,7 @@ class FullNoise(Noise):
 
 
 class StateNoise(Noise):
-    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance
-    (heteroscedastic, T11).
-    """
+    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance (heteroscedastic, T11)."""
 
     scale: Float[Array, ""]
     fn: Callable

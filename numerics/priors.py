@@ -132,9 +132,7 @@ class UniformLogitNormal(Logistic):
 
 
 class Laplace(Prior):
-    """Independent Laplace coordinates with scale b; its log-density has a kink at 0 (T21: rate sqrt(eps)
-    there).
-    """
+    """Independent Laplace coordinates with scale b; its log-density has a kink at 0 (T21: rate sqrt(eps) there)."""
 
     scale: Float[Array, "..."]
 
@@ -179,8 +177,9 @@ class StudentT(Prior):
 
 
 class Bimodal(Prior):
-    """Independent coordinates, each an even mixture of N(-centre, scale^2) and N(centre, scale^2): not log-concave
-    where centre > scale.
+    """Independent coordinates, each an even mixture of N(-centre, scale^2) and N(centre, scale^2).
+
+    Not log-concave where centre > scale.
     """
 
     centre: Float[Array, "..."]

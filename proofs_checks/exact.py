@@ -21,9 +21,6 @@ from .claim import ControlOutcome, Evidence
 STEP_TIME_LIMIT = 60.0
 """Seconds that one SymPy call may take; the slowest core step takes a tenth of it."""
 
-ENCLOSED = "enclosure"
-"""The claim whose evidence ball arithmetic gives."""
-
 
 @dataclass(frozen=True)
 class Enclosed:

@@ -7,16 +7,16 @@ n runs the rate is below 1 - 0.05^(1/n) with confidence 95 %: the table states t
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
-from ..shell.kept import keep, read_kept
+from ..shell.kept import kept_json
 from ..shell.progress import Progress
-from .measurements import Measurements
+from .measurements import EFFORTS, Measurements
 from .programs import Programs, sources
 from .registry import CLAIMS
 from .verify import judge_control
@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
     """Every claim's laws and controls on one seed, at effort quick: counts, and the names of what went wrong."""
     start = time.perf_counter()
-    measured = Measurements("quick", seed, programs=programs)
+    measured = Measurements(EFFORTS["quick"], seed, programs=programs)
     claims = {}
     for claim in CLAIMS.values():
         laws = [law.judge() for law in claim.laws(measured)] if claim.laws else []
@@ -51,12 +51,7 @@ def study(seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
     found = []
     for seed in range(seeds):
         progress(seed, seeds, f"seed {seed}")
-        path = folder / f"{seed}.json"
-        one = read_kept(path, json.loads)
-        if one is None:
-            one = json.loads(json.dumps(judge_seed(seed, programs)))
-            keep(path, json.dumps(one))
-        found.append(one)
+        found.append(kept_json(folder / f"{seed}.json", partial(judge_seed, seed, programs)))
     return summarise(found)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from ..numerics.precision import require_float64
 from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
-from .exact import ENCLOSED, ExactEvidence
+from .exact import ExactEvidence
 from .laws import LawResult
-from .measurements import Measurements
+from .measurements import EFFORTS, Measurements
 from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
@@ -54,7 +54,7 @@ def verify(
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
     exact = ExactEvidence(
         [claim.derivation for claim in chosen if claim.derivation],
-        effort if any(claim.id == ENCLOSED for claim in chosen) else None,
+        effort if any(claim.enclosed for claim in chosen) else None,
         certificate=certificate,
         cache_dir=cache_dir / "derivations" if cache_dir else None,
     )
@@ -86,7 +86,7 @@ def _run(
 ) -> Report:
     total = len(chosen) + 1
     done = 0
-    measured = Measurements(effort, seed, programs=programs, notify=lambda what: progress(done, total, what))
+    measured = Measurements(EFFORTS[effort], seed, programs=programs, notify=lambda what: progress(done, total, what))
     judged: dict[str, tuple[tuple[LawResult, ...], tuple[ControlOutcome, ...]]] = {}
     for claim in chosen:
         progress(done, total, claim.id)
@@ -110,7 +110,7 @@ def _run(
             progress(done, total, f"{claim.id}: trained models")
             evidence["trained"], of_training = trained_evidence(claim, seed)
             controls += of_training
-        if claim.id == ENCLOSED:
+        if claim.enclosed:
             evidence["enclosed"] = enclosed.evidence
             controls += enclosed.controls
         results.append(ClaimResult(claim, evidence, controls))

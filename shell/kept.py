@@ -8,9 +8,10 @@ with one line on standard error and made anew; what cannot be written is not kep
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .files import write_by_rename
 from .terminal import notice, notice_once
@@ -47,6 +48,16 @@ def keep(path: Path, content: bytes | str) -> None:
         write_by_rename(path, _seal(raw) + b"\n" + raw)
     except OSError as error:
         notice_once(f"nothing is kept in {path.parent}: it cannot be written ({error.strerror or error})")
+
+
+def kept_json(path: Path, make: Callable[[], Any]) -> Any:
+    """What `make` gives as plain data: read where it is kept, else made and kept."""
+    found = read_kept(path, json.loads)
+    if found is None:
+        text = json.dumps(make())
+        keep(path, text)
+        found = json.loads(text)
+    return found
 
 
 def _seal(content: bytes) -> bytes:

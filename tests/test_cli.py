@@ -25,12 +25,14 @@ def test_list_names_every_claim(capsys: pytest.CaptureFixture) -> None:
     assert run(["verify", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(CLAIMS)
+    assert all(claim.paper in line for line, claim in zip(lines, CLAIMS.values(), strict=True))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["verify", "elbo-limt"], "unknown claim 'elbo-limt': did you mean 'elbo-limit'?"),
+        (["explain", "Theorm 1"], "unknown claim 'Theorm 1': did you mean 'Theorem 1'?"),
         (["verify", "qqqq"], "unknown claim 'qqqq': expected one of"),
         (["verify", "--effort", "huge"], "--effort: expected one of quick, standard, full, got 'huge'"),
         (["verify", "--seed", "-1"], "--seed: expected an integer from 0 to 4294967295, got -1"),

@@ -33,7 +33,9 @@ def latents(
 
 
 def measure(vae: VAE, data: Sprites, log_noise_var: Float[Array, ""], seed: int) -> dict[str, float]:
-    """The columns of one run. The mean Jacobian is taken over all held-out points, a multiple of 100 of them: its
+    """The columns of one run.
+
+    The mean Jacobian is taken over all held-out points, a multiple of 100 of them: its
     contrast carries a sampling error of order 1/m.
     """
     points = jnp.asarray(data.held_out, DTYPE)

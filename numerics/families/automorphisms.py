@@ -29,9 +29,7 @@ class Rotation(Decoder):
 
 
 class Swirl(Decoder):
-    """a(z) = R(w |z|^2 / 2) z, turning the first two coordinates, d >= 2: nonlinear, preserves length and
-    volume.
-    """
+    """a(z) = R(w |z|^2 / 2) z, turning the first two coordinates, d >= 2: nonlinear, preserves length and volume."""
 
     strength: Scalar
 
@@ -78,8 +76,6 @@ def draw_swirl(rng: np.random.Generator, latent_dim: int) -> Swirl:
 
 
 def draw_swirled_mlp(rng: np.random.Generator, latent_dim: int) -> Composition:
-    """A random member of "mlp" after a random swirl: a spurious solution, with the likelihood of its
-    `outer`.
-    """
+    """A random member of "mlp" after a random swirl: a spurious solution, with the likelihood of its `outer`."""
     outer: SmoothMLP = draw_mlp(rng, latent_dim)
     return Composition(outer, draw_swirl(rng, latent_dim))

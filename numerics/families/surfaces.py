@@ -28,16 +28,12 @@ class Surface(Decoder):
         return self.rotation @ jnp.concatenate([self.base @ z, height])
 
     def inverse(self, x: Float[Array, "D"]) -> Float[Array, "d"]:
-        """For x on the surface: B^-1 of the first d coordinates of Q' x. (Not the nearest point for other
-        x.)
-        """
+        """For x on the surface: B^-1 of the first d coordinates of Q' x. (Not the nearest point for other x.)"""
         return jnp.linalg.solve(self.base, (self.rotation.T @ x)[: self.base.shape[0]])
 
 
 def draw_surface(rng: np.random.Generator, latent_dim: int) -> Surface:
-    """D = d + 2; |u_j| in [0.8, 1.2] and a_j in [0.3, 0.6], so that curvatures stay below 0.9 and focal radii
-    above 0.4.
-    """
+    """D = d + 2; |u_j| in [0.8, 1.2] and a_j in [0.3, 0.6], so curvatures are below 0.9, focal radii above 0.4."""
     codimension = 2
     wave = orthogonal(rng, latent_dim, 1).T * rng.uniform(0.8, 1.2)
     second = orthogonal(rng, latent_dim, 1).T * rng.uniform(0.8, 1.2)

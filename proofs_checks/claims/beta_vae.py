@@ -8,7 +8,6 @@ D = 4 > d = 2.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -25,7 +24,7 @@ from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of
 
 LATENT_DIM, NODES = 2, 20
@@ -82,7 +81,7 @@ def _measure(decoders: Any, betas: Any, points: Any, shifts: Any, stretches: Any
     return jax.vmap(one)(decoders, betas, points, shifts, stretches)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> tuple[Batch, dict[str, np.ndarray]]:
     """The VAE at beta eps as a batch (its eps is the beta-VAE's), and what the beta-VAE's definition gives."""
     rng, family, count = measured.rng("beta-vae"), FAMILIES["surface"], measured.effort.instances
@@ -212,7 +211,7 @@ CLAIM = Claim(
     latex=r"L_\beta(q;\varepsilon) = \beta\, \mathrm{ELBO}(q; \beta\varepsilon) + "
     r"\tfrac D2\big[\beta\log(2\pi\beta\varepsilon) - \log(2\pi\varepsilon)\big],\quad "
     r"\sigma_k^2 \sim \beta\varepsilon s_k",
-    source="Higgins et al. 2017 (beta-VAE); T9",
+    source="Higgins et al. 2017 (ICLR) for the objective; limits and slope: new here",
     assumptions=("Gaussian noise", "beta > 0", "for the limit: the assumptions of general-limit"),
     derivation="beta-vae",
     laws=laws,

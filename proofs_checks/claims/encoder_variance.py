@@ -108,11 +108,12 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="encoder-variance",
     order=3,
+    paper="Proposition 1",
     title="self-consistency of the variance",
     statement="The optimal encoder's variances are the noise variance over the squared column norms of the decoder's "
     "Jacobian, with a known next term; the paper's formula is accurate to gamma^-4.",
     latex=r"\sigma_k^2 = \varepsilon s_k + \varepsilon^2 t_k + O(\varepsilon^3),\quad s_k = \|J_k\|^{-2}",
-    source="Reizinger et al. 2022, Proposition 1; correction: T3",
+    source="Reizinger et al. 2022 (arXiv:2206.02416), Proposition 1; correction: new here",
     assumptions=(
         "the assumptions of encoder-mean",
         "f and log p0 are six and four times continuously differentiable near g, for the term eps^2 t_k",

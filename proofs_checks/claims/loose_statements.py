@@ -271,7 +271,8 @@ CLAIM = Claim(
     "are taken over.",
     latex=r"|\mu^* - g| = \Theta(\gamma^{-2}),\quad |\sigma_k^2 - (\gamma^2\|J_k\|^2 - \ell''_{kk})^{-1}| = "
     r"\Theta(\gamma^{-4}),\quad \mathbb{E}[c(J)] \ne c(\mathbb{E}[J])",
-    source="Reizinger et al. 2022 and its public code; Gresele et al. 2021; readings: T2, T3, T13, T17, T18, T20, T21",
+    source="readings: new here, of Reizinger et al. 2022 (arXiv:2206.02416) and its public code, and of "
+    "Gresele et al. 2021 (arXiv:2106.05200)",
     assumptions=("those of the claim that each reading belongs to",),
     laws=laws,
     controls=controls,

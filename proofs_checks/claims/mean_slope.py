@@ -8,7 +8,6 @@ The edge: f = Phi(s z), whose density u^((1-s^2)/s^2) at u = 0 is flat enough fo
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 NODES = 12
@@ -87,7 +86,7 @@ def _contrast_laplacian(shears: Shears, z: np.ndarray) -> np.ndarray:
     return 0.5 * (second * N - first**2) / N**2 * row
 
 
-@lru_cache(maxsize=4)
+@once
 def data_means(measured: Measurements) -> _Means:
     """The expectations that this claim's laws are about."""
     return _Means(measured)
@@ -215,7 +214,7 @@ CLAIM = Claim(
     r"\mathrm{KL}(p\,\|\,p_\varepsilon) = \tfrac{\varepsilon^2}{2}\mathbb{E}[L_1^2] + O(\varepsilon^3),\quad "
     r"\partial_\varepsilon \mathbb{E}_{p_\varepsilon}[\mathrm{gap}] = "
     r"\mathbb{E}_p[a_1] + \tfrac12 \mathbb{E}_p[\Delta(c\circ g)]",
-    source="T18",
+    source="new here",
     assumptions=(
         "D = d and the assumptions of elbo-limit at almost every x",
         "p is twice continuously differentiable, its Laplacian integrable, and no flux leaves its support",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,7 +19,7 @@ from ...numerics.families.draws import orthogonal
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 LATENT_DIM, DATA_DIM = 3, 5
 VALUE_TOLERANCE = 1e-9
@@ -96,13 +95,13 @@ def _train(rng: np.random.Generator) -> _Trained:
     return _Trained(eigenvalues, axes, found[:half].reshape(DATA_DIM, LATENT_DIM), float(np.exp(found[-1])), value)
 
 
-@lru_cache(maxsize=4)
+@once
 def _trained(measured: Measurements) -> list[_Trained]:
     rng = measured.rng("ppca")
     return [_train(rng) for _ in range(measured.effort.instances)]
 
 
-@lru_cache(maxsize=4)
+@once
 def _rotated(measured: Measurements) -> tuple[np.ndarray, np.ndarray]:
     """Rotations U, and the best ELBO (over encoders alone) of the decoder W U at the same noise."""
     rng = measured.rng("ppca", "rotations")
@@ -218,7 +217,7 @@ CLAIM = Claim(
     "reached only where the decoder's columns are orthogonal: along the principal axes.",
     latex=r"\max_{W,\varepsilon} \mathbb{E}\,\mathrm{ELBO}^* = \max_{W,\varepsilon} \mathbb{E} \log p,\quad "
     r"W = P_d (\Lambda_d - \varepsilon I)^{1/2} \Pi,\quad \varepsilon = \tfrac{1}{D-d}\textstyle\sum_{k>d}\lambda_k",
-    source="Tipping and Bishop 1999; Lucas et al. 2019; T15",
+    source="Tipping and Bishop 1999 (J. R. Statist. Soc. B 61); Lucas et al. 2019 (arXiv:1911.02469)",
     assumptions=("linear decoder, standard normal prior", "distinct leading eigenvalues", "mean-field encoder"),
     derivation="ppca",
     laws=laws,

@@ -176,8 +176,10 @@ def test_malformed_content_gives_one_line(document: dict, tmp_path: Path, spoil:
 
 
 def test_the_checker_is_small_and_separate() -> None:
-    """Each file of the checker has under 300 lines and imports only its own folder, python-flint and the standard
-    library: nothing of the code that makes certificates."""
+    """Each file of the checker has < 300 lines and imports only its own folder, python-flint and the standard library.
+
+    That is: nothing of the code that makes certificates.
+    """
     standard = {"__future__", "collections", "dataclasses", "fractions", "functools", "hashlib", "json", "math"}
     standard |= {"pathlib", "re", "time", "typing", "itertools"}
     sources = sorted(Path(checker.__file__).parent.glob("*.py"))

@@ -185,9 +185,7 @@ class TestAgainstHighPrecision:
 
     @pytest.mark.parametrize(("index", "eps"), [(0, "1e-1"), (1, "1e-3"), (2, "1e-6")])
     def test_errors_are_honest(self, line, index, eps):
-        """Log-likelihood and ELBO (at the encoder returned) lie within their stated errors of mpmath's
-        values.
-        """
+        """Log-likelihood and ELBO (at the encoder returned) lie within their stated errors of mpmath's values."""
         with mp.workdps(40):
             # The same float64 inputs: eps and x as the program saw them.
             noise = mp.mpf(float(eps))
