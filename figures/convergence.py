@@ -20,7 +20,7 @@ from .measure import SHOWN, measurements, named, records
 
 NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
 CAPTION = (
-    "The gap converges to the IMA contrast at the rate gamma^-2. Left: the gap less the contrast, measured on random "
+    "The gap converges to the IMA contrast at the rate γ⁻². Left: the gap less the contrast, measured on random "
     "decoders without any asymptotics, on lines of slope one whose constants are predicted. Right: what is left after "
     "the predicted first order, on lines of slope two whose constants are predicted as well."
 )

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import PAGE, log_axis, noise_axis, subplots
 from ..results import recorded
 from .curves import letter, runs_over_noise, series
@@ -50,12 +51,12 @@ def draw(data: Data) -> Figure:
             medians = [np.median(where(rows, gamma2=level).column(name)) for level in levels]
             right.plot(1 / np.array(levels), medians, style, color=color, label=f"{decoder}, {what}")
     for axes in (left, right):
-        noise_axis(axes, towards_zero=True)
+        noise_axis(axes)
     log_axis(right)
     left.set_ylabel("nats, mean over points")
     right.set_ylabel("nats from log p − contrast")
     left.legend(loc="best")
-    right.legend(loc="lower left", fontsize=5.8)
+    right.legend(loc="lower right", fontsize=points(5.8))
     letter(left, f"a  one {SHOWN} decoder")
     letter(right, "b  distance from the limit")
     return figure

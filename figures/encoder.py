@@ -26,8 +26,8 @@ NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
 SHOWN = 2
 CAPTION = (
     "The encoder that maximises the ELBO inverts the decoder. Left: its mean approaches the preimage g at the rate "
-    "gamma^-2. Middle: its variance less eps over the squared column norm, of order gamma^-4. Right: the error of the "
-    "paper's variance formula is of the same order gamma^-4. Lines are predicted, not fitted."
+    "γ⁻². Middle: its variance less ε over the squared column norm, of order γ⁻⁴. Right: the error of the "
+    "paper's variance formula is of the same order γ⁻⁴. Lines are predicted, not fitted."
 )
 
 

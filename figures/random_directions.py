@@ -17,7 +17,7 @@ from ..proofs_checks.programs import Programs
 from ..report.style import log_axis, power_of_ten, subplots
 from ..results import Table
 from ..theory.predictions import prediction
-from .curves import key, series
+from .curves import key, letter, series
 from .data import Data, distinct, where
 from .measure import instances
 
@@ -71,6 +71,7 @@ def draw(data: Data) -> Figure:
     axes.set_xticks([1, 10, 100, 1000], [power_of_ten(x) for x in (1, 10, 100, 1000)])
     axes.set_xlim(1.5, 1500)
     axes.set_ylim(bottom=1e-5)
+    letter(axes, "random directions become orthogonal")
     axes.set_xlabel("data dimension D")
     axes.set_ylabel("IMA contrast of random columns")
     key(axes, hollow=False, location="upper right")

@@ -22,7 +22,7 @@ EXPERIMENT = "sprites"
 GAP = 2  # white pixels between the images of a traversal
 CAPTION = (
     "Sprites. Left: traversals of the median run, one latent a row, for a palette in the IMA class and one far outside "
-    "it. Right: mean correlation with the true factors and ELBO over training, every run; the precision gamma^2 grows "
+    "it. Right: mean correlation with the true factors and ELBO over training, every run; the precision γ² grows "
     "over the first half."
 )
 FACTORS = ("x", "y", "size", "hue")
@@ -59,7 +59,8 @@ def draw(data: Data) -> Figure:
     lower.set_xlabel("share of the training steps")
     upper.tick_params(labelbottom=False)
     upper.legend(loc="lower right")
-    letter(upper, "c  training")
+    letter(upper, "c  recovery in training")
+    letter(lower, "d  objective in training")
     return figure
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..report.look import PAPER, Look
 from ..report.style import style
 from ..results import installed_versions
 from ..shell.files import hash_of_sources, write_by_rename
 from .data import Data
+from .words import Words
 
 FORMATS = ("pdf", "svg", "png")
 _SOURCES = ("theory", "numerics", "proofs_checks", "auditing", "figures")
@@ -45,20 +47,27 @@ def keep(path: Path, data: Data) -> None:
         pass
 
 
-def write(folder: Path, name: str, data: Data, figure: Figure, formats: Sequence[str]) -> list[Path]:
-    """NAME.FORMAT for each format, and the tables: NAME.csv, or NAME-TABLE.csv where there are several."""
+def write(
+    folder: Path, name: str, data: Data, figure: Figure, formats: Sequence[str], words: Words, look: Look = PAPER
+) -> list[Path]:
+    """NAME.FORMAT for each format, NAME.txt and NAME.tex with the words, and the tables.
+
+    A table is NAME.csv, or NAME-TABLE.csv where there are several.
+    """
     written = []
     for kind in formats:
         target, temporary = folder / f"{name}.{kind}", folder / f".{name}.{kind}"
         # A date would make two drawings of the same numbers differ.
         metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
         try:
-            with style():
+            with style(look):
                 figure.savefig(temporary, format=kind, metadata=metadata)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         written.append(target)
+    written.append(write_by_rename(folder / f"{name}.txt", words.text()))
+    written.append(write_by_rename(folder / f"{name}.tex", words.latex(name)))
     for table in data.tables:
         stem = name if len(data.tables) == 1 else f"{name}-{table}"
         written.append(write_by_rename(folder / f"{stem}.csv", data.csv(table)))
