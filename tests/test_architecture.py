@@ -94,7 +94,7 @@ def test_every_module_is_documented_and_holds_one_concept(path: Path) -> None:
 
 
 def test_claims_go_by_their_names() -> None:
-    """No text of the repository numbers the claims, as a T and a number would: a reader has their names to find them by."""
+    """No text numbers the claims, as a T and a number would: a reader has their names to find them by."""
     folders = [
         path for path in ROOT.iterdir() if path.is_dir() and path.name not in NOT_WRITTEN and path.name[0] != "."
     ]
