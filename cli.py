@@ -49,7 +49,7 @@ COMMANDS = (
         "Re-verify an enclosure certificate.",
     ),
     ("record", "training.commands:record_command", "Train the recorded experiments again and write their results."),
-    ("sweep", "training.sweep_commands:sweep_command", "Train a grid of small VAEs; a killed sweep continues."),
+    ("sweep", "training.sweeps.commands:sweep_command", "Train a grid of small VAEs; a killed sweep continues."),
     ("figures", "figures.commands:figures_command", "Draw figures, with their numbers as CSV."),
     ("lessons", "lessons.commands:lessons_command", "Open a teaching notebook, or write them all as static pages."),
     ("report", "report.commands:report_command", "Render a saved verify report as a page."),
