@@ -1,7 +1,7 @@
 """The IMA contrast c(f, z) = sum_k log |J_k| - 1/2 log det J'J, accurately and for decoders of any size.
 
 Notation: J (D, d) the decoder's Jacobian at z, J_k its columns, D >= d; A = J'J. c >= 0 by Hadamard's
-inequality, and c = 0 exactly when the columns are orthogonal (claim T6; Gresele et al., NeurIPS 2021,
+inequality, and c = 0 exactly when the columns are orthogonal (claim `contrast`; Gresele et al., NeurIPS 2021,
 definition 4.4).
 
 Method. Columns are scaled to length one, which leaves c unchanged, and orthogonalised by modified
@@ -38,7 +38,7 @@ VECTOR = 8  # float64 numbers of the widest vectors: chunks of other lengths tak
 def ima_contrast(
     decoder: Callable[[Array], Array], z: Shaped[Array | np.ndarray, "*batch d"], *, chunk: int | None = None
 ) -> Inexact[Array, "*batch"]:
-    """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (claim T6).
+    """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (claim `contrast`).
 
     decoder: JAX-traceable, (d,) -> (D,), D >= d. z: (d,) or (..., d); the result has the leading axes, and
     c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 256).
@@ -82,7 +82,7 @@ def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> 
 def metric_contrast(
     metric: Shaped[Array | np.ndarray, "*batch d d"], blocks: Sequence[Sequence[int]] | None = None
 ) -> Inexact[Array, "*batch"]:
-    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (claim T0).
+    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M], M symmetric positive definite (claim `general-limit`).
 
     blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is
     not positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
@@ -100,7 +100,7 @@ def metric_contrast(
 def block_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], blocks: Sequence[Sequence[int]]
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (claim T8).
+    """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (claim `block-encoder`).
 
     blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0.
     Columns within a block may be replaced by an orthonormal basis of their span, which makes this the
@@ -114,7 +114,7 @@ def block_contrast(
 def finite_noise_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], noise_var: ArrayLike
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model (claim T7).
+    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the linearised gap (claim `linear-vae`).
 
     It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared.
     noise_var = eps > 0.

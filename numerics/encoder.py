@@ -2,7 +2,7 @@
 
 ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = N(mean, L L'). The
 expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
-partition of the coordinates: singletons are mean field, one block is full covariance (T8).
+partition of the coordinates: singletons are mean field, one block is full covariance (claim `block-encoder`).
 
 The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are
 exact contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
@@ -39,8 +39,8 @@ class Encoding(NamedTuple):
     """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it converged.
 
     candidates (S,): the ELBO reached from each start, nan where the search did not converge; agreed says
-    that those which converged are equal within their errors (a non-injective decoder has several optima,
-    T13).
+    that those which converged are equal within their errors (a non-injective decoder has several optima:
+    claim `folds`).
     """
 
     mean: Float[Array, " d"]
@@ -128,7 +128,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
     """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
 
     x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
-    symmetric rule of degree 7 above. Never above log p (T1).
+    symmetric rule of degree 7 above. Never above log p (claim `elbo-decomposition`).
     Raises `ValueError` for other shapes. Also in float32.
 
     The posterior of a linear model of one latent is in the family, so that its ELBO is log p:

@@ -1,8 +1,8 @@
 """The gap log p_eps(x) - ELBO*(x), measured exactly: quadrature for both sides, no asymptotics.
 
 Both sides are computed relative to the exponent at the mode, so that their large common parts (log C,
--V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (T5), or to the
-contrast of M = Hess V in general (T0).
+-V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (claim `elbo-limit`), or to the
+contrast of M = Hess V in general (claim `general-limit`).
 """
 
 from typing import NamedTuple

@@ -124,7 +124,7 @@ def log_likelihood(
     """Return log p_eps(x) for x (D,); with full_output a `LogLikelihood` with error and modes.
 
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. Exact up to the
-    error stated, for any eps, on and off the manifold, injective or not (T1, T4, T13).
+    error stated, for any eps, on and off the manifold, injective or not.
     Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
 
     With one latent and x = 2 z, x ~ N(0, 4 + eps):

@@ -1,7 +1,7 @@
 """Gaussian observation noise: the covariance of x given z is scale * shape(z).
 
 `scale` is the eps of the theory (1/gamma^2 in the paper), a scalar leaf that can be traced and swept; the
-shape S stays fixed while eps -> 0 (T11). `whiten(residual, z)` returns S(z)^(-1/2) residual (a left inverse
+shape S stays fixed while eps -> 0. `whiten(residual, z)` returns S(z)^(-1/2) residual (a left inverse
 square root: any R with R'R = S^-1 serves, since only its norm is used) and `log_det(z, size)` log det S(z).
 """
 
@@ -53,7 +53,7 @@ class Noise(eqx.Module):
 
     @property
     def depends_on_state(self) -> bool:
-        """Whether shape(z) varies with z; its log-determinant is then part of the effective prior (T11)."""
+        """Whether shape(z) varies with z; its log-determinant is then part of the effective prior."""
         return False
 
 
@@ -121,7 +121,7 @@ class FullNoise(Noise):
 
 
 class StateNoise(Noise):
-    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance (heteroscedastic, T11)."""
+    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance (heteroscedastic)."""
 
     scale: Float[Array, ""]
     fn: Callable

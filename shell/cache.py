@@ -10,6 +10,9 @@ import os
 import shutil
 from pathlib import Path
 
+from ..errors import RequestError
+from .terminal import notice
+
 
 def cache_directory() -> Path:
     """The cache folder, which need not exist."""
@@ -31,6 +34,11 @@ def prepare_jax() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import jax
 
+    from .files import remove_left_over
+
+    folder = cache_directory()
+    for kept in folders(folder):
+        remove_left_over(kept)
     jax.config.update("jax_enable_x64", True)
     keep_programs()
 
@@ -47,11 +55,21 @@ def keep_programs() -> Path:
     """
     import jax
 
+    from .machine_code import watch
+
     folder = cache_directory() / "programs"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_dir", watch(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders of the cache, none where it cannot be read."""
+    try:
+        return [path for path in (folder, *folder.rglob("*")) if path.is_dir()]
+    except OSError:
+        return []
 
 
 def cache_command(*, clear: bool = False) -> int:
@@ -63,11 +81,16 @@ def cache_command(*, clear: bool = False) -> int:
         Delete them. The next run compiles and derives again.
     """
     folder = cache_directory()
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"cache: expected a folder, got the file {str(folder)!r}")
+    files = [path for place in folders(folder) for path in place.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 2**20
-    if clear:
-        shutil.rmtree(folder, ignore_errors=True)
-        print(f"cleared {len(files)} files ({size:.1f} MiB) in {folder}")
-    else:
+    if not clear:
         print(f"{len(files)} files ({size:.1f} MiB) in {folder}")
-    return 0
+        return 0
+    shutil.rmtree(folder, ignore_errors=True)
+    left = sum(path.is_file() for place in folders(folder) for path in place.iterdir())
+    print(f"cleared {len(files) - left} files ({size:.1f} MiB) in {folder}")
+    if left:
+        notice(f"{left} files could not be removed")
+    return 1 if left else 0
