@@ -7,6 +7,7 @@ error.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +16,14 @@ from cyclopts import Parameter
 from ..errors import RequestError
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
+from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
 
 if TYPE_CHECKING:
     from .claim import Claim
+    from .compare import Comparison
+    from .report import Report
 
 
 def verify_command(
@@ -77,7 +81,7 @@ def verify_command(
     old = _old(compare)
     chosen = _asked(claims)
     with requests.out_folder(out):
-        from .verify import verify
+        from .verify import forget, verify
 
         with progress() as notify:
             report = verify(
@@ -87,37 +91,51 @@ def verify_command(
                 progress=notify,
                 certificate=out is not None,
                 cache_dir=cache_directory(),
+                keep_unfinished=True,
             )
-        written = report.write(out) if out else []
+        found: list[Comparison] = []
+
+        def show() -> None:
+            if json:
+                print(report.to_json(), flush=True)
+            else:
+                from .terminal_report import print_report
+
+                print_report(report, tables=bool(claims), controls=controls, curves=tables)
+
+        def write() -> None:
+            for path in _written(report, out, macros, map_):
+                if not json:
+                    print(f"wrote {path}", flush=True)
+
+        def compare_with_old() -> None:
+            if old is not None:
+                from .compare import compared
+
+                found.append(compared(old, report.document()))
+                for line in found[0].lines:
+                    terminal.notice(line) if json else print(line)
+
+        try_all(show, write, compare_with_old)
+        forget(effort, seed, cache_directory())
+    if found and found[0].lost:
+        return 1
+    return 0 if report.holds else 1
+
+
+def _written(report: Report, out: Path | None, macros: Path | None, map_: Path | None) -> Iterator[Path]:
+    """Write what was asked for, one file after the other."""
+    from ..shell.files import write_by_rename
+
+    yield from report.write(out) if out else ()
     if macros is not None:
         from .macros import macros_text
 
-        written.append(_write(macros, macros_text(report)))
+        yield write_by_rename(macros, macros_text(report))
     if map_ is not None:
         from .claim_map import map_svg
 
-        written.append(_write(map_, map_svg([result.claim for result in report.results])))
-    if json:
-        print(report.to_json())
-    else:
-        from .terminal_report import print_report
-
-        print_report(report, written, tables=bool(claims), controls=controls, curves=tables)
-    status = 0 if report.holds else 1
-    if old is None:
-        return status
-    from .compare import compared
-
-    found = compared(old, report.document())
-    for line in found.lines:
-        terminal.notice(line) if json else print(line)
-    return 1 if found.lost else status
-
-
-def _write(path: Path, text: str) -> Path:
-    from ..shell.files import write_by_rename
-
-    return write_by_rename(path, text)
+        yield write_by_rename(map_, map_svg([result.claim for result in report.results]))
 
 
 def _old(path: Path | None) -> dict | None:
@@ -223,23 +241,30 @@ def false_alarms_command(
                 from .own_study import study_own
 
                 command = f"elbogap false-alarms {file} --seeds {seeds}"
-                found = study_own(own, seeds, command=command, progress=notify)
+                found, forget = study_own(own, seeds, command=command, progress=notify), None
             elif trained:
-                from .trained_study import study_training
+                from . import trained_study
 
-                found = study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+                found = trained_study.study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+                forget = trained_study.forget
             else:
-                from .study import study
+                from . import study
 
-                found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["rates" if trained else "claims"]
-        console = terminal.console()
-        title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
-        console.print(terminal.records_table(title, table.records()))
-        for failure in found.failures:
-            console.print(failure, markup=False)
-        if out:
-            console.print(f"wrote {found.write(out)}", markup=False, soft_wrap=True)
+                found, forget = study.study(seeds, cache_dir=cache_directory(), progress=notify), study.forget
+
+        def show() -> None:
+            title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
+            rows = found.tables["rates" if trained else "claims"].records()
+            terminal.console().print(terminal.records_table(title, rows))
+            print("".join(f"{failure}\n" for failure in found.failures), end="", flush=True)
+
+        def write() -> None:
+            if out:
+                print(f"wrote {found.write(out)}")
+
+        try_all(show, write)
+        if forget is not None:
+            forget(cache_directory())
     return 1 if found.failures else 0
 
 

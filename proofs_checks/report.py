@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..shell.files import write_by_rename
+from ..shell.files import write_all
 from .claim import Claim, ClaimResult
 from .instances import Rows
 from .laws import ConvergenceLaw, LawResult
@@ -179,7 +179,7 @@ class Report:
         texts |= {f"{name}.csv": self.table(name).csv() for name in self.laws if self._own(name) and self._curves(name)}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
-        return [write_by_rename(folder / name, text) for name, text in texts.items()]
+        return write_all(folder, texts)
 
 
 FIGURES = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..shell import terminal
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 
-def print_report(report: Report, written: list[Path], *, tables: bool, controls: bool, curves: bool = False) -> None:
+def print_report(report: Report, *, tables: bool, controls: bool, curves: bool = False) -> None:
     """The table; with `tables` those of claims that have one of their own, with `controls` every control.
 
     curves: every law of convergence as a table of its points.
@@ -25,8 +24,6 @@ def print_report(report: Report, written: list[Path], *, tables: bool, controls:
     if curves:
         for name in report.laws:
             console.print(report.table(name).text(), markup=False, soft_wrap=True)
-    for path in written:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 def report_text(report: Report) -> str:

@@ -7,6 +7,7 @@ left out: where a kind of evidence does not exist for it, the report says `n/a`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -40,18 +41,20 @@ def verify(
     progress: Progress = lambda done, total, what: None,
     certificate: bool = False,
     cache_dir: Path | None = None,
+    keep_unfinished: bool = False,
 ) -> Report:
     """Verify claims, by id or of one's own; all built-in ones when `claims` is None.
 
     effort: "quick", "standard" or "full"; seed: of everything random; progress(done, total, what) is called as work
     goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None. `certificate` asks for the
-    certificate of the claim `enclosure` in the report.
+    certificate of the claim `enclosure` in the report. With `keep_unfinished` a long run can go on where it was even
+    after it is complete, until `forget`: for callers who have yet to write the report down.
     Raises `RequestError` for an unknown claim or effort, or two claims with one id; RuntimeError without float64.
     """
     if effort not in EFFORTS:
         raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
     chosen = _chosen(claims)
-    run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir)
+    run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
     with ExitStack() as stack:
         if any(claim.laws for claim in chosen):
             run.decoders = stack.enter_context(_Decoders(chosen, run))
@@ -86,6 +89,7 @@ class _Run:
     total: int
     certificate: bool
     cache_dir: Path | None
+    keep_unfinished: bool = False
     done: int = 0
     decoders: _Decoders | None = None
     judged: dict[str, Judged] = field(default_factory=dict)
@@ -105,8 +109,9 @@ class _Decoders:
         from .programs import Programs
 
         require_float64("verify")
+        self.keep_unfinished = run.keep_unfinished
         cache = run.cache_dir
-        keep = cache / "unfinished" / f"{run.effort}-{run.seed}" if cache and run.effort in RESUMED else None
+        keep = _unfinished(run.effort, run.seed, cache) if cache and run.effort in RESUMED else None
         self.programs = Programs(cache / "traces" if cache else None, keep, optimise=run.effort != "quick")
         self.measured: Measurements = Measurements(
             DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell
@@ -123,7 +128,7 @@ class _Decoders:
 
     def __exit__(self, kind: type | None, *_: Any) -> None:
         self.exact.cancel()
-        if kind is None:
+        if kind is None and not self.keep_unfinished:
             self.programs.forget()
 
     def judge(self, claim: Claim) -> Judged:
@@ -131,6 +136,15 @@ class _Decoders:
         laws = tuple(law.judge() for law in claim.laws(self.measured)) if claim.laws else ()
         controls = tuple(map(judge_control, claim.controls(self.measured))) if claim.controls else ()
         return Judged(laws, controls)
+
+
+def forget(effort: str, seed: int, cache_dir: Path) -> None:
+    """Remove what made a long run resumable: its report is written, the next one measures again."""
+    shutil.rmtree(_unfinished(effort, seed, cache_dir), ignore_errors=True)
+
+
+def _unfinished(effort: str, seed: int, cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"{effort}-{seed}"
 
 
 def _report(chosen: list[Claim], run: _Run) -> Report:

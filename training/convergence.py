@@ -29,7 +29,7 @@ from .models import VAE
 _RULES = {1: (12, 20), 2: (5, 9), 3: (4, 6), 4: (3, 5)}  # nodes a coordinate: for the search, and for the value
 _TOLERANCE = 1e-4  # on Newton's decrement, which leaves half its square in the ELBO
 _BATCH = 100
-STANDARD_ERRORS = 3.0  # of the mean over held-out points: one run in 700 is taken for better than it is
+MARGIN = 3.0  # standard errors of the mean over held-out points: one run in 700 is taken for better than it is
 
 
 class BestElbo(NamedTuple):
@@ -56,12 +56,12 @@ class Shortfall(NamedTuple):
 
 
 def shortfall(true: BestElbo, run: BestElbo) -> Shortfall:
-    """The mean of best(true) - best(run); error: `STANDARD_ERRORS` of the mean, and the mean errors of both rules.
+    """The mean of best(true) - best(run); error: `MARGIN` standard errors, and the mean errors of both rules.
 
     Infinite where a search for the true decoder's best encoder failed: a reference that may be too low shows nothing.
     """
     difference = true.elbo - run.elbo
-    sampling = STANDARD_ERRORS * difference.std(ddof=1) / np.sqrt(len(difference))
+    sampling = MARGIN * difference.std(ddof=1) / np.sqrt(len(difference))
     error = sampling + true.error.mean() + run.error.mean() if true.found.all() else np.inf
     return Shortfall(float(difference.mean()), float(error))
 

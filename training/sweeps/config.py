@@ -30,8 +30,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import RequestError
-from ..shell import requests
+from ...errors import RequestError
+from ...shell import requests
 
 MIXINGS = ("moebius", "moebius-linear", "orthogonal-mlp", "triangular-mlp", "affine-flow")
 SOURCES = ("uniform", "normal")

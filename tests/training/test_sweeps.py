@@ -18,10 +18,10 @@ import elbogap
 import pytest
 from elbogap.cli import run as elbogap_command
 from elbogap.errors import RequestError
-from elbogap.training.executor import Cluster, Local
-from elbogap.training.store import Run, Store, key_of
-from elbogap.training.sweep import sweep
-from elbogap.training.sweep_config import RunSpec, load, specs
+from elbogap.training.sweeps.config import RunSpec, load, specs
+from elbogap.training.sweeps.executor import Cluster, Local
+from elbogap.training.sweeps.store import Run, Store, key_of
+from elbogap.training.sweeps.sweep import sweep
 
 GRID = {"seeds": [0, 1], "gamma2": [10, 1e3], "mixings": ["moebius", "affine-flow"]}
 TINY = {
@@ -264,9 +264,9 @@ KILLS = 10
 _PROGRAM = """
 import sys, time
 from pathlib import Path
-from elbogap.training.store import Run, Store
-from elbogap.training.sweep import sweep
-from elbogap.training.sweep_config import load
+from elbogap.training.sweeps.store import Run, Store
+from elbogap.training.sweeps.sweep import sweep
+from elbogap.training.sweeps.config import load
 
 config, store, log = map(Path, sys.argv[1:])
 

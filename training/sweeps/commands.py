@@ -13,13 +13,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import RequestError
-from ..shell import requests, terminal
-from ..shell.cache import prepare_jax
-from ..shell.files import write_by_rename
-from ..shell.progress import progress
+from ...errors import RequestError
+from ...shell import requests, terminal
+from ...shell.cache import prepare_jax
+from ...shell.files import write_by_rename
+from ...shell.progress import progress
+from .config import RunSpec, load
 from .store import Run, Store
-from .sweep_config import RunSpec, load
 
 if TYPE_CHECKING:
     from rich.table import Table
