@@ -25,8 +25,7 @@ with app.setup:
     from elbogap.numerics.gap import measure_gap
     from elbogap.proofs_checks.claim import Claim, ClaimResult, Control, Evidence
     from elbogap.proofs_checks.laws import ConvergenceLaw, Instances
-    from elbogap.proofs_checks.own import judge_control
-    from elbogap.proofs_checks.verify import measured_evidence
+    from elbogap.proofs_checks.verify import judge_control, measured_evidence
     from elbogap.theory.mutation import step_mutations
     from elbogap.theory.predictions import prediction
     from elbogap.theory.proof.derivation import Derivation, Step, check, check_step

@@ -193,7 +193,9 @@ class ConvergenceLaw(Law):
         constant = estimate_constant(eps, y, floor, self.order, self.spacing)
         if constant is not None:
             figures |= {"constant": constant.value, "constant_half_width": constant.half_width}
-        if estimate.status == "inconclusive" or constant is None:
+        # Local orders may be on their way from the next term to a small leading one: the constant's table converges.
+        settled = constant is not None and _agrees(constant, predicted) and estimate.drifts
+        if (estimate.status == "inconclusive" and not settled) or constant is None:
             return InstanceResult("inconclusive", estimate.reason or "fewer than three points are finite", figures)
         result = self._judge_constant((eps, y, floor), predicted, constant, figures)
         if result.verdict == "fails" and "apparent_order" in figures and estimate.order is not None:
@@ -292,6 +294,12 @@ class FactLaw(Law):
     def summarise(self, result: LawResult) -> str:
         """How many rows are true."""
         return f"true for {int(np.sum(self.true))} of {self.true.size}"
+
+
+def _agrees(constant: Estimate, predicted: float) -> bool:
+    """Whether a constant is known well enough, and is the predicted one."""
+    sharp = constant.half_width <= CONSTANT_RESOLUTION * abs(predicted)
+    return sharp and not constant.excludes(predicted, CONSTANT_TOLERANCE * abs(predicted))
 
 
 def _off(limit: Estimate) -> str:

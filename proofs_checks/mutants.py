@@ -52,7 +52,7 @@ def _variants(formula: Any, run: Run, what: str) -> tuple[dict[str, Any], int]:
 
     if not (isinstance(formula, str) or hasattr(formula, "free_symbols")):
         raise RequestError(f"{what}: expected a formula in SymPy's notation, got {type(formula).__name__}")
-    expression = parsed(formula, what)
+    expression = parsed(formula, what, run.rows.records[0])
     original = formula_values(expression, run.rows, what)
     kept: dict[str, Any] = {}
     equal = 0

@@ -62,6 +62,7 @@ class OrderEstimate:
     order: Estimate | None
     eps_max: float
     eps_min: float
+    drifts: bool = False
 
 
 def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
@@ -146,7 +147,7 @@ def estimate_order(
         p, q = logarithm(inside, size)
         drift = f"local orders drift from {local[0]:.3f} to {local[-1]:.3f}"
         reason = f"{drift}, as those of eps^{p:.2f} log(1/eps)^{q:.2f} do: no power of eps alone is seen"
-        return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1])
+        return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1], drifts=True)
     if not order.half_width <= resolution:
         reason = f"order known to +-{order.half_width:.2g} only, {resolution:g} is needed"
         return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1])

@@ -6,7 +6,7 @@ A scalar is one for all rows. Whatever a function of the user raises becomes one
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -103,8 +103,8 @@ def formula_values(formula: Any, rows: Rows, what: str) -> Float[np.ndarray, " n
     """A SymPy expression, or its text, in the names of the instances."""
     import sympy as sp
 
-    expression = parsed(formula, what)
     names = list(rows.records[0])
+    expression = parsed(formula, what, names)
     unknown = sorted(str(symbol) for symbol in expression.free_symbols if str(symbol) not in names)
     if unknown:
         raise RequestError(
@@ -118,16 +118,14 @@ def formula_values(formula: Any, rows: Rows, what: str) -> Float[np.ndarray, " n
     return np.array([_float(value, what) for value in values])
 
 
-def parsed(formula: Any, what: str) -> Any:
-    """The SymPy expression of a text; RequestError if it is none."""
+def parsed(formula: Any, what: str, names: Iterable[str] = ()) -> Any:
+    """The SymPy expression of a text, `names` being symbols whatever SymPy means by them."""
     import sympy as sp
 
     if not isinstance(formula, str):
         return sp.sympify(formula)
-    from sympy.abc import _clash
-
     try:
-        expression = sp.sympify(formula, locals=_clash)
+        expression = sp.sympify(formula, locals={name: sp.Symbol(name) for name in names})
     except (sp.SympifyError, SyntaxError, TypeError, AttributeError) as error:
         raise RequestError(
             f"{what}: expected a formula in SymPy's notation, got {formula!r} ({_line(error)[:80]})"
