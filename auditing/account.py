@@ -3,13 +3,13 @@
     log p_eps(x) - ELBO(encoder) = amortisation gap + contrast + a1 eps + remainder
 
 - amortisation gap = ELBO* - ELBO(encoder), measured; left out without an encoder;
-- contrast = 1/2 [ sum_k log M_kk - log det M ], M the Hessian of V at the preimage g of x (T0; J'J on the manifold);
-- a1 eps, a1 from the expansion T5/T0 at g;
+- contrast = 1/2 [ sum_k log M_kk - log det M ], M the Hessian of V at the preimage g of x (J'J on the manifold), and
+  a1 eps with a1 from the expansion at g: the claim `general-limit`;
 - remainder = measured log p - ELBO*, less contrast and a1 eps: what the expansion does not explain.
 
 Where eps max_k s_k > 0.1, or M is not positive definite, an expansion in eps says nothing: a1 is left out and the
-finite-noise contrast (T7) stands in the contrast's place. Above d = 16 the fourth derivatives of a1 cost too much (d^2
-directions): a1 is left out there too, and its part is in the remainder.
+finite-noise contrast (claim `linear-vae`) stands in the contrast's place. Above d = 16 the fourth derivatives of a1
+cost too much (d^2 directions): a1 is left out there too, and its part is in the remainder.
 
 The remainder closes the account by definition. What can fail is the second route: log p - ELBO(encoder) is measured
 again by importance sampling with other samples, and must agree with the sum of the parts within the stated errors.
@@ -30,15 +30,16 @@ from scipy.stats import t as student
 
 from ..numerics.contrast import finite_noise_contrast, metric_contrast
 from ..numerics.expansion import expansion
+from ..numerics.importance_sampling import draws, total_gap
+from ..numerics.measurement import distinct_modes, measure, random_for
 from ..numerics.model import LatentModel
 from ..numerics.newton import minimise, second_derivatives
+from ..numerics.precision import STANDARD_ERRORS
+from ..numerics.reduction import Reduction
 from .geometry import columns_at
-from .measurement import distinct_modes, measure, random_for
-from .sampling import draws, total_gap
 
 LARGEST_SLOPE_DIMENSION = 16
 _SMALL = 0.1  # eps max s_k, relative to the prior variance, up to which a1 is used
-_STANDARD_ERRORS = 4.0  # stated errors are this many standard errors
 _SEED = 20220602
 PARTS = ("amortisation", "contrast", "slope", "remainder")
 """The parts, in the order in which they are added; `slope` is a1 eps."""
@@ -120,7 +121,7 @@ def mean_interval(values: np.ndarray, errors: np.ndarray) -> Interval | None:
         return None
     mean = float(np.mean(values))
     spread = np.std(values, ddof=1) / np.sqrt(count) if count > 1 else np.inf
-    measured = np.sqrt(np.sum((errors / _STANDARD_ERRORS) ** 2)) / count
+    measured = np.sqrt(np.sum((errors / STANDARD_ERRORS) ** 2)) / count
     half = float(student.ppf(0.975, max(1, count - 1)) * np.hypot(spread, measured))
     return Interval(mean, mean - half, mean + half)
 
@@ -162,7 +163,7 @@ def _linearised(model: LatentModel, z: Array, prior_std: Array) -> tuple[Array, 
 
 
 def account(
-    model: LatentModel,
+    whole: Reduction,
     data: Float[np.ndarray, "n D"],
     starts: Float[np.ndarray, "n d"],
     encodings: tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]] | None,
@@ -178,7 +179,7 @@ def account(
     try:
         for i in range(len(data)):
             encoding = None if encodings is None else (encodings[0][i], encodings[1][i])
-            entry = _entry(model, data[i], starts[i], encoding, prior_std, int(indices[i]), rng, pairs, search)
+            entry = _entry(whole, data[i], starts[i], encoding, prior_std, int(indices[i]), rng, pairs, search)
             if entry is None:
                 failed += 1
             else:
@@ -190,7 +191,7 @@ def account(
 
 
 def _entry(
-    model: LatentModel,
+    whole: Reduction,
     data: np.ndarray,
     start: np.ndarray,
     encoding: tuple[np.ndarray, np.ndarray] | None,
@@ -200,7 +201,7 @@ def _entry(
     pairs: int,
     search: bool,
 ) -> Entry | None:
-    x = jnp.asarray(data)
+    model, (x, left_out) = whole.model, whole.data(jnp.asarray(data))
     modes = distinct_modes(model, x, jnp.asarray(start)[None], search=search)
     if modes is None:
         return None
@@ -227,7 +228,7 @@ def _entry(
     gap = float(found.gap)
     return Entry(
         point=index,
-        log_likelihood=float(found.log_likelihood),
+        log_likelihood=float(found.log_likelihood + left_out.value),
         amortisation=float(found.amortisation),
         contrast=contrast,
         a1=a1,

@@ -1,7 +1,8 @@
 """Times of the enclosures and of the series engine, each against the figure asked for, as a ratio of one run.
 
 Run `python benchmarks/enclosures.py [--full]`; a ratio below 1 meets the figure. `--full` adds the pieces up to
-eps0 = 1 (about ten seconds). The best of a few runs is taken for the short ones. Instances: claims T19 and T22.
+eps0 = 1 (about ten seconds). The best of a few runs is taken for the short ones. Instances: those of the claims
+`higher-orders` and `enclosure`.
 """
 
 import sys
@@ -11,11 +12,11 @@ from collections.abc import Callable
 import sympy
 from elbogap.enclosures.all_eps import enclose_all_eps
 from elbogap.enclosures.balls import BALLS, shown
-from elbogap.enclosures.claim import certificate, evidence, reference_instances
 from elbogap.enclosures.fixed import gap_at
-from elbogap.theory import series_decoders
-from elbogap.theory.series_decoders import gap_coefficients
-from elbogap.theory.series_ring import RATIONALS
+from elbogap.enclosures.proofs import certificate, evidence, reference_instances
+from elbogap.theory.series import decoders as series_decoders
+from elbogap.theory.series.decoders import gap_coefficients
+from elbogap.theory.series.ring import RATIONALS
 from flint import ctx, fmpq
 
 POINT = [sympy.Rational(7, 10), sympy.Rational(-2, 5)]

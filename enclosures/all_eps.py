@@ -12,7 +12,7 @@ With gap(t) and gap'(t) enclosed to many digits at one rational point t of the p
 where the first terms hold eps once and the last is bounded by its values at the ends. The first piece
 contains 0 and takes t = 0, where gap = c and gap' = a_1: it yields a_1 + K/2 eps. Pieces are halved until
 their interval is narrow enough. If the hull of all pieces excludes 0, the order of the theorem is exactly 1
-for the instance. Claim T22.
+for the instance. Claim `enclosure`.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from flint import arb, ctx, fmpq
 
 from .balls import dyadic, end_points, hull, interval
-from .evidence import evidence_integrals
 from .fixed import StationaryGap, stationary_gap
 from .global_maximum import Cell, certify_global_maximum
+from .likelihood import likelihood_integrals
 from .maximiser import Box, EnclosureError, elbo_derivatives, enclose_maximiser
 from .shear import ShearInstance, normaliser
 
@@ -57,9 +57,9 @@ class UniformEnclosure:
 
 def second_derivative(instance: ShearInstance, eps: arb, h: arb, box: Box) -> arb:
     """K = gap'' for all eps of a ball with square root h, the maximiser being the stationary point in the box."""
-    integral, first, second = evidence_integrals(instance, eps, h, 2, PIECE_ACCURACY)
+    integral, first, second = likelihood_integrals(instance, eps, h, 2, PIECE_ACCURACY)
     if not integral > 0:
-        raise EnclosureError(f"the evidence is not provably positive for eps in {eps}")
+        raise EnclosureError(f"the likelihood is not provably positive for eps in {eps}")
     ratio = first / integral
     return second / integral - ratio * ratio - elbo_derivatives(instance, box, eps)[1] + normaliser(instance, eps)[2]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from flint import acb, arb, ctx, fmpq, fmpz
 
-from ..theory.series_ring import FUNCTION_NAMES, Ring
+from ..theory.series.ring import FUNCTION_NAMES, Ring
 
 # End points of a ball are dyadic: with this many bits their conversion loses nothing worth having.
 EXACT_BITS = 1024

@@ -1,9 +1,9 @@
-"""The certificate file: what was proved, on which instances, with which intervals; re-verified by `check_certificate`.
+"""The certificate file: what was proved, on which instances, with which intervals; re-verified by `checker`.
 
 JSON. Every number is a string, an exact rational ("-1/5") or an exact decimal, and intervals [lower, upper] are
 rounded outwards. `sha256` is the digest of the canonical content: the document without that field, as JSON with
 sorted keys and no spaces. `near` holds rational approximations of maximisers: hints for the checker, no claims.
-Claim T22.
+Claim `enclosure`.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 import flint
 from flint import arb, ctx, fmpq
 
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
 from .balls import EXACT_BITS, decimal_interval, dyadic, rational
 from .fixed import FixedGap
@@ -26,6 +26,7 @@ from .shear import ShearInstance
 
 FORMAT = "elbogap enclosure certificate"
 VERSION = 1
+MAXIMAL_LATENTS = 4
 HINT_BITS = 160
 # Outward rounding moves an end by at most this part of the radius.
 ROUNDING_STEPS = 1000
@@ -74,7 +75,7 @@ def build_certificate(
 ) -> Document:
     """The document with its digest; `version` is elbogap's.
 
-    Two latents only, for the sake of a small checker. ValueError for more, or if a refutation does not stand.
+    ValueError for instances too large for the checker, or if a refutation does not stand.
     """
     with ctx.workprec(EXACT_BITS):
         return _build(fixed, uniform, refuted, version)
@@ -89,8 +90,9 @@ def _build(
     instances: list[ShearInstance] = []
 
     def index(instance: ShearInstance) -> int:
-        if instance.dimension != 2:
-            raise ValueError(f"a certificate holds instances of 2 latents, got one of {instance.dimension}")
+        if instance.dimension > MAXIMAL_LATENTS:
+            expected = f"a certificate holds instances of at most {MAXIMAL_LATENTS} latents"
+            raise ValueError(f"{expected}, got one of {instance.dimension}")
         if instance not in instances:
             instances.append(instance)
         return instances.index(instance)
@@ -99,10 +101,10 @@ def _build(
         "format": FORMAT,
         "version": VERSION,
         "statement": (
-            "For the decoders f(z) = M (z_1 + p(z_2), z_2) listed, prior N(0, I), x = f(g), noise eps I and the best "
-            "mean-field Gaussian encoder: gap(eps) = log p_eps(x) - ELBO*(x) lies in the intervals of `fixed`, and "
-            "(gap(eps) - c)/eps with c the IMA contrast at g lies, for EVERY eps of (0, eps0], in those of `uniform`; "
-            "the statements of `refutations` are false. Quantities at eps = 0 are limits."
+            "For the decoders f(z) = M (z_1 + p_1(z_d), ..., z_d) listed, prior N(0, I), x = f(g), noise eps I and the "
+            "best mean-field Gaussian encoder: gap(eps) = log p_eps(x) - ELBO*(x) lies in the intervals of `fixed`, "
+            "and (gap(eps) - c)/eps with c the IMA contrast at g lies, for EVERY eps of (0, eps0], in those of "
+            "`uniform`; the statements of `refutations` are false. Quantities at eps = 0 are limits."
         ),
         "fixed": [
             {

@@ -9,7 +9,7 @@ With V(z) = |f(z) - x|^2/2, mu = g + eps m, sigma^2 = eps v (h^2 = eps),
 Expectations are Arb quadratures with proved tails (`growth`). Derivatives of E V in mu are E[He_k(u) V]/sigma^k
 (Stein), so that only values of f are needed. The stationary point is enclosed by Krawczyk's method; that it
 is the global maximum is NOT proved here: what is proved for the supremum is that its gap lies in
-[0, upper end of `gap`]. Sources: claims T1, T8 and T19.
+[0, upper end of `gap`]. Sources: claims `elbo-decomposition`, `block-encoder` and `higher-orders`.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from functools import cached_property
 
 from flint import acb, arb, ctx, fmpq
 
-from ..theory.series_coefficients import GapSeries
-from ..theory.series_decoders import SymbolicDecoder, gap_coefficients
+from ..theory.series.coefficients import GapSeries
+from ..theory.series.decoders import SymbolicDecoder, gap_coefficients
 from .balls import BALLS, inside
 from .growth import Growth, gaussian_tail, growth
 from .maximiser import EnclosureError
@@ -78,11 +78,11 @@ class OneDimensionalGap:
 
 
 def coefficients(instance: OneDimensional, order: int) -> GapSeries:
-    """L_n, E_n, a_n in balls at the working precision (claim T19)."""
+    """L_n, E_n, a_n in balls at the working precision (claim `higher-orders`)."""
     return gap_coefficients(instance.decoder, [arb(instance.point)], order, BALLS)
 
 
-def evidence(instance: OneDimensional, eps: fmpq) -> arb:
+def likelihood_integral(instance: OneDimensional, eps: fmpq) -> arb:
     """J, to about the working precision: |z| beyond Z adds at most the prior's tail, since V >= 0."""
     h, g = arb(eps).sqrt(), arb(instance.point)
     outer = (arb(2 * ctx.prec).sqrt().ceil() + 1).mid()
@@ -154,10 +154,10 @@ def gap_at(instance: OneDimensional, eps: fmpq, digits: int = 20) -> OneDimensio
         energy = _expectations(instance, eps, m_box, v_box, 0)[0]
         mean = instance.point + eps * m_box
         elbo = -energy / eps - (mean * mean + eps * v_box) / 2 + v_box.log() / 2
-        log_evidence = evidence(instance, eps).log()
-        gap = log_evidence - elbo - (2 * arb.pi() * arb(1).exp()).log() / 2
+        log_integral = likelihood_integral(instance, eps).log()
+        gap = log_integral - elbo - (2 * arb.pi() * arb(1).exp()).log() / 2
         outputs = len(instance.decoder.outputs)
-        log_likelihood = log_evidence + arb(eps).log() / 2 - (2 * arb.pi()).log() / 2
+        log_likelihood = log_integral + arb(eps).log() / 2 - (2 * arb.pi()).log() / 2
         log_likelihood -= (2 * arb.pi() * eps).log() * outputs / 2
     return OneDimensionalGap(eps, log_likelihood, gap, m_box, v_box)
 

@@ -22,8 +22,8 @@ with app.setup:
     from elbogap.lessons.exercises import exercise, formula, number
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, noise_axis, style, subplots, svg
-    from elbogap.theory.gaussian_noise import linear_gap_terms
-    from elbogap.theory.zero_test import is_zero
+    from elbogap.theory.formulas.gaussian import linear_gap_terms
+    from elbogap.theory.proof.zero_test import is_zero
 
     PRESETS = {"noise_var": (10.0, 1.0, 0.1, 0.001), "angle": (20, 40, 65, 90), "turn": (0, 15, 31, 60)}
     LADDER = 10.0 ** np.arange(1.5, -4.5, -0.5)
@@ -239,7 +239,7 @@ def _(angle, contrast, measured, noise_var):
         _axes.plot(LADDER, measured.gap[: len(LADDER)], "o", color=PALETTE[0], label="measured by the library")
         _axes.axhline(contrast, color=PALETTE[2], linestyle=":", label="contrast c of the columns")
         _axes.plot(noise_var, _here, "o", color=PALETTE[0], markersize=9, fillstyle="none", label="your ε")
-        noise_axis(_axes, towards_zero=True)
+        noise_axis(_axes)
         _axes.set_ylim(0, max(1.2 * contrast, 0.05))
         _axes.legend(loc="lower right")
     _words = f"At {angle} degrees and noise variance {noise_var:g} the gap is {_here:.6f}; its limit is {contrast:.6f}."

@@ -26,10 +26,10 @@ with app.setup:
     from elbogap.numerics.families.shear import Shear
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
-    from elbogap.theory.contrast import contrast_of_metric
-    from elbogap.theory.series_decoders import gap_coefficients, shear
-    from elbogap.theory.series_ring import RATIONALS
-    from elbogap.theory.zero_test import is_zero
+    from elbogap.theory.formulas.contrast import contrast_of_metric
+    from elbogap.theory.proof.zero_test import is_zero
+    from elbogap.theory.series.decoders import gap_coefficients, shear
+    from elbogap.theory.series.ring import RATIONALS
 
     PRESETS = {"noise_var": (1.0, 1e-1, 1e-2, 1e-3), "bend": (0.0, 0.5, 1.0, 1.5), "terms": (1, 2, 4, 8)}
     LADDER = 10.0 ** -np.arange(0, 6.25, 0.5)

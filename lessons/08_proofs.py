@@ -26,12 +26,12 @@ with app.setup:
     from elbogap.proofs_checks.claim import Claim, ClaimResult, Control, Evidence
     from elbogap.proofs_checks.laws import ConvergenceLaw, Instances
     from elbogap.proofs_checks.verify import judge_control, measured_evidence
-    from elbogap.theory.derivation import Derivation, Step, check, check_step
     from elbogap.theory.mutation import step_mutations
     from elbogap.theory.predictions import prediction
+    from elbogap.theory.proof.derivation import Derivation, Step, check, check_step
+    from elbogap.theory.proof.zero_test import is_zero
     from elbogap.theory.registry import derivation
     from elbogap.theory.render import side_lines
-    from elbogap.theory.zero_test import is_zero
 
     PRESETS = {"step": (1, 2, 4, 5, 7), "factor": (0.5, 1.0, 1.001), "floor": (-13, -6, -3)}
     READ = "spurious-solutions"

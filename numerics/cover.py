@@ -85,8 +85,9 @@ class Cover(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """Mass outside of the balls and its error, in units of exp(reference); how much of the error is owed to witnesses
-    and to values that are not finite.
+    """Mass outside of the balls and its error, in units of exp(reference).
+
+    unseen, not_finite: how much of the error is owed to witnesses, and to values that are not finite.
     """
 
     mass: Float[Array, ""]

@@ -2,7 +2,7 @@
 
 ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = N(mean, L L'). The
 expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
-partition of the coordinates: singletons are mean field, one block is full covariance (T8).
+partition of the coordinates: singletons are mean field, one block is full covariance (claim `block-encoder`).
 
 The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are
 exact contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
@@ -23,13 +23,14 @@ from .modes import Mode, constant_rounding, find_modes, highest, kink_error, rel
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
+from .reduction import reduction
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
 from .wide import Found, search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
-_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
+NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
 
 _TOLERANCE = 1e-11
 
@@ -38,12 +39,11 @@ _PASSED_OVER = 3.0
 
 
 class Encoding(NamedTuple):
-    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it
-    converged.
+    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it converged.
 
     candidates (S,): the ELBO reached from each start, nan where the search did not converge; agreed says
-    that those which converged are equal within their errors (a non-injective decoder has several optima,
-    T13).
+    that those which converged are equal within their errors (a non-injective decoder has several optima:
+    claim `folds`).
     """
 
     mean: Float[Array, " d"]
@@ -83,7 +83,7 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     blocks = blocks_of(family, d)
     parameters = parameters_of(blocks)
     rows, features, diagonal = parameters
-    coarse, fine = (gauss_hermite(d, n) for n in _NODES[d])
+    coarse, fine = (gauss_hermite(d, n) for n in NODES[d])
     h = jnp.sqrt(model.eps)
     scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
     weights = jnp.asarray(coarse.weights)
@@ -110,7 +110,7 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     value = expected + entropy(factor)
     truncation = jnp.abs(value - (entropy(scale) - found.value)) + found.decrement**2
     # Near 0 the nodes of Gauss-Hermite are pi / sqrt(n) apart.
-    kinks = kink_error(model, factor, np.pi / np.sqrt(_NODES[d][0]))
+    kinks = kink_error(model, factor, np.pi / np.sqrt(NODES[d][0]))
     error = truncation + rounding + kinks + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy(factor)))
     return Optimum(mode.point, mean, factor, value, error, found.converged & mode.converged)
 
@@ -119,7 +119,7 @@ def best_optimum(
     model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""]
 ) -> tuple[Optimum, Optimum]:
     """Return the optimum reached from every mode (stacked), and the best of those that converged."""
-    if model.latent_dim in _NODES:
+    if model.latent_dim in NODES:
         optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
     else:
         optima = jax.lax.map(lambda mode: maximise_symmetric(model, x, mode, family, reference), modes)
@@ -164,7 +164,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
     """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
 
     x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
-    symmetric rule of degree 7 above. Never above log p (T1).
+    symmetric rule of degree 7 above. Never above log p (claim `elbo-decomposition`).
     Raises `ValueError` for other shapes. Also in float32.
 
     The posterior of a linear model of one latent is in the family, so that its ELBO is log p:
@@ -174,7 +174,9 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         -1.613334
     """
     d = model.latent_dim
-    data, centre = model.check_data(x), model.check_latent(mean, "mean")
+    whole, centre = reduction(model), model.check_latent(mean, "mean")
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     factor = jnp.asarray(std, dtype=float)
     if factor.shape == (d,):
         log_det = jnp.sum(jnp.log(factor))
@@ -183,12 +185,13 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         log_det = jnp.linalg.slogdet(factor)[1]
     else:
         raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
-    if d in _NODES:
-        rule = gauss_hermite(d, _NODES[d][1])
+    if d in NODES:
+        rule = gauss_hermite(d, NODES[d][1])
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
     else:
         expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7
-    return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    constant = model.log_constant(data) + left_out.value
+    return constant + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
 
 
 def optimal_encoder(
@@ -208,7 +211,9 @@ def optimal_encoder(
         ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     if start is None and serves(model.latent_dim):
         found = wide_evidence(model, data, *search(model, data))
         modes, reference = found.modes, found.reference
@@ -219,7 +224,7 @@ def optimal_encoder(
         reference, missed = highest(modes), jnp.zeros(())
         optima, best = best_optimum(model, data, modes, family, reference)
     covariance = best.factor @ best.factor.T
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     candidates = jnp.where(optima.converged, optima.value, jnp.nan)
     spread = jnp.nanmax(candidates) - jnp.nanmin(candidates)
     return Encoding(
@@ -227,7 +232,7 @@ def optimal_encoder(
         covariance=covariance,
         std=jnp.sqrt(jnp.diagonal(covariance)),
         elbo=constant + best.value,
-        error=best.error + missed + constant_rounding(model, data, modes),
+        error=best.error + missed + constant_rounding(model, data, modes) + left_out.error,
         converged=best.converged,
         candidates=constant + candidates,
         agreed=best.converged & (spread <= 2 * jnp.max(jnp.where(optima.converged, optima.error, 0.0))),

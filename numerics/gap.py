@@ -1,8 +1,8 @@
 """The gap log p_eps(x) - ELBO*(x), measured exactly: quadrature for both sides, no asymptotics.
 
 Both sides are computed relative to the exponent at the mode, so that their large common parts (log C,
--V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (T5), or to the
-contrast of M = Hess V in general (T0).
+-V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (claim `elbo-limit`), or to the
+contrast of M = Hess V in general (claim `general-limit`).
 """
 
 from typing import NamedTuple
@@ -20,13 +20,13 @@ from .model import LatentModel
 from .modes import constant_rounding, find_modes, highest
 from .outcome import Outcome
 from .precision import require_float64
+from .reduction import reduction
 from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
 
 class GapMeasurement(NamedTuple):
-    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and
-    round-off.
+    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and round-off.
 
     gap = log_likelihood - elbo, computed without their common part; mean (d,), std (d,) and covariance (d,
     d) of the best encoder; mode (d,) of the posterior; converged: the modes and the encoder's search all
@@ -113,6 +113,8 @@ def _too_large(model: LatentModel, measured: GapMeasurement, largest_error: floa
 
 
 def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | None, family: Family) -> GapMeasurement:
+    whole = reduction(model)
+    model, (data, left_out) = whole.model, whole.data(data)
     if start is None and serves(model.latent_dim):
         found = wide_evidence(model, data, *search(model, data))
         modes, reference, likelihood = found.modes, found.reference, Evidence(found.value, found.error)
@@ -123,8 +125,8 @@ def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | No
         reference = highest(modes)
         likelihood, outcome = evidence_and_outcome(model, data, modes, reference)
         _, optimum = best_optimum(model, data, modes, family, reference)
-    constant = model.log_constant(data) + reference
-    rounding = constant_rounding(model, data, modes)
+    constant = model.log_constant(data) + reference + left_out.value
+    rounding = constant_rounding(model, data, modes) + left_out.error
     covariance = optimum.factor @ optimum.factor.T
     difference, error = likelihood.value - optimum.value, likelihood.error + optimum.error
     finite = jnp.isfinite(difference) & ~jnp.isnan(error) & jnp.isfinite(constant)

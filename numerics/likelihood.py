@@ -1,5 +1,4 @@
-"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the
-posterior.
+"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the posterior.
 
 Around each mode, z = g + h W xi (see `modes`) and the trapezoid rule in a ball of xi. Several modes share
 the integral by a smooth partition of unity, w_b = N_b / sum N_b' with N_b the Laplace approximation at mode
@@ -23,6 +22,7 @@ from .modes import SAME_MODE, Mode, constant_rounding, find_modes, highest, kink
 from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
+from .reduction import reduction
 from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
@@ -39,10 +39,10 @@ _SLOW = 0.9
 
 
 class LogLikelihood(NamedTuple):
-    """log p_eps(x), its error, and the modes: one for each start (repeats are possible), or, without a start, the
-    distinct ones first, repeats marked as not converged.
+    """log p_eps(x), its error, the modes, and why the error is large if it is.
 
-    outcome: the `Outcome` that says what most of a large error is due to.
+    modes: one for each start (repeats are possible), or, without a start, the distinct ones first, repeats marked as
+    not converged; outcome: the `Outcome` that says what most of a large error is due to.
     """
 
     value: Float[Array, ""]
@@ -141,7 +141,7 @@ def log_likelihood(
     """Return log p_eps(x) for x (D,); with full_output a `LogLikelihood` with error and modes.
 
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. Exact up to the
-    error stated, for any eps, on and off the manifold, injective or not (T1, T4, T13).
+    error stated, for any eps, on and off the manifold, injective or not.
     Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
 
     With one latent and x = 2 z, x ~ N(0, 4 + eps):
@@ -151,19 +151,22 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     if start is None and serves(model.latent_dim):
         found = wide_evidence(model, data, *search(model, data))
         value, error = found.log_likelihood(model, data)
-        result = LogLikelihood(value, error, found.modes, found.outcome)
+        modes, outcome = found.modes, found.outcome
     else:
         modes = find_modes(model, data, starts_or_search(model, data, start))
         reference = highest(modes)
         local, outcome = evidence_and_outcome(model, data, modes, reference)
+        value = model.log_constant(data) + reference + local.value
         error = local.error + constant_rounding(model, data, modes)
-        result = LogLikelihood(model.log_constant(data) + reference + local.value, error, modes, outcome)
+    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
+    result = LogLikelihood(value + left_out.value, error + left_out.error, modes, outcome)
     if full_output:
         return result
-    return eqx.error_if(
-        result.value, ~jnp.isfinite(result.value), "log_likelihood: expected a mode of p(z | x), found none"
-    )
+    message = "log_likelihood: expected a mode of p(z | x), found none"
+    return eqx.error_if(result.value, ~jnp.isfinite(result.value), message)

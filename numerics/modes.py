@@ -92,9 +92,7 @@ def highest(modes: Mode) -> Float[Array, ""]:
 
 
 def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
-    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap
-    alike.
-    """
+    """Return the round-off in log C(x) + exponent at the highest mode, common to both sides of the gap."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
     return 4 * EPS64 * size + model.rounding(modes.point[top], x)

@@ -59,8 +59,9 @@ class Frame(NamedTuple):
 
 
 class Local(NamedTuple):
-    """Exponent at a point, the Gauss-Newton step to its maximum, log det of -its Hessian, and that Hessian's
-    diagonal in the coordinates of the frame.
+    """The exponent and its Gauss-Newton model at a point, in units of the frame.
+
+    move: the step to the maximum; gain: what it gains; log_det and curvature: of minus the Hessian.
     """
 
     point: Float[Array, " d"]
@@ -72,8 +73,9 @@ class Local(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What the look has found: the best points (W, d), their exponents, log det and diagonal (W, d) of the curvature
-    in the frame, the latter per unit of sinh(s); the first are distinct and have the largest mass.
+    """What the look has found: the best points (W, d), the distinct ones of the largest mass first.
+
+    exponent, log_det, curvature: the exponents there, log det and diagonal (W, d) of the curvature per unit of sinh(s).
 
     between, log_between: points (I, d) between which the decoder turns faster than they lie, and the log-mass that may
     hide there (d = 1).

@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..theory.derivation import DerivationVerdict, StepVerdict
+from ..theory.proof.derivation import DerivationVerdict, StepVerdict
 from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_mathml
 from .law_plot import law_plot

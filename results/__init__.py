@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RequestError
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 
 VERSION = 1
 FOLDER = Path(__file__).parent

@@ -14,10 +14,10 @@ import sympy as sp
 from sympy.polys.fields import FracElement
 from sympy.polys.rings import PolyElement
 
-from .derivation import Bound, Step, entries
-from .indices import Formula, Term, factors_of
+from .algebra.indices import Formula, Term, factors_of
 from .predictions import Prediction
-from .zero_test import nonzero_point
+from .proof.derivation import Bound, Step, entries
+from .proof.zero_test import nonzero_point
 
 # An expression of thousands of terms is sampled: its first, middle and last terms.
 TERMS = 3

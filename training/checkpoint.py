@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 
 from ..errors import RequestError
-from ..files import write_by_rename
+from ..shell.files import write_by_rename
 
 Tree = TypeVar("Tree")
 

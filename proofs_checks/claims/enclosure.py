@@ -1,4 +1,4 @@
-"""T22 enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
+"""enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
 
 The enclosed evidence comes from `elbogap.enclosures` (ball arithmetic, python-flint): the gap to sixty digits, and
 (gap - c)/eps in an interval that excludes 0 for all eps in (0, eps0], so that the order is exactly one. Measured beside
@@ -7,10 +7,10 @@ it: the same order and constant on random shears, the class that the enclosures 
 
 from __future__ import annotations
 
+from ..batch_laws import contrast_at_point, gap_law, gap_slope
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
-from .from_batches import contrast_at_point, gap_law, gap_slope
 
 
 def _law(measured: Measurements, order: float, sign: float) -> ConvergenceLaw:
@@ -39,12 +39,13 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="enclosure",
+    order=19,
     title="instances of the main theorem, proved for every noise variance in a range",
     statement="For shears with rational coefficients the difference of gap and contrast, over the noise variance, lies "
     "in an interval that excludes zero, for every noise variance down to zero.",
     latex=r"\frac{\mathrm{gap}(\varepsilon) - c_{\mathrm{IMA}}}{\varepsilon} \in [a^-, a^+] \not\ni 0"
     r"\quad\text{for all } \varepsilon \in (0, \varepsilon_0]",
-    source="T22",
+    source="new here (elbo-limit for shears, in ball arithmetic)",
     assumptions=(
         "f(z) = M (z_1 + p(z_2), z_2) with rational coefficients, M invertible",
         "standard normal prior",
@@ -52,4 +53,5 @@ CLAIM = Claim(
     ),
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

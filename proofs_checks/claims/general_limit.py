@@ -1,4 +1,4 @@
-"""T0 general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
+"""general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
 
 Its rows are those of other claims, one below the other: surfaces on and off the manifold (`rectangular`), correlated
 noise and noise that depends on the latents (`anisotropic_noise`), counts (`exponential_family`), priors that are
@@ -8,19 +8,17 @@ judged where their errors were measured.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import Factors, PerBatch, convergence, flipped, limit_law, predicted, without_prior, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Batch, Measurements
+from ..measurements import Measurements, once
 from . import anisotropic_noise, exponential_family, priors, rectangular
-from .from_batches import PerBatch, convergence
-from .from_potential import Factors, flipped, limit_law, predicted, without_prior, zeros
 
 
-@lru_cache(maxsize=4)
+@once
 def _batches(measured: Measurements) -> tuple[Batch, ...]:
     """All kinds of model."""
     return tuple(module.measure(measured) for module in (rectangular, anisotropic_noise, exponential_family, priors))
@@ -128,12 +126,13 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="general-limit",
+    order=8,
     title="one theorem for every decoder, prior and noise",
     statement="Whenever the joint density is C exp(-V/eps + ell), the gap tends to the contrast of the Hessian of V at "
     "its minimiser at the rate eps, with a constant given by derivatives of V and ell; so do the encoder's moments.",
     latex=r"\mathrm{gap} = \tfrac12\Big[\sum_k \log M_{kk} - \log\det M\Big] + \varepsilon a_1 + O(\varepsilon^2),"
     r"\quad M = \nabla^2 V(g),\quad \mu^* = g + \varepsilon M^{-1} b(S) + O(\varepsilon^2)",
-    source="T0",
+    source="new here; for Gaussian noise and x on the manifold: Reizinger et al. 2022 (arXiv:2206.02416)",
     assumptions=(
         "g is the unique global minimiser of V, and V stays above V(g) elsewhere, also at infinity",
         "M is positive definite",

@@ -1,22 +1,22 @@
-"""T14 importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
+"""importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
 
 The encoder is the ELBO-optimal mean-field q; gap_K = log p_eps(x) - E log( (1/K) sum p(x, z_i) / q(z_i) ). In units of
 q the weights tend to w = sqrt(det R) exp(-u'(R - I)u / 2), R the correlation matrix of the Jacobian's columns. Measured
-at finite noise with exact optima (`plane_shears`) and without Monte Carlo (`importance_weights`).
+at finite noise with exact optima (`special.plane_shear`) and without Monte Carlo (`special.importance`).
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from ...numerics.special.importance import SAMPLES, correlation, limit_weights, log_mean_slopes, log_means
+from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements
-from .importance_weights import SAMPLES, correlation, first_order, limit_weights, log_mean_slopes, log_means
-from .plane_shears import Shears, draw, reduced
+from ..measurements import Measurements, once
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 COUNTS = (2, 8)
@@ -29,6 +29,40 @@ QUADRATURE_ERROR = 1e-12
 
 RESIDUAL_ERROR = 4e-16
 """Of z, in units of the posterior's width sqrt(eps): what the exponent of the weights loses."""
+
+
+def _first_order(derivatives: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """a(u), b(u) on the lattice: the weights of the ELBO-optimal mean-field encoder, to first order in eps.
+
+    With xi_k = sqrt(s_k) u_k, z = g + h xi + h^2 m + h^3 t xi / (2 s) is put into the Taylor series of the exponent
+    -V/eps + l, and the encoder's and the evidence's own first-order terms are taken off; m, s, t, L1 from theory.
+    """
+    J, H, T, l1, l2 = (derivatives[name] for name in ("J", "H", "T", "l1", "l2"))
+    A = np.einsum("nia,nib->nab", J, J)
+    mixed = np.einsum("nia,nibc->nabc", J, H)
+    V3 = mixed + np.swapaxes(mixed, 1, 2) + np.moveaxis(mixed, 1, 3)
+    squares, triples = np.einsum("niab,nicd->nabcd", H, H), np.einsum("nia,nibcd->nabcd", J, T)
+    m, s, t, L1 = (
+        total(evaluate(name, 2, 2, **derivatives))
+        for name in ("mean_shift", "variance", "variance_correction", "likelihood_slope")
+    )
+    xi = np.sqrt(s)[:, None, :] * SAMPLES
+    cubic = np.einsum("nabc,nka,nkb,nkc->nk", V3, xi, xi, xi)
+    # All arguments are equal, so that the three and the four terms of V4 are equal too.
+    quartic = 3 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", squares, xi, xi, xi, xi)
+    quartic += 4 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", triples, xi, xi, xi, xi)
+    odd = np.einsum("nka,na->nk", xi, l1 - np.einsum("nab,nb->na", A, m)) - cubic / 6
+    widened = 0.5 * (t / s)[:, None, :] * xi
+    even = (
+        -np.einsum("nka,nab,nkb->nk", xi, A, widened)
+        - 0.5 * np.einsum("nabc,nka,nkb,nc->nk", V3, xi, xi, m)
+        - quartic / 24
+        + 0.5 * np.einsum("nka,nab,nkb->nk", xi, l2, xi)
+    )
+    constant = (
+        np.einsum("na,na->n", l1, m) - 0.5 * np.einsum("na,nab,nb->n", m, A, m) + 0.5 * np.sum(t / s, axis=1) - L1
+    )
+    return odd, even + constant[:, None]
 
 
 class _Measured:
@@ -44,7 +78,7 @@ class _Measured:
         self.metric = np.einsum("nia,nib->nab", derivatives["J"], derivatives["J"])
         self.correlation = correlation(self.metric)
         self.limit_weights = limit_weights(self.correlation)
-        odd, even = first_order(derivatives)
+        odd, even = _first_order(derivatives)
         every = (1, *COUNTS)
         gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in LADDER], axis=1)
         self.gaps = dict(zip(every, np.moveaxis(gaps, 2, 0), strict=True))
@@ -75,7 +109,7 @@ def _log_weights(shears: Shears, g: np.ndarray, eps: float) -> np.ndarray:
     return log_joint - np.log(eps) - log_q - found.log_likelihood
 
 
-@lru_cache(maxsize=4)
+@once
 def _measure(measured: Measurements) -> _Measured:
     return _Measured(measured)
 
@@ -106,7 +140,7 @@ def _single_sample(name: str, found: _Measured, right: np.ndarray) -> IdentityLa
     return IdentityLaw(name, found.rows((1,)), left, right, QUADRATURE_ERROR * (1 + np.abs(left)))
 
 
-@lru_cache(maxsize=8)
+@once
 def _correlated(measured: Measurements, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Correlations rho in [low, high], and the limits of gap_K for all K of SAMPLE_COUNTS."""
     rho = measured.rng("importance-weighted", "samples").uniform(low, high, measured.effort.instances)
@@ -153,7 +187,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T14."""
+    """Its false variants."""
     found = _measure(measured)
     same = dict.fromkeys(COUNTS, found.contrast)
     unscaled = dict(zip(COUNTS, -log_means(limit_weights(found.metric), COUNTS).T, strict=True))
@@ -172,12 +206,13 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="importance-weighted",
+    order=23,
     title="importance-weighted bounds",
     statement="With K importance samples the gap tends, at every fixed K, to a positive number that depends only on "
     "the correlations of the Jacobian's columns; it is the contrast for K = 1 and falls like 1/K if these are small.",
     latex=r"\mathrm{gap}_K \to -\mathbb{E}\log\tfrac1K\sum_i \sqrt{\det R}\; e^{-\frac12 v_i^\top (R-I) v_i},\quad "
     r"R = D^{-1/2} A D^{-1/2},\quad \mathrm{gap}_K \sim \chi^2/(2K) \text{ if } \lambda_{\min}(R) > \tfrac12",
-    source="Burda et al. 2016 (the bound); limit: T14",
+    source="Burda et al. 2016 (arXiv:1509.00519) for the bound; limit: new here",
     assumptions=("the assumptions of elbo-limit", "q is optimal for the ELBO, not for the bound with K samples"),
     derivation="importance-weighted",
     laws=laws,

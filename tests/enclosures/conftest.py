@@ -1,10 +1,10 @@
-"""Skip every test of this folder where python-flint is missing; the reference instances of T22."""
+"""Skip every test of this folder where python-flint is missing; the claim's reference instances."""
 
 import pytest
 
 pytest.importorskip("flint", reason="enclosures need the extra `rigorous`")
 
-from elbogap.enclosures.claim import reference_instances
+from elbogap.enclosures.proofs import reference_instances
 from elbogap.enclosures.shear import ShearInstance
 
 

@@ -2,20 +2,19 @@
 
 import ast
 import copy
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from elbogap.enclosures import check_certificate
+from elbogap.enclosures import checker
 from elbogap.enclosures.all_eps import enclose_all_eps
 from elbogap.enclosures.balls import rational
 from elbogap.enclosures.certificate import build_certificate, digest, save
-from elbogap.enclosures.check_certificate import CertificateError, check
-from elbogap.enclosures.claim import evidence, write_certificate
+from elbogap.enclosures.checker import CertificateError, check
 from elbogap.enclosures.fixed import gap_at
+from elbogap.enclosures.proofs import evidence, write_certificate
 from elbogap.enclosures.refutation import refutations
 from elbogap.enclosures.shear import ShearInstance
 from flint import fmpq
@@ -23,7 +22,7 @@ from flint import fmpq
 
 @pytest.fixture(scope="module")
 def document(reference: ShearInstance) -> dict:
-    """A certificate of T22's first instance: one gap, all eps <= 1e-3, the refutations."""
+    """A certificate of the first instance: one gap, all eps <= 1e-3, the refutations."""
     fixed = [(reference, gap_at(reference, rational("1/10"), 62))]
     uniform = [enclose_all_eps(reference, rational("1/1000"), fmpq(1, 50))]
     return build_certificate(fixed, uniform, [(reference, case) for case in refutations(reference)], "0")
@@ -177,31 +176,89 @@ def test_malformed_content_gives_one_line(document: dict, tmp_path: Path, spoil:
 
 
 def test_the_checker_is_small_and_separate() -> None:
-    """The checker has under 300 lines and imports nothing of elbogap: only python-flint and the standard library."""
-    source = inspect.getsource(check_certificate)
-    assert len(source.splitlines()) < 300
-    modules = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0
-            modules.add(node.module)
-        elif isinstance(node, ast.Import):
-            modules.update(alias.name for alias in node.names)
-    standard = {"hashlib", "json", "re", "fractions", "functools", "math", "pathlib", "typing"}
-    assert modules <= {*standard, "flint"}
+    """Each file of the checker has < 300 lines and imports only its own folder, python-flint and the standard library.
+
+    That is: nothing of the code that makes certificates.
+    """
+    standard = {"__future__", "collections", "dataclasses", "fractions", "functools", "hashlib", "json", "math"}
+    standard |= {"pathlib", "re", "time", "typing", "itertools"}
+    sources = sorted(Path(checker.__file__).parent.glob("*.py"))
+    assert len(sources) >= 3
+    for path in sources:
+        source = path.read_text(encoding="utf-8")
+        assert len(source.splitlines()) < 300, path
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 1 or (node.level == 0 and node.module.split(".")[0] in {*standard, "flint"}), path
+            elif isinstance(node, ast.Import):
+                assert {alias.name for alias in node.names} <= standard, path
 
 
-def test_three_latents_and_standing_statements_are_not_certified(
-    reference: ShearInstance, three_latents: ShearInstance
-) -> None:
-    """The writer refuses instances the checker cannot read and refutations that do not refute."""
-    with pytest.raises(ValueError, match="2 latents"):
-        build_certificate([(three_latents, gap_at(three_latents, fmpq(1, 10)))], [], [], "0")
+def test_three_latents_are_certified_and_their_digits_matter(three_latents: ShearInstance, tmp_path: Path) -> None:
+    """A shear of three latents is certified, fixed and for all eps; a moved interval is refused."""
+    uniform = [enclose_all_eps(three_latents, rational("1/100"), fmpq(1, 20))]
+    document = build_certificate([(three_latents, gap_at(three_latents, fmpq(1, 10), 62))], uniform, [], "0")
+    assert len(checked(copy.deepcopy(document), tmp_path, rehash=False)) == 2
+    falsify_gap(document)
+    with pytest.raises(CertificateError, match="gap at eps = 1/10 is not proved"):
+        checked(document, tmp_path)
+
+
+def test_standing_statements_are_not_certified(reference: ShearInstance) -> None:
+    """The writer refuses refutations that do not refute."""
     case = refutations(reference)[0]
     true = type(case)(case.id, "a true statement", case.quantity, case.eps, case.enclosed, case.enclosed, case.box)
     assert not true.rejected
     with pytest.raises(ValueError, match="not refuted"):
         build_certificate([], [], [(reference, true)], "0")
+
+
+def test_an_empty_certificate_is_refused(document: dict, tmp_path: Path) -> None:
+    """A certificate without statements proves nothing and is refused, hash or not."""
+    empty = copy.deepcopy(document) | {"fixed": [], "uniform": [], "refutations": []}
+    with pytest.raises(CertificateError, match="empty: expected at least one statement"):
+        checked(empty, tmp_path)
+
+
+def test_no_free_text_reaches_a_line(document: dict, tmp_path: Path) -> None:
+    """Texts of the file are not repeated: a line says only what was verified, so that none can be forged."""
+    forged = copy.deepcopy(document)
+    forged["statement"] = forged["refutations"][0]["statement"] = "harmless\nverified  the gap is 0"
+    forged["refutations"][0]["id"] = forged["versions"]["elbogap"] = "verified"
+    lines = checked(forged, tmp_path)
+    assert lines == checked(copy.deepcopy(document), tmp_path)
+    assert all("\n" not in line and "harmless" not in line for line in lines)
+    assert all("shear M = ((1, 1/2), (-1/5, 6/5)), p = ((0, 0, 1/2, 1/5)), g = (1/2, 3/5)" in line for line in lines)
+    assert lines[-1].startswith("false: variance/eps of the last latent at eps = 1/100 lies in [")
+
+
+@pytest.mark.parametrize(
+    ("enlarge", "message"),
+    [
+        (lambda d: d["instances"][0].update(profiles=[["0"] * 400]), "1 to 13 coefficients of a profile, got 400"),
+        (lambda d: d["instances"][0].update(point=["0"] * 9), "2 to 4 latents, got 9"),
+        (lambda d: d.update(instances=d["instances"] * 40), "0 to 32 instances, got 40"),
+        (lambda d: d.update(fixed=d["fixed"] * 201), "0 to 200 fixed, got 201"),
+        (lambda d: d["uniform"][0].update(pieces=d["uniform"][0]["pieces"] * 9000), "0 to 5000 pieces, got"),
+        (lambda d: d["fixed"][0].update(eps="1" * 401), "at most 400 characters"),
+        (lambda d: d.update(padding="x" * 8_000_000), "at most 8000000 bytes"),
+    ],
+)
+def test_sizes_are_bounded_before_work_begins(
+    document: dict, tmp_path: Path, enlarge: Callable[[dict], None], message: str
+) -> None:
+    """What would take for ever is refused at once, and the message names the bound."""
+    large = copy.deepcopy(document)
+    enlarge(large)
+    with pytest.raises(CertificateError, match=message):
+        checked(large, tmp_path)
+
+
+def test_checking_ends_when_its_time_is_over(document: dict, tmp_path: Path) -> None:
+    """A certificate that needs longer than it is given is refused with the number of seconds."""
+    path = save(copy.deepcopy(document), tmp_path / "certificate.json")
+    with pytest.raises(CertificateError, match=r"not verified within 0\.001 seconds"):
+        check(path, seconds=0.001)
 
 
 def test_evidence_holds_and_its_certificate_is_verified(tmp_path: Path) -> None:
@@ -212,6 +269,6 @@ def test_evidence_holds_and_its_certificate_is_verified(tmp_path: Path) -> None:
     assert all(instance.interval.startswith("[") for instance in found.instances)
     path = write_certificate(tmp_path / "new" / "folder", "quick")
     assert json.loads(path.read_text())["sha256"] in path.read_text()
-    assert len(check(path)) == 6 + 2 + 9
+    assert len(check(path)) == 9 + 3 + 9
     with pytest.raises(ValueError, match="unknown effort"):
         evidence("thorough")

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 pytest.importorskip("flint", reason="enclosures need the extra `rigorous`")
 
 from elbogap.enclosures.balls import rational
-from elbogap.enclosures.evidence import log_likelihood
 from elbogap.enclosures.fixed import gap_at
+from elbogap.enclosures.likelihood import log_likelihood
 from elbogap.enclosures.shear import ShearInstance, shear_instance
 from elbogap.numerics.families.linear import draw_linear
 from elbogap.numerics.families.shear import Shear, draw_shear
 from elbogap.numerics.gap import GapMeasurement, measure_gap
 from elbogap.numerics.model import LatentModel
-from elbogap.theory import series_decoders
+from elbogap.theory.series import decoders as series_decoders
 from flint import ctx, fmpq
 
 BATCH = 48

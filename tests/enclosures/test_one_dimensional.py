@@ -8,7 +8,7 @@ import sympy
 from elbogap.enclosures.growth import Growth, gaussian_tail, growth
 from elbogap.enclosures.one_dimensional import OneDimensional, OneDimensionalGap, coefficients, gap_at
 from elbogap.enclosures.scalar import scalar_function
-from elbogap.theory.series_decoders import SymbolicDecoder, latent_symbols
+from elbogap.theory.series.decoders import SymbolicDecoder, latent_symbols
 from flint import acb, arb, ctx, fmpq
 from hypothesis import given
 from hypothesis import strategies as st

@@ -64,8 +64,8 @@ def test_exact_series_do_not_need_flint() -> None:
     """Without python-flint SymPy's own rationals carry the series engine, with the same exact result."""
     code = (
         "from sympy import Rational\n"
-        "from elbogap.theory.series_decoders import gap_coefficients, reference_shear\n"
-        "from elbogap.theory.series_ring import RATIONALS\n"
+        "from elbogap.theory.series.decoders import gap_coefficients, reference_shear\n"
+        "from elbogap.theory.series.ring import RATIONALS\n"
         "point = [Rational(7, 10), Rational(-2, 5)]\n"
         "print(*gap_coefficients(reference_shear(), point, 3, RATIONALS).gap)\n"
     )

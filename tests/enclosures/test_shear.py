@@ -4,14 +4,14 @@ import pytest
 import sympy
 from elbogap.enclosures.all_eps import bound, enclose_all_eps, enclose_piece, proves_order_one
 from elbogap.enclosures.balls import decimal_interval, end_points, rational, shown
-from elbogap.enclosures.claim import exact_slope
-from elbogap.enclosures.evidence import evidence_integrals
 from elbogap.enclosures.fixed import gap_at
 from elbogap.enclosures.global_maximum import certify_global_maximum
+from elbogap.enclosures.likelihood import likelihood_integrals
 from elbogap.enclosures.maximiser import Box, EnclosureError, approximate_maximiser, enclose_maximiser
+from elbogap.enclosures.proofs import exact_slope
 from elbogap.enclosures.shear import ShearInstance, shear_instance, symbolic_decoder
-from elbogap.theory.series_decoders import gap_coefficients
-from elbogap.theory.series_ring import RATIONALS
+from elbogap.theory.series.decoders import gap_coefficients
+from elbogap.theory.series.ring import RATIONALS
 from flint import arb, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ WIDTH = fmpq(1, 50)
     ],
 )
 def test_quoted_digits(reference: ShearInstance, eps: str, quoted: str) -> None:
-    """The gap of T22's first instance has the digits quoted there, and sixty more can be had."""
+    """The gap of the first instance has the digits of the reference, and sixty more can be had."""
     found = gap_at(reference, rational(eps), 62).gap
     unit = fmpq(1, 10 ** (len(quoted) - 1))
     with ctx.workprec(300):
@@ -37,7 +37,7 @@ def test_quoted_digits(reference: ShearInstance, eps: str, quoted: str) -> None:
 
 
 def test_interval_below_a_thousandth(reference: ShearInstance, second: ShearInstance) -> None:
-    """For all eps <= 1e-3 the interval of (gap - c)/eps is inside the one quoted in T22, excludes 0 and holds a_1."""
+    """For all eps <= 1e-3 the interval of (gap - c)/eps is inside the reference's, excludes 0 and holds a_1."""
     enclosure = enclose_all_eps(reference, rational("1/1000"), rational("6/1000"))
     lower, upper = end_points(enclosure.slope)
     assert rational("-.358548") <= lower and upper <= rational("-.352941")
@@ -95,7 +95,7 @@ def test_derivatives_of_the_evidence_are_difference_quotients(reference: ShearIn
     eps, step = rational("1/10"), fmpq(1, 10**20)
     with ctx.workprec(320):
         values = [
-            evidence_integrals(reference, arb(at), arb(at).sqrt(), 2, 300) for at in (eps - step, eps, eps + step)
+            likelihood_integrals(reference, arb(at), arb(at).sqrt(), 2, 300) for at in (eps - step, eps, eps + step)
         ]
         first = (values[2][0] - values[0][0]) / (2 * step)
         second = (values[2][0] - 2 * values[1][0] + values[0][0]) / step**2
@@ -121,7 +121,7 @@ def test_gap_is_at_least_zero_and_its_slope_at_zero_exact(entries: list, profile
 
 
 def test_a_linear_shear_has_the_closed_form() -> None:
-    """With p = 0 the gap is 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] (T7), enclosed by quadrature."""
+    """With p = 0 the gap is 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)], enclosed by quadrature."""
     instance = shear_instance([["1", "1/2"], ["-1/5", "6/5"]], [[0]], ["1/2", "3/5"])
     eps = rational("1/10")
     gram = instance.gram

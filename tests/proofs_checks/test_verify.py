@@ -139,7 +139,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("file", "true", "false", "claim"),
     [
         (
-            "theory/gaussian_noise.py",
+            "theory/formulas/gaussian.py",
             'prior="B_ab l1_b", curvature="-1/2 s_k B_ab',
             'prior="B_ab l1_b", curvature="-1 s_k B_ab',
             "encoder-mean",

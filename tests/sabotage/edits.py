@@ -16,7 +16,7 @@ class Edit(NamedTuple):
     claims: tuple[str, ...]
 
 
-_GAUSS, _GENERAL, _NOISE = "theory/gaussian_noise.py", "theory/general_limit.py", "theory/noise_models.py"
+_GAUSS, _GENERAL, _NOISE = "theory/formulas/gaussian.py", "theory/formulas/general.py", "theory/formulas/other_noise.py"
 _MODEL, _ENCODER, _EVIDENCE = "numerics/model.py", "numerics/encoder.py", "numerics/likelihood.py"
 
 THEORY = (
@@ -78,19 +78,19 @@ THEORY = (
     ),
     Edit(_NOISE, 'fisher="psi2_i J_ia J_ib"', 'fisher="J_ia J_ib"', ("exponential-family",)),
     Edit(
-        "theory/closed_forms.py",
+        "theory/formulas/closed_forms.py",
         "HALF * data_dim * beta * sp.log(2 * sp.pi * beta * eps)",
         "HALF * data_dim * sp.log(2 * sp.pi * beta * eps)",
         ("beta-vae",),
     ),
     Edit(
-        "theory/random_directions.py",
+        "theory/formulas/closed_forms.py",
         "- sp.digamma((data_dim - k + 1) / sp.Integer(2))",
         "- sp.digamma((data_dim - k) / sp.Integer(2))",
         ("random-directions",),
     ),
     Edit(
-        "theory/closed_forms.py",
+        "theory/formulas/closed_forms.py",
         "sp.Rational((-1) ** (order + 1), 2 * order)",
         "sp.Rational((-1) ** order, 2 * order)",
         ("linear-vae",),

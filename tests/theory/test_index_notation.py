@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import sympy as sp
-from elbogap.theory.diagrams import connected_diagrams
-from elbogap.theory.gaussian_moments import Isserlis, contract, in_ring, pairings, series_exp, series_log
-from elbogap.theory.indices import Scaled, factors_of, formula
-from elbogap.theory.tensors import (
+from elbogap.theory.algebra.diagrams import connected_diagrams
+from elbogap.theory.algebra.gaussian_moments import Isserlis, contract, in_ring, pairings, series_exp, series_log
+from elbogap.theory.algebra.indices import Scaled, factors_of, formula
+from elbogap.theory.algebra.tensors import (
     adjugate,
     block_inverse,
     determinant,

@@ -6,13 +6,13 @@ from functools import cache
 import numpy as np
 import pytest
 import sympy as sp
-from elbogap.theory.derivation import Step, argued, check_step
-from elbogap.theory.gaussian_moments import in_ring
-from elbogap.theory.indices import formula
+from elbogap.theory.algebra.gaussian_moments import in_ring
+from elbogap.theory.algebra.indices import formula
+from elbogap.theory.algebra.tensors import independent, symmetric
 from elbogap.theory.mutation import differs, formula_mutations, mutations, prediction_mutations, step_mutations
 from elbogap.theory.predictions import prediction
+from elbogap.theory.proof.derivation import Step, argued, check_step
 from elbogap.theory.registry import DERIVATIONS, derivation
-from elbogap.theory.tensors import independent, symmetric
 
 X, Y = sp.symbols("x y", real=True)
 

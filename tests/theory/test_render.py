@@ -5,11 +5,11 @@ import shutil
 import subprocess
 
 import pytest
-from elbogap.theory.derivation import check
 from elbogap.theory.notation import TABLE, lookup
+from elbogap.theory.proof.derivation import check
+from elbogap.theory.proof.unicode_text import unicode_text
 from elbogap.theory.registry import DERIVATIONS, derivation
 from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text
-from elbogap.theory.unicode_text import unicode_text
 
 CLAIMS = sorted(DERIVATIONS)
 DISPLAY = re.compile(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", re.DOTALL)

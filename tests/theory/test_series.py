@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from elbogap.theory.series import Series, pack, unpack, variables
-from elbogap.theory.series_functions import FUNCTIONS, expand, power
-from elbogap.theory.series_ring import FLOATS, RATIONALS, Ring, mpmath_ring
+from elbogap.theory.series.functions import FUNCTIONS, expand, power
+from elbogap.theory.series.ring import FLOATS, RATIONALS, Ring, mpmath_ring
+from elbogap.theory.series.truncated import Series, pack, unpack, variables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

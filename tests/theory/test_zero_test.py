@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 import sympy as sp
-from elbogap.theory.derivation import Bound, Derivation, Shown, Step, argued, check, check_step
-from elbogap.theory.gaussian_moments import in_ring
-from elbogap.theory.indices import formula
-from elbogap.theory.tensors import independent, symmetric
-from elbogap.theory.time_limit import time_limit
+from elbogap.theory.algebra.gaussian_moments import in_ring
+from elbogap.theory.algebra.indices import formula
+from elbogap.theory.algebra.tensors import independent, symmetric
+from elbogap.theory.proof.derivation import Bound, Derivation, Shown, Step, argued, check, check_step
+from elbogap.theory.proof.time_limit import time_limit
 
 X, Y = sp.symbols("x y", real=True)
 P = sp.Symbol("p", positive=True)
@@ -96,7 +96,7 @@ def _endless():
 
 _IN_ANOTHER_PROCESS = """
 import time
-from elbogap.theory.derivation import Step, check_step
+from elbogap.theory.proof.derivation import Step, check_step
 def endless():
     while True:
         time.sleep(0.01)

@@ -1,0 +1,1 @@
+"""What commands share with their surroundings: requests, terminal, progress, files, cache."""

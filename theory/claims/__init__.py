@@ -1,0 +1,1 @@
+"""One derivation a claim, each in the file named by its slug."""

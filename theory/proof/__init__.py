@@ -1,0 +1,1 @@
+"""The checker: what a derivation is, when a step counts as proved, and within which time."""

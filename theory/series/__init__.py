@@ -1,0 +1,1 @@
+"""Power series in the noise variance to any order, over any ring."""

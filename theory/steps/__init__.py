@@ -1,0 +1,1 @@
+"""Steps that several derivations share, from the joint density to the constants."""
