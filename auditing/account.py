@@ -3,13 +3,13 @@
     log p_eps(x) - ELBO(encoder) = amortisation gap + contrast + a1 eps + remainder
 
 - amortisation gap = ELBO* - ELBO(encoder), measured; left out without an encoder;
-- contrast = 1/2 [ sum_k log M_kk - log det M ], M the Hessian of V at the preimage g of x (T0; J'J on the manifold);
-- a1 eps, a1 from the expansion T5/T0 at g;
+- contrast = 1/2 [ sum_k log M_kk - log det M ], M the Hessian of V at the preimage g of x (J'J on the manifold), and
+  a1 eps with a1 from the expansion at g: the claim `general-limit`;
 - remainder = measured log p - ELBO*, less contrast and a1 eps: what the expansion does not explain.
 
 Where eps max_k s_k > 0.1, or M is not positive definite, an expansion in eps says nothing: a1 is left out and the
-finite-noise contrast (T7) stands in the contrast's place. Above d = 16 the fourth derivatives of a1 cost too much (d^2
-directions): a1 is left out there too, and its part is in the remainder.
+finite-noise contrast (claim `linear-vae`) stands in the contrast's place. Above d = 16 the fourth derivatives of a1
+cost too much (d^2 directions): a1 is left out there too, and its part is in the remainder.
 
 The remainder closes the account by definition. What can fail is the second route: log p - ELBO(encoder) is measured
 again by importance sampling with other samples, and must agree with the sum of the parts within the stated errors.
@@ -30,15 +30,15 @@ from scipy.stats import t as student
 
 from ..numerics.contrast import finite_noise_contrast, metric_contrast
 from ..numerics.expansion import expansion
+from ..numerics.importance_sampling import draws, total_gap
+from ..numerics.measurement import distinct_modes, measure, random_for
 from ..numerics.model import LatentModel
 from ..numerics.newton import minimise, second_derivatives
+from ..numerics.precision import STANDARD_ERRORS
 from .geometry import columns_at
-from .measurement import distinct_modes, measure, random_for
-from .sampling import draws, total_gap
 
 LARGEST_SLOPE_DIMENSION = 16
 _SMALL = 0.1  # eps max s_k, relative to the prior variance, up to which a1 is used
-_STANDARD_ERRORS = 4.0  # stated errors are this many standard errors
 _SEED = 20220602
 PARTS = ("amortisation", "contrast", "slope", "remainder")
 """The parts, in the order in which they are added; `slope` is a1 eps."""
@@ -120,7 +120,7 @@ def mean_interval(values: np.ndarray, errors: np.ndarray) -> Interval | None:
         return None
     mean = float(np.mean(values))
     spread = np.std(values, ddof=1) / np.sqrt(count) if count > 1 else np.inf
-    measured = np.sqrt(np.sum((errors / _STANDARD_ERRORS) ** 2)) / count
+    measured = np.sqrt(np.sum((errors / STANDARD_ERRORS) ** 2)) / count
     half = float(student.ppf(0.975, max(1, count - 1)) * np.hypot(spread, measured))
     return Interval(mean, mean - half, mean + half)
 

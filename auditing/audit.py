@@ -24,9 +24,9 @@ from ..numerics.priors import CorrelatedNormal, Normal, Prior
 from ..numerics.starts import search_starts
 from .account import account
 from .consistency import consistency
-from .decoder import Decoder, as_decoder
-from .encoder import Encoder, Encodings, as_encoder
 from .geometry import geometry
+from .inputs.decoder import Decoder, as_decoder
+from .inputs.encoder import Encoder, Encodings, as_encoder
 from .regime import ABSOLUTE, RELATIVE, regime
 from .report import AuditReport
 from .traversal import traversal

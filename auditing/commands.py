@@ -96,9 +96,9 @@ def audit_command(
         _check_folder(out)
     prepare_jax()
     from .audit import audit
-    from .loading import load_data, load_noise, load_prior, named_object, with_weights
-    from .terminal import print_report
-    from .uniform import on_unit_cube
+    from .inputs.loading import load_data, load_noise, load_prior, named_object, with_weights
+    from .inputs.uniform import on_unit_cube
+    from .pages.terminal import print_report
 
     chosen_prior = load_prior(prior)
     rows = None if data is None else load_data(data)

@@ -1,9 +1,9 @@
 """Self-consistency of the encoder: against the best one at the same point, and against the decoder it should invert.
 
-The theory says of the best mean-field encoder: its mean is the preimage up to O(eps) (T2), its variance eps s_k up to
-O(eps^2) (T3). Per latent: the distance of the given mean from the best one in best standard deviations (root mean
-square), the ratios of standard deviations (geometric mean), the mean KL divergence to an N(0, 1) prior (posterior
-collapse: near 0). Per point: the distance of f(mean) from x in units of the noise.
+The theory says of the best mean-field encoder: its mean is the preimage up to O(eps) (claim `encoder-mean`), its
+variance eps s_k up to O(eps^2) (`encoder-variance`). Per latent: the distance of the given mean from the best one in
+best standard deviations (root mean square), the ratios of standard deviations (geometric mean), the mean KL divergence
+to an N(0, 1) prior (posterior collapse: near 0). Per point: the distance of f(mean) from x in units of the noise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from ..numerics.model import LatentModel
 from .account import Account
-from .encoder import Encodings
+from .inputs.encoder import Encodings
 
 
 @dataclass(frozen=True)

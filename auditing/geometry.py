@@ -1,12 +1,13 @@
 """The geometry of a decoder at many points: contrast, correlation of columns, their lengths, rotations of pairs.
 
-Notation: J (D, d) the Jacobian at z in the noise's metric (rows divided by the root of S, covariance eps S; T11), A =
-J'J, s_k = 1/A_kk. Columns are held as rows, (n, d, D). The prior's standard deviations w_k scale the finite-noise
-contrast
+Notation: J (D, d) the Jacobian at z in the noise's metric (rows divided by the root of S, covariance eps S: claim
+`anisotropic-noise`), A = J'J, s_k = 1/A_kk. Columns are held as rows, (n, d, D). The prior's standard deviations w_k
+scale the finite-noise contrast
 
     c_eps = 1/2 [ sum_k log(1 + w_k^2 A_kk/eps) - log det(I + W A W/eps) ],   W = diag(w),
 
-which is the exact gap of the linearised model with a Gaussian prior (T7) and stays finite where a column vanishes.
+which is the exact gap of the linearised model with a Gaussian prior (claim `linear-vae`) and stays finite where a
+column vanishes.
 
 Points go through in chunks: memory depends on the chunk, not on how many points there are; what is kept of a point are
 O(d) numbers.

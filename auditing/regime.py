@@ -1,8 +1,8 @@
 """The near-deterministic regime: below which noise variance the gap is the contrast, and what that variance is called.
 
 At points x = f(g): with D = mean over the points of abs(gap - contrast) and the tolerance tol = max(relative x mean
-contrast, absolute), the expansion D = eps mean abs(a1) + O(eps^2) (T5) predicts the threshold eps* = tol / mean
-abs(a1). The gap is then measured at eps*; while D exceeds tol there, eps* is halved. Both values are kept.
+contrast, absolute), the expansion D = eps mean abs(a1) + O(eps^2) (claim `elbo-limit`) predicts the threshold eps* =
+tol / mean abs(a1). The gap is then measured at eps*; while D exceeds tol there, eps* is halved. Both values are kept.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..numerics.contrast import contrast_of_jacobian
+from ..numerics.measurement import distinct_modes, measure, random_for
 from ..numerics.model import LatentModel
 from ..numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
 from .account import Account
 from .geometry import columns_at
-from .measurement import distinct_modes, measure, random_for
 
 RELATIVE, ABSOLUTE = 0.05, 0.01  # of the contrast, in nats
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST, _SEED = 16, 8, 10.0, 20220602
@@ -104,7 +104,8 @@ def with_scale(model: LatentModel, noise_var: float) -> LatentModel:
 def translation(noise_var: float, size: int) -> dict[str, float]:
     """The same noise variance in other people's units; D = size outputs, r = x - f(z).
 
-    Each loss below has the gradient of -ELBO up to a factor. Beta-VAE of noise variance v: beta = eps / v (T9).
+    Each loss below has the gradient of -ELBO up to a factor. Beta-VAE of noise variance v: beta = eps / v (claim
+    `beta-vae`).
     """
     return {
         "eps": noise_var,

@@ -1,246 +1,66 @@
-"""What an audit found, as one object: its summary as plain data, and the files it writes.
-
-`document` is the schema of `elbogap audit --json`: numbers, lists and words only; what is not finite or was left out is
-null. The terminal page, the HTML page and the CSV files are made of it and of the arrays beside it.
-"""
+"""What `elbogap.audit` returns: the findings, and the pages and files made of them."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from ..numerics.model import LatentModel
 from ..shell.files import write_by_rename
-from .account import LARGEST_SLOPE_DIMENSION, PARTS, Account
-from .consistency import Consistency
-from .geometry import Geometry, entangled_pairs, inactive_latents, posterior_share
-from .regime import Regime, translation
-from .rotation import best_rotations
-
-VERSION = 1
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-WORST = 5
-ADVICE = {
-    "amortisation": "a larger encoder, longer training of the encoder alone, or refining its output at each point",
-    "contrast": "ima_contrast as a regulariser, a rotation of entangled latents, or an encoder with full covariance",
-    "slope": "a smaller noise variance: this part is proportional to it",
-    "remainder": "a smaller noise variance: this part falls faster than the slope",
-}
-"""What would reduce each part of the gap."""
+from .account import PARTS, Account
+from .findings import Findings
+from .pages.terminal import plain_text
 
 
-@dataclass(frozen=True)
-class AuditReport:
-    """Everything that an audit found; `complete` is False where Ctrl-C ended it."""
-
-    model: LatentModel
-    shape: tuple[int, ...]
-    geometry: Geometry
-    indices: np.ndarray
-    prior_std: Float[np.ndarray, " d"]
-    account: Account | None
-    regime: Regime | None
-    consistency: Consistency | None
-    traversal: Float[np.ndarray, "latents steps H W C"] | None
-    notes: tuple[str, ...]
-    complete: bool
-    parameters: dict[str, Any]
-
-    @cached_property
-    def posterior_share(self) -> Float[np.ndarray, " d"]:
-        """eps s_k over the prior variance, in the median over points."""
-        return posterior_share(self.geometry, float(self.model.eps), self.prior_std)
-
-    @cached_property
-    def inactive(self) -> list[int]:
-        """Latents whose posterior is their prior."""
-        return inactive_latents(self.posterior_share)
-
-    @cached_property
-    def entangled(self) -> list[tuple[int, int, float]]:
-        """Pairs of latents and their mean absolute column correlation, above 0.2."""
-        return entangled_pairs(self.geometry, self.inactive)
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """The summary as plain data (`elbogap audit --json`)."""
-        return _plain(
-            {
-                "version": VERSION,
-                "parameters": self.parameters,
-                "contrast": self._contrast(),
-                "gap": self._gap(),
-                "entangled": [{"latents": [k, other], "correlation": value} for k, other, value in self.entangled],
-                "inactive": self.inactive,
-                "latents": {
-                    "median_column_norm": np.median(self.geometry.norms, axis=0),
-                    "posterior_share": self.posterior_share,
-                    "correlation": self.geometry.correlation,
-                },
-                "rotations": [
-                    {"latents": list(r.latents), "degrees": np.degrees(r.angle), "saving": r.saving}
-                    for r in best_rotations(self.geometry.pairs, self.model.latent_dim)
-                ],
-                "worst": self._worst(),
-                "regime": self._regime(),
-                "translation": translation(float(self.model.eps), self.parameters["outputs"]),
-                "encoder": vars(self.consistency) if self.consistency else None,
-                "notes": list(self.notes),
-                "complete": self.complete,
-            }
-        )
+class AuditReport(Findings):
+    """Everything that an audit found, with its text, its JSON document and its files."""
 
     def to_json(self) -> str:
         """`document` as JSON."""
         return json.dumps(self.document, indent=1, allow_nan=False)
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write report.html, audit.json and the CSV files into an existing folder; their paths."""
-        from .page import html
-
-        files = {"report.html": html(self), "audit.json": self.to_json() + "\n", "points.csv": self._points_csv()}
-        if self.account and self.account.entries:
-            files["account.csv"] = self._account_csv()
-        return [write_by_rename(folder / name, content) for name, content in files.items()]
-
     def text(self) -> str:
         """The page for a terminal, as plain text."""
-        from .terminal import plain_text
-
         return plain_text(self)
 
     def __str__(self) -> str:
         return self.text()
 
-    def _contrast(self) -> dict[str, Any]:
-        contrast, finite_noise = self.geometry.contrast, self.geometry.finite_noise
-        kept = contrast[np.isfinite(contrast)]
-        return {
-            "mean": np.mean(kept) if len(kept) else None,
-            "quantiles": _quantiles(kept),
-            "finite_noise": {"mean": np.mean(finite_noise), "quantiles": _quantiles(finite_noise)},
-            "points": len(contrast),
-            "rank_deficient": int(np.sum(~np.isfinite(contrast))),
-        }
+    def write(self, folder: Path) -> list[Path]:
+        """Write report.html, audit.json and the CSV files into an existing folder; their paths."""
+        from .pages.page import html  # matplotlib is loaded only where a page is written
 
-    def _gap(self) -> dict[str, Any] | None:
-        if self.account is None or not self.account.entries:
-            return None
-        account = self.account
-
-        def stated(part: str) -> dict[str, float] | None:
-            interval = account.interval(part)
-            return interval._asdict() if interval else None
-
-        parts = {part: stated(part) for part in PARTS}
-        return {
-            "points": len(account.entries),
-            "failed": account.failed,
-            "parts": {part: value and value | {"reduced_by": ADVICE[part]} for part, value in parts.items()},
-            "sum": stated("sum"),
-            "measured_again": stated("total"),
-            "closes": account.closes,
-            "points_that_close": sum(entry.closes for entry in account.entries),
-            "mean_error": float(np.mean([entry.error + entry.total_error for entry in account.entries])),
-            "best_encoder_gap": stated("gap"),
-            "log_likelihood": stated("log_likelihood"),
-            "finite_noise_points": sum(entry.finite_noise for entry in account.entries),
-            "multimodal_points": sum(entry.multimodal for entry in account.entries),
-            "slope_left_out": self._slope_left_out(),
-        }
-
-    def _slope_left_out(self) -> str | None:
-        assert self.account is not None
-        left_out = sum(np.isnan(entry.a1) for entry in self.account.entries)
-        if not left_out:
-            return None
-        where = f"a1 is left out at {left_out} of {len(self.account.entries)} points"
-        if self.model.latent_dim > LARGEST_SLOPE_DIMENSION:
-            return f"{where}: d > {LARGEST_SLOPE_DIMENSION}, its fourth derivatives cost too much"
-        return (
-            f"{where}: eps max s_k > 0.1 of the prior variance (or no preimage), so that no expansion in eps applies; "
-            "the finite-noise contrast stands there for the contrast"
-        )
-
-    def _regime(self) -> dict[str, Any] | None:
-        if self.regime is None:
-            return None
-        threshold = self.regime.threshold
-        return self.regime._asdict() | {
-            "checks": [check._asdict() for check in self.regime.checks],
-            "inside": threshold is not None and float(self.model.eps) <= threshold,
-        }
-
-    def _worst(self) -> list[dict[str, Any]]:
-        # Undefined contrasts first, then the largest.
-        order = np.argsort(-np.where(np.isfinite(self.geometry.contrast), self.geometry.contrast, np.inf))[:WORST]
-        return [
-            {
-                "index": int(self.indices[i]),
-                "contrast": self.geometry.contrast[i],
-                "finite_noise": self.geometry.finite_noise[i],
-                "z": self.geometry.points[i],
-            }
-            for i in order
-        ]
-
-    def _points_csv(self) -> str:
-        d = self.model.latent_dim
-        header = ["index", "contrast", "finite_noise_contrast"]
-        header += [f"z{k}" for k in range(d)] + [f"column_norm{k}" for k in range(d)]
-        found = self.geometry
-        rows = zip(self.indices, found.contrast, found.finite_noise, found.points, found.norms, strict=True)
-        return _csv(header, ([i, c, n, *z, *norms] for i, c, n, z, norms in rows))
-
-    def _account_csv(self) -> str:
-        assert self.account is not None
-        header = ["index", "log_likelihood", *PARTS, "a1", "sum", "error", "measured_again", "measured_again_error"]
-        return _csv(
-            header,
-            (
-                [
-                    e.point,
-                    e.log_likelihood,
-                    *(getattr(e, p) for p in PARTS),
-                    e.a1,
-                    e.sum,
-                    e.error,
-                    e.total,
-                    e.total_error,
-                ]
-                for e in self.account.entries
-            ),
-        )
+        files = {"report.html": html(self), "audit.json": self.to_json() + "\n", "points.csv": points_csv(self)}
+        if self.account and self.account.entries:
+            files["account.csv"] = account_csv(self.account)
+        return [write_by_rename(folder / name, content) for name, content in files.items()]
 
 
-def _quantiles(values: np.ndarray) -> dict[str, float]:
-    return {str(q): float(np.quantile(values, q)) for q in QUANTILES} if len(values) else {}
+def points_csv(findings: Findings) -> str:
+    """The geometry, one row a point: index, contrasts, z, lengths of columns."""
+    d = findings.model.latent_dim
+    header = ["index", "contrast", "finite_noise_contrast"]
+    header += [f"z{k}" for k in range(d)] + [f"column_norm{k}" for k in range(d)]
+    found = findings.geometry
+    rows = zip(findings.indices, found.contrast, found.finite_noise, found.points, found.norms, strict=True)
+    return _csv(header, ([i, c, n, *z, *norms] for i, c, n, z, norms in rows))
 
 
-def _csv(header: list[str], rows: Any) -> str:
+def account_csv(account: Account) -> str:
+    """The account of the gap, one row a point."""
+    names = {"index": "point", "log_likelihood": "log_likelihood"} | {part: part for part in PARTS}
+    names |= {"a1": "a1", "sum": "sum", "error": "error"}
+    names |= {"measured_again": "total", "measured_again_error": "total_error"}
+    return _csv(list(names), ([getattr(entry, name) for name in names.values()] for entry in account.entries))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([f"{float(v):.10g}" if isinstance(v, float | np.floating) else v for v in row] for row in rows)
     return stream.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """NumPy to Python, what is not finite to None."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    if isinstance(value, np.integer | np.bool_):
-        return value.item()
-    return value

@@ -3,8 +3,8 @@
 With f o R, R a rotation of latents k and l by theta, the columns become J_k cos + J_l sin and -J_k sin + J_l cos; only
 their lengths change, so that the contrast falls by 1/2 log(A_kk A_ll) - 1/2 log(A'_kk A'_ll), A'_kk + A'_ll constant.
 With a, b the mean and half the difference of the diagonal, A'_kk A'_ll = a^2 - (b cos 2 theta + A_kl sin 2 theta)^2.
-For a prior N(0, I) the rotated model has the same likelihood (T17). The metric is I + A/eps, as in the finite-noise
-contrast, where a vanishing column does no harm: I is the same in rotated coordinates.
+For a prior N(0, I) the rotated model has the same likelihood (claim `spurious-solutions`). The metric is
+I + A/eps, as in the finite-noise contrast, where a vanishing column does no harm: I is the same in rotated coordinates.
 """
 
 from __future__ import annotations

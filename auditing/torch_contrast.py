@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .extras import torch
+from .inputs.extras import torch
 
 
 def ima_contrast(decoder: Callable[[Any], Any], z: Any) -> Any:

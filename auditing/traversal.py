@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from .decoder import Decoder
+from .inputs.decoder import Decoder
 
 STEPS = 7
 _MOST_LATENTS, _DEVIATIONS = 16, 2.0

@@ -14,7 +14,7 @@ import elbogap
 import jax
 import jax.numpy as jnp
 import numpy as np
-from elbogap.auditing.sentences import gap_rows, headline
+from elbogap.auditing.pages.sentences import gap_rows, headline
 from elbogap.training.loop import Recipe, annealing, member, stack, train
 from elbogap.training.mixings import draw_moebius, mix
 from elbogap.training.models import as_dtype, mlp_vae

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..numerics.special.kink import Kink, gap, profile
 from ..proofs_checks.claims import elbo_limit, folds, kinks
-from ..proofs_checks.claims.kink_profile import Kink, gap, profile
 from ..proofs_checks.programs import Programs
 from ..report.style import PAGE, subplots
 from ..results import Table

@@ -2,7 +2,7 @@
 
 Latents g are drawn from the prior N(0, I) towards its centre, x = f(g); the gap is measured there along a ladder of
 noise variances, and c and a1 come from theory's formulas on the decoder's derivatives at g. What is left after a1 eps
-is shown beside it; a2 is not predicted for decoders that are not polynomial. Sources: T5, T0.
+is shown beside it; a2 is not predicted for decoders that are not polynomial. Sources: `elbo-limit`, `general-limit`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from ..auditing.decoder import as_decoder
-from ..auditing.loading import named_object
+from ..auditing.inputs.decoder import as_decoder
+from ..auditing.inputs.loading import named_object
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel

@@ -29,7 +29,7 @@ from .symmetric import symmetric_levels
 
 Vector = Float[Array | np.ndarray, " D"]
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
-_NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
+NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
 
 _TOLERANCE = 1e-11
 
@@ -80,7 +80,7 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     blocks = blocks_of(family, d)
     parameters = parameters_of(blocks)
     rows, features, diagonal = parameters
-    coarse, fine = (gauss_hermite(d, n) for n in _NODES[d])
+    coarse, fine = (gauss_hermite(d, n) for n in NODES[d])
     h = jnp.sqrt(model.eps)
     scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
     weights = jnp.asarray(coarse.weights)
@@ -107,7 +107,7 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     value = expected + entropy(factor)
     truncation = jnp.abs(value - (entropy(scale) - found.value)) + found.decrement**2
     # Near 0 the nodes of Gauss-Hermite are pi / sqrt(n) apart.
-    kinks = kink_error(model, factor, np.pi / np.sqrt(_NODES[d][0]))
+    kinks = kink_error(model, factor, np.pi / np.sqrt(NODES[d][0]))
     error = truncation + rounding + kinks + 4 * EPS64 * (jnp.abs(value) + jnp.abs(entropy(factor)))
     return Optimum(mode.point, mean, factor, value, error, found.converged & mode.converged)
 
@@ -116,7 +116,7 @@ def best_optimum(
     model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""]
 ) -> tuple[Optimum, Optimum]:
     """Return the optimum reached from every mode (stacked), and the best of those that converged."""
-    if model.latent_dim in _NODES:
+    if model.latent_dim in NODES:
         optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
     else:
         optima = jax.lax.map(lambda mode: maximise_symmetric(model, x, mode, family, reference), modes)
@@ -147,8 +147,8 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         log_det = jnp.linalg.slogdet(factor)[1]
     else:
         raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
-    if d in _NODES:
-        rule = gauss_hermite(d, _NODES[d][1])
+    if d in NODES:
+        rule = gauss_hermite(d, NODES[d][1])
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
     else:
         expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7

@@ -25,7 +25,7 @@ from .expansion import along, laplacian, third_derivative_norm
 from .model import LatentModel
 from .modes import Mode, relative_rounding, whitening
 from .newton import minimise
-from .precision import EPS64
+from .precision import EPS64, STANDARD_ERRORS
 from .symmetric import symmetric_rule
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -33,7 +33,6 @@ Vector = Float[Array | np.ndarray, " D"]
 # Antithetic pairs, more where they are cheap, and the chunk in which they are evaluated.
 _PAIRS_LOW, _PAIRS_HIGH, _LOW, _CHUNK = 65536, 8192, 16, 256
 _SEED = 20220602
-_STANDARD_ERRORS = 4.0
 
 # Up to this dimension the search uses the rule of degree 7 (1.1e4 nodes), above it degree 5 (8e3 nodes at d = 64),
 # whose optimum costs the ELBO a term of order eps^4.
@@ -48,7 +47,7 @@ def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array
     pairs = _PAIRS_LOW if d <= _LOW else _PAIRS_HIGH
     keys = jax.random.split(jax.random.key(_SEED), pairs)
     terms = jax.lax.map(lambda key: term(jax.random.normal(key, (d,))), keys, batch_size=_CHUNK)
-    error = _STANDARD_ERRORS * jnp.std(terms) / np.sqrt(pairs) + jnp.max(jnp.abs(terms)) / pairs
+    error = STANDARD_ERRORS * jnp.std(terms) / np.sqrt(pairs) + jnp.max(jnp.abs(terms)) / pairs
     return jnp.mean(terms), error
 
 

@@ -32,7 +32,7 @@ Vector = Float[Array | np.ndarray, " D"]
 _LATTICE = {1: (0.25, 9.0), 2: (0.5, 9.0), 3: (0.65, 8.75), 4: (0.8, 8.5)}
 
 # Squared distance in posterior standard deviations above which two modes are taken to be different.
-_SAME_MODE = 1e-4
+SAME_MODE = 1e-4
 
 
 class LogLikelihood(NamedTuple):
@@ -117,7 +117,7 @@ def _evidence_of_highest(model: LatentModel, x: Vector, modes: Mode, reference: 
     value, error = sampled_evidence(model, x, mode, reference)
     r = modes.point - mode.point[None, :]
     distance = jnp.einsum("sa,ab,sb->s", r, mode.hessian, r) / model.eps
-    other = modes.converged & (distance > _SAME_MODE)
+    other = modes.converged & (distance > SAME_MODE)
     mass = jnp.sum(jnp.where(other, jnp.exp(modes.exponent - mode.exponent), 0.0))
     return Evidence(value, error + mass)
 

@@ -7,6 +7,7 @@ it says so in one line instead of returning half of the digits.
 import jax.numpy as jnp
 import numpy as np
 
+STANDARD_ERRORS = 4.0  # a stated error of what is sampled is this many
 EPS64: float = float(np.finfo(np.float64).eps)
 
 

@@ -3,25 +3,23 @@
 A `Claim` carries no numbers of its own. Its `laws` take the shared measurements and return statements that can be
 judged (`laws.py`); its `controls` are false variants of the same statement, judged by the same machinery, and every one
 of them must be rejected; `trained` names experiments and words of the findings in them that speak for the claim;
-`table` may sum its verdicts up in rows of its own. Its derivation lives in `theory` under the claim's id.
+`table` may sum its verdicts up in rows of its own; `order` is its place after the claims that it builds on. Its
+derivation lives in `theory` under the claim's id.
 
-Verdicts: `holds`, `fails`, `inconclusive`, `not installed`, and `n/a` where a kind of evidence does not apply.
 A claim `fails` if any kind of evidence fails or a control survives; it holds if the derived or the measured
 evidence holds and none fails; else it is `inconclusive`. `not installed` never changes a verdict.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-if TYPE_CHECKING:
-    from .laws import Law, LawResult
-    from .measurements import Measurements
-
-Verdict = Literal["holds", "fails", "inconclusive", "not installed", "n/a"]
-KINDS = ("derived", "measured", "enclosed", "trained")
+from .laws import Law, LawResult
+from .measurements import Measurements
+from .verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Claim:
     controls: Callable[[Measurements], Sequence[Control]] | None = None
     trained: tuple[tuple[str, str], ...] = ()
     table: Callable[[tuple[LawResult, ...], tuple[ControlOutcome, ...]], list[dict[str, str]]] | None = None
+    order: int = sys.maxsize
 
 
 @dataclass(frozen=True)

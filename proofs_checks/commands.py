@@ -237,7 +237,7 @@ def report_table(report: Report) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from .claim import KINDS
+    from .verdict import KINDS
 
     colours = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
     shown = [kind for kind in KINDS if any(r.evidence[kind].verdict != "n/a" for r in report.results)]

@@ -14,14 +14,14 @@ the constant, with its interval, that must agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .claim import Verdict
+from .instances import Instances
 from .order import Estimate, estimate_constant, estimate_order
+from .verdict import Verdict
 
 ORDER_TOLERANCE = 0.02
 """Added to the interval of an order: higher terms bias local orders by about this much at eps = 1e-2."""
@@ -43,43 +43,6 @@ CONCLUSIVE_SHARE = 0.5
 
 NEGLIGIBLE = 1e-12
 """A predicted constant below this is zero: then the statement is that the order is at least p + spacing."""
-
-
-@dataclass(frozen=True)
-class Instances:
-    """What the rows of a law are: family, sizes, prior, for the report."""
-
-    family: tuple[str, ...]
-    latent_dim: tuple[int, ...]
-    data_dim: tuple[int, ...]
-    prior: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.family)
-
-    def row(self, i: int) -> dict[str, object]:
-        """The description of instance i."""
-        return {
-            "family": self.family[i],
-            "d": self.latent_dim[i],
-            "D": self.data_dim[i],
-            "prior": self.prior[i],
-        }
-
-    def columns(self) -> tuple[tuple, ...]:
-        """Family, d, D and prior, each for all rows."""
-        return self.family, self.latent_dim, self.data_dim, self.prior
-
-    def take(self, rows: Iterable[int]) -> Instances:
-        """Some of the rows."""
-        kept = [int(i) for i in rows]
-        return Instances(*(tuple(column[i] for i in kept) for column in self.columns()))
-
-    @staticmethod
-    def join(parts: list[Instances]) -> Instances:
-        """One list of rows from several."""
-        joined = zip(*(part.columns() for part in parts), strict=True)
-        return Instances(*(tuple(value for column in columns for value in column) for columns in joined))
 
 
 @dataclass(frozen=True)

@@ -1,60 +1,16 @@
-"""The registry of claims, in the order in which they build on each other."""
+"""The registry of claims: what lies in the folder `claims`, in the order in which they build on each other."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
+from . import claims
 from .claim import Claim
-from .claims import (
-    anisotropic_noise,
-    assumptions,
-    beta_vae,
-    block_encoder,
-    contrast,
-    elbo_decomposition,
-    elbo_limit,
-    enclosure,
-    encoder_mean,
-    encoder_variance,
-    exponential_family,
-    folds,
-    general_limit,
-    higher_orders,
-    importance_weighted,
-    kinks,
-    likelihood_limit,
-    linear_vae,
-    loose_statements,
-    mean_slope,
-    ppca,
-    priors,
-    random_directions,
-    rectangular,
-    spurious_solutions,
-)
 
-_MODULES = (
-    elbo_decomposition,
-    encoder_mean,
-    encoder_variance,
-    likelihood_limit,
-    elbo_limit,
-    contrast,
-    linear_vae,
-    general_limit,
-    block_encoder,
-    beta_vae,
-    rectangular,
-    anisotropic_noise,
-    exponential_family,
-    higher_orders,
-    priors,
-    random_directions,
-    ppca,
-    spurious_solutions,
-    enclosure,
-    folds,
-    kinks,
-    mean_slope,
-    importance_weighted,
-    assumptions,
-    loose_statements,
-)
 
-CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
+def _found() -> list[Claim]:
+    """The claim of each module of the folder, by `Claim.order`, then by id."""
+    modules = (import_module(f"{claims.__name__}.{module.name}") for module in iter_modules(claims.__path__))
+    return sorted((module.CLAIM for module in modules), key=lambda claim: (claim.order, claim.id))
+
+
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in _found()}

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from ..shell.files import write_by_rename
-from .claim import KINDS, ClaimResult
+from .batch import Batch
+from .claim import ClaimResult
 from .laws import ConvergenceLaw, LawResult
-from .measurements import Batch
+from .verdict import KINDS
 
 DOCUMENT_VERSION = 1
 LARGEST_SERIES = 6

@@ -17,7 +17,8 @@ from dataclasses import fields
 from ..results import names
 from ..training.evidence import EVIDENCE, Finding
 from ..training.evidence_sprites import sprites
-from .claim import Claim, ControlOutcome, Evidence, Verdict
+from .claim import Claim, ControlOutcome, Evidence
+from .verdict import Verdict
 
 SMALL_CASE = "small-case"
 _FINDINGS = EVIDENCE | {"sprites": sprites}

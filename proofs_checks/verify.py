@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import RequestError
 from ..numerics.precision import require_float64
-from .claim import KINDS, Claim, ClaimResult, Control, ControlOutcome, Evidence, Verdict
+from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ENCLOSED, ExactEvidence
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
@@ -19,6 +19,7 @@ from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
 from .trained import trained_evidence
+from .verdict import KINDS, Verdict
 
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""

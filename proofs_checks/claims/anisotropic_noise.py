@@ -19,11 +19,12 @@ from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
 from ...numerics.noise import Noise
+from ..batch import LADDER, Batch
+from ..batch_laws import PerBatch, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import Law
-from ..measurements import LADDER, Batch, Measurements, stack
-from .from_batches import PerBatch
-from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, predicted
+from ..measurements import Measurements, stack
+from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "shear", 2
 
@@ -159,6 +160,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="anisotropic-noise",
+    order=12,
     title="correlated noise, and noise that depends on the latents",
     statement="Noise of covariance eps S(z) measures the decoder's columns in the metric of the inverse of S at the "
     "preimage; how S varies acts as a prior and changes the slope only.",

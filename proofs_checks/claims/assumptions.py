@@ -2,9 +2,9 @@
 
 The theorem's four statements at x = f(g): mean (mu* - g = eps m), variance (sigma^2 = eps s), likelihood (log p = l0 -
 log |J| + eps L1) and gap (log p - ELBO* = c + eps a1), each with a remainder of the next power of eps.
-`one_latent_cases` measures one latent, where c = 0, at decoders and priors that break one assumption; the covariance's
-assumption is broken in `block_encoder`. A statement that survives is a law here, one that does not is a control that
-must be rejected, and what happens instead is a law with its own rate and constant:
+`special.broken_assumptions` measures one latent, where c = 0, at decoders and priors that break one assumption; the
+covariance's assumption is broken in `block_encoder`. A statement that survives is a law here, one that does not is a
+control that must be rejected, and what happens instead is a law with its own rate and constant:
 
 two preimages        gap -> log sum_b e^(l_b) - max_b l_b                                        (T13)
 J(g) = 0, f = a z^3  sigma^2 = eps^(1/3) (45 a^2)^(-1/3), gap -> a constant: the posterior is exp(-a^2 u^6 / 2)
@@ -24,15 +24,15 @@ import numpy as np
 from scipy.special import gamma
 
 from ...numerics.families.draws import signed
+from ...numerics.special.broken_assumptions import LADDER, QUADRATURE_ERROR, Case, Measured, measure
+from ...numerics.special.kink import Kink, profile
+from ..batch import Batch
+from ..batch_laws import convergence, gap_law, predicted
 from ..claim import Claim, Control, ControlOutcome
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Instances, Law, LawResult
-from ..measurements import Batch, Measurements
+from ..measurements import Measurements
 from . import block_encoder
-from .from_batches import convergence, gap_law
-from .from_potential import predicted
-from .kink_profile import Kink, profile
-from .one_latent_cases import LADDER, QUADRATURE_ERROR, Case, Measured, measure
 
 HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 NOTHING, PREIMAGES, RANK = "nothing broken", "two preimages", "J(g) singular"
@@ -263,6 +263,7 @@ def table(laws: tuple[LawResult, ...], controls: tuple[ControlOutcome, ...]) -> 
 
 CLAIM = Claim(
     id="assumptions",
+    order=24,
     title="which assumption is needed for what",
     statement="Each assumption of the main theorem is needed: with one of them broken some of its four statements "
     "fail, the others survive, and what happens instead has a rate and a constant of its own.",

@@ -20,12 +20,13 @@ from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
 from ...numerics.quadrature import gauss_hermite
+from ..batch import LADDER, Batch
+from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import LADDER, Batch, Measurements, stack
-from .from_batches import EPS64, convergence
-from .from_potential import along_ladder, batch_of, flipped, predicted
+from ..measurements import Measurements, stack
+from ..potential import along_ladder, batch_of
 
 LATENT_DIM, NODES = 2, 20
 BETAS = (0.25, 4.0)
@@ -204,6 +205,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="beta-vae",
+    order=10,
     title="the beta-VAE is a VAE with another noise variance",
     statement="For every encoder the objective of the beta-VAE is beta times the ELBO at noise variance beta eps plus "
     "a constant; so its optimal encoder is that of this VAE, and its gap tends to the contrast.",

@@ -19,11 +19,12 @@ from ...numerics.families.registry import FAMILIES
 from ...numerics.likelihood import evidence, find_modes, highest
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
+from ..batch import LADDER, Batch
+from ..batch_laws import PerBatch, convergence, flipped, gap_law, predicted, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import LADDER, PRIORS, Batch, Measurements, shared_priors, stack
-from .from_batches import PerBatch, convergence, gap_law
-from .from_potential import batch_of, flipped, metric, potential_derivatives, predicted, zeros
+from ..measurements import PRIORS, Measurements, shared_priors, stack
+from ..potential import batch_of, metric, potential_derivatives
 
 DECODERS, LATENT_DIM = "shear", 3
 FULL: Blocks = ((0, 1, 2),)
@@ -212,6 +213,7 @@ def _pair_without_prior(batch: Batch) -> np.ndarray:
 
 CLAIM = Claim(
     id="block-encoder",
+    order=9,
     title="full and block-diagonal covariances",
     statement="An encoder with a block-diagonal covariance leaves the contrast between its blocks only; with a full "
     "covariance the gap closes at the rate gamma^-2, with a constant that the prior does not enter.",

@@ -15,11 +15,11 @@ import numpy as np
 
 from ...numerics.contrast import contrast_of_jacobian, ima_contrast
 from ...numerics.families.registry import FAMILIES
+from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, stack
-from .from_batches import EPS64
 
 CONDITION_TOLERANCE = 1e3 * EPS64
 """Singular values stay within [0.4, 2.5]: a contrast loses at most the condition number squared (< 40) times the few
@@ -133,6 +133,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="contrast",
+    order=6,
     title="the IMA contrast",
     statement="The contrast is non-negative, zero exactly where the Jacobian's columns are orthogonal, and the "
     "divergence of the best factorised Gaussian from the posterior; it ignores permutations and element-wise maps of "

@@ -17,10 +17,10 @@ import numpy as np
 from ...numerics.encoder import elbo
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
+from ..batch_laws import rows
 from ..claim import Claim, Control
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, stack
-from .from_batches import rows
 
 NOISES = np.array([1e-2, 1e-3, 1e-4])
 GRID_STANDARD_DEVIATIONS = 10.0
@@ -103,6 +103,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="elbo-decomposition",
+    order=1,
     title="the ELBO falls short of the log-likelihood by a divergence",
     statement="For every encoder the ELBO is the log-likelihood minus the divergence of the encoder from the "
     "posterior; so the gap is never negative.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import PerBatch, contrast_at_point, gap_law, gap_slope, nothing
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
-from ..measurements import Batch, Measurements
-from .from_batches import PerBatch, contrast_at_point, gap_law, gap_slope, nothing
+from ..measurements import Measurements
 
 
 def _contrast_of(jacobian: PerBatch) -> PerBatch:
@@ -66,6 +67,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="elbo-limit",
+    order=5,
     title="limit of the ELBO (main theorem)",
     statement="As the noise variance goes to zero, the gap between log-likelihood and optimal ELBO tends to the IMA "
     "contrast, at the rate gamma^-2 and with a known constant.",

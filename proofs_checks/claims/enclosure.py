@@ -7,10 +7,10 @@ it: the same order and constant on random shears, the class that the enclosures 
 
 from __future__ import annotations
 
+from ..batch_laws import contrast_at_point, gap_law, gap_slope
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
-from .from_batches import contrast_at_point, gap_law, gap_slope
 
 
 def _law(measured: Measurements, order: float, sign: float) -> ConvergenceLaw:
@@ -39,6 +39,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="enclosure",
+    order=19,
     title="instances of the main theorem, proved for every noise variance in a range",
     statement="For shears with rational coefficients the difference of gap and contrast, over the noise variance, lies "
     "in an interval that excludes zero, for every noise variance down to zero.",

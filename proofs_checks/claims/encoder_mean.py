@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import PerBatch, convergence
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
-from ..measurements import Batch, Measurements
-from .from_batches import PerBatch, convergence
+from ..measurements import Measurements
 
 
 def mean_law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:
@@ -56,6 +57,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="encoder-mean",
+    order=2,
     title="self-consistency of the mean",
     statement="The optimal encoder inverts the decoder: its mean is the preimage up to the noise variance times a "
     "known vector.",

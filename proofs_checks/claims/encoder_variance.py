@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import PerBatch, convergence, identity
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Batch, Measurements
-from .from_batches import PerBatch, convergence, identity
+from ..measurements import Measurements
 
 SEARCH_TOLERANCE = 1e-9
 """The search stops within 1e-11 standard deviations and sums some hundred nodes."""
@@ -106,6 +107,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="encoder-variance",
+    order=3,
     title="self-consistency of the variance",
     statement="The optimal encoder's variances are the noise variance over the squared column norms of the decoder's "
     "Jacobian, with a known next term; the paper's formula is accurate to gamma^-4.",

@@ -3,7 +3,15 @@
 Random curved surfaces as natural parameters f(z) in R^4 of Poisson and binomial observations, t = x/N fixed:
 t = grad Psi(f(g)) + nu with J'nu = 0, so that g is the minimiser of V = -(t.f - sum Psi(f)) and
 M = J'F J - nu.H, F = Psi''(f(g)) the Fisher information. Every other instance has nu = 0: x equals the model's mean.
-Counts that are drawn are `drawn_counts`.
+
+Counts that are drawn, x ~ Poisson(N mean(z)): no latent has the mean x/N. g_N is the maximiser of the likelihood of
+x/N; M_N, c_N and a1_N are metric, contrast and slope there: gap = c_N + a1_N / N + O(1/N^2), though g_N itself scatters
+by N^(-1/2) about z, and c_N with it: the contrast at z is off by that much. x is the quantile of one normal draw w at
+every N, by Cornish and Fisher's expansion to order 1,
+
+    x = round(N m + sqrt(N m) w + (w^2 - 1) / 6),    m = mean(z),
+
+so that what belongs to the draw goes smoothly with N, except for the rounding.
 """
 
 from __future__ import annotations
@@ -18,18 +26,24 @@ import numpy as np
 from ...numerics.derivatives import decoder_derivatives
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
-from ...numerics.observations import Observation
+from ...numerics.newton import minimise, second_derivatives
+from ...numerics.observations import Observation, Poisson
+from ..batch import LADDER, Batch
+from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
-from ..laws import Law
-from ..measurements import LADDER, Batch, Measurements, stack
-from . import drawn_counts
-from .from_batches import PerBatch
-from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, normal_vector, predicted, without_prior
+from ..formulas import evaluate, total
+from ..laws import ConvergenceLaw, Law
+from ..measurements import Measurements, measure_at, stack
+from ..potential import along_ladder, batch_of, metric, normal_vector, potential_derivatives
 
 LATENT_DIM = 2
 OBSERVATIONS = ("Poisson", "binomial")
 RESIDUALS = np.array([[0.08, 0.16], [0.015, 0.03]])
 """Lengths of nu: below the focal radius in the metric of F, which is a quarter at most for binomial observations."""
+
+DRAWN = 4
+FEWEST = 2
+"""1/N of drawn counts from 1e-2 down: with ten counts in all, the draw decides more than the law."""
 
 
 class Counts(Observation):
@@ -109,13 +123,85 @@ def _gaussian_slope(batch: Batch) -> np.ndarray:
     return batch.predict_with("gap_slope", **scaled)
 
 
+def _measure_drawn(decoders: Any, points: Any, draws: Any, ladder: Any) -> dict[str, Any]:
+    def one(decoder: Any, point: Any, draw: Any) -> dict[str, Any]:
+        def fisher(z: Any) -> Any:
+            columns = jax.jacfwd(decoder)(z)
+            return columns.T @ (jnp.exp(decoder(z))[:, None] * columns)
+
+        def at(eps: Any) -> dict[str, Any]:
+            model = LatentModel(decoder, LATENT_DIM, observation=Poisson(1 / eps))
+            expected = jnp.exp(decoder(point)) / eps
+            x = jnp.maximum(jnp.round(expected + jnp.sqrt(expected) * draw + (draw**2 - 1) / 6), 0.0)
+            maximiser = minimise(second_derivatives(lambda z: model.potential(z, x)), point).point
+            derivatives = potential_derivatives(model, x, maximiser) | {"fisher": fisher(maximiser)}
+            return measure_at(model, x, maximiser, encoder=False) | {f"{k} at x": v for k, v in derivatives.items()}
+
+        return jax.vmap(at)(ladder) | {"J": jax.jacfwd(decoder)(point), "fisher": fisher(point)}
+
+    return jax.vmap(one)(decoders, points, draws)
+
+
+@lru_cache(maxsize=4)
+def _drawn(measured: Measurements) -> Batch:
+    """Curved surfaces under Poisson noise."""
+    rng, family = measured.rng("drawn-counts"), FAMILIES["surface"]
+    decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(DRAWN)])
+    points = np.stack([family.point(rng, LATENT_DIM) for _ in range(DRAWN)])
+    draws = rng.standard_normal((DRAWN, LATENT_DIM + 2))
+    ladder = LADDER[FEWEST:]
+    found = measured.programs.run(_measure_drawn, decoders, points, draws, ladder)
+    names = ["surface, Poisson, drawn"] * DRAWN
+    kept = [name for name in found if name.endswith("at x")]
+    return batch_of(found, rng, points, names, ("normal",) * DRAWN, eps=ladder, also=["fisher", *kept])
+
+
+def _at_maximiser(name: str, **replaced: str) -> PerBatch:
+    """A prediction at g_N, an instance and an N each; `replaced` names what takes an argument's place."""
+
+    def value(batch: Batch) -> np.ndarray:
+        arguments: dict[str, Any] = {}
+        for key in ("M", "V3", "V4", "l1", "l2"):
+            array = batch.derivatives[f"{replaced.get(key, key)} at x"]
+            arguments[key] = array.reshape(-1, *array.shape[2:])
+        return total(evaluate(name, batch.latent_dim, **arguments)).reshape(batch.gap.shape)
+
+    return value
+
+
+def _contrast_at_source(batch: Batch) -> np.ndarray:
+    """The contrast at z, from which the counts are drawn."""
+    found = total(evaluate("general_contrast", batch.latent_dim, M=batch.derivatives["fisher"]))
+    return np.broadcast_to(found[:, None], batch.gap.shape)
+
+
+def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> ConvergenceLaw:
+    """gap - c_N - (a1_N - a1) / N = a1 / N + O(N^(-3/2)), unless another contrast is claimed.
+
+    a1 is a1_N at the most counts. In powers of N^(-1/2), by which g_N scatters.
+    """
+    contrast, slope = contrast or _at_maximiser("general_contrast"), _at_maximiser("general_gap_slope")
+
+    def last(batch: Batch) -> np.ndarray:
+        return slope(batch)[:, -1]
+
+    return convergence(
+        name,
+        [batch],
+        measured=lambda batch: batch.gap - contrast(batch) - (slope(batch) - last(batch)[:, None]) * batch.eps,
+        floor=lambda batch: batch.gap_error,
+        constant=last,
+        spacing=0.5,
+    )
+
+
 def laws(measured: Measurements) -> list[Law]:
     """The gap's limit and slope, for counts that are drawn as well; where x is the mean, the contrast is J'F J's."""
     batch = measure(measured)
     attained = batch.take([i for i, name in enumerate(batch.instances.family) if name.endswith("on")])
     return [
         limit_law("x = mean: gap - contrast of J'F J", [attained], limit=_contrast_of(_in_information(1.0))),
-        drawn_counts.drawn_law("x drawn: gap - contrast at the maximiser", drawn_counts.measure(measured)),
+        _drawn_law("x drawn: gap - contrast at the maximiser", _drawn(measured)),
         limit_law("gap - contrast of M", [batch]),
     ]
 
@@ -131,9 +217,9 @@ def controls(measured: Measurements) -> list[Control]:
         return Control(key, statement, limit_law("gap", [batch], slope=variant))
 
     def drawn(key: str, statement: str, contrast: PerBatch) -> Control:
-        return Control(key, statement, drawn_counts.drawn_law("gap", drawn_counts.measure(measured), contrast=contrast))
+        return Control(key, statement, _drawn_law("gap", _drawn(measured), contrast=contrast))
 
-    of_mean = drawn_counts.at_maximiser("general_contrast", M="fisher")
+    of_mean = _at_maximiser("general_contrast", M="fisher")
     signs = flipped("general_gap_slope", batch)
     return [
         limit("no-information", "J'J: the observations' information does not matter", _in_information(0.0)),
@@ -148,7 +234,7 @@ def controls(measured: Measurements) -> list[Control]:
         drawn(
             "drawn-at-source",
             "x drawn: the contrast at the z drawn from, at the rate 1/N",
-            drawn_counts.contrast_at_source,
+            _contrast_at_source,
         ),
         drawn("drawn-no-residual", "x drawn: J'F J at the maximiser, as if its mean were x", of_mean),
         Control("rate", "the gap converges at the rate N^(-1/2)", limit_law("gap", [batch], order=0.5)),
@@ -157,6 +243,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="exponential-family",
+    order=13,
     title="counts instead of Gaussian noise",
     statement="For exponential-family observations with natural parameter f(z) the gap tends, as the number of trials "
     "grows, to the contrast in the metric of their Fisher information, at the rate 1/N.",

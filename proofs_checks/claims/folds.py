@@ -2,7 +2,7 @@
 
 f(z) = shear(z_1^2, z_2 + s z_1) folds the plane along z_1 = 0: a regular value has the two preimages g and
 (-g_1, g_2 + 2 s g_1). Branch b has l_b = log p0(g_b) - log |det J_b|, contrast c_b and slopes L1_b, E1_b, all from
-theory's formulas. At the fold itself, and for expectations over the data, see `fold_profile` (one latent).
+theory's formulas. At the fold itself, and for expectations over the data, see `special.fold` (one latent).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ...numerics.families.draws import entangling, signed
 from ...numerics.families.shear import Shear
 from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
+from ...numerics.special import fold
 from ...theory.predictions import prediction
+from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Instances, Law
 from ..measurements import Measurements, stack
-from . import fold_profile
-from .from_batches import LIMIT_ROUND_OFF
 
 LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FOLD_LADDER = 10.0 ** -np.arange(2.0, 8.25, 1.0)
@@ -142,7 +142,7 @@ def _parabolas(measured: Measurements) -> tuple[np.ndarray, np.ndarray, Instance
 @lru_cache(maxsize=4)
 def _expected(measured: Measurements) -> np.ndarray:
     a, b, _ = _parabolas(measured)
-    return fold_profile.expected_gap(FOLD_LADDER, a, b)
+    return fold.expected_gap(FOLD_LADDER, a, b)
 
 
 def expected_law(
@@ -150,7 +150,7 @@ def expected_law(
 ) -> ConvergenceLaw:
     """E[gap] - log 2 = K eps^(1/4): K = p0(0) a^(-1/2) int (Gamma - log 2), from the flat-prior profile."""
     a, _, instances = _parabolas(measured)
-    constant = factor * fold_profile.profile_excess() / np.sqrt(2 * np.pi * a)
+    constant = factor * fold.profile_excess() / np.sqrt(2 * np.pi * a)
     values = _expected(measured)
     floor = np.full(values.shape, EXPECTATION_ERROR)
     return ConvergenceLaw(
@@ -162,8 +162,8 @@ def _critical_law(name: str, measured: Measurements, *, limit: float, order: flo
     """The gap at x = f(0), the fold's own image: Gamma(0), with a correction of order sqrt eps."""
     a, b, instances = _parabolas(measured)
     eps, quadratic, quartic = np.broadcast_arrays(FOLD_LADDER, a[:, None], b[:, None])
-    values = fold_profile.gap(np.zeros(eps.shape), eps, quadratic, quartic, np.zeros(eps.shape, bool))
-    constant = fold_profile.critical_slope(a, b)
+    values = fold.gap(np.zeros(eps.shape), eps, quadratic, quartic, np.zeros(eps.shape, bool))
+    constant = fold.critical_slope(a, b)
     floor = np.full(values.shape, EXPECTATION_ERROR)
     return ConvergenceLaw(
         name, instances, FOLD_LADDER, values, np.full(len(a), limit), order, constant, floor, spacing=0.5
@@ -211,6 +211,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="folds",
+    order=20,
     title="folds: decoders with several preimages",
     statement="Where a point has several preimages the likelihood adds them up and the encoder chooses the one with "
     "the largest likelihood minus contrast; near a fold the average gap converges only like eps^(1/4).",

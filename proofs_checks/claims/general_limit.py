@@ -12,12 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import Factors, PerBatch, convergence, flipped, limit_law, predicted, without_prior, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Batch, Measurements
+from ..measurements import Measurements
 from . import anisotropic_noise, exponential_family, priors, rectangular
-from .from_batches import PerBatch, convergence
-from .from_potential import Factors, flipped, limit_law, predicted, without_prior, zeros
 
 
 @lru_cache(maxsize=4)
@@ -128,6 +128,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="general-limit",
+    order=8,
     title="one theorem for every decoder, prior and noise",
     statement="Whenever the joint density is C exp(-V/eps + ell), the gap tends to the contrast of the Hessian of V at "
     "its minimiser at the rate eps, with a constant given by derivatives of V and ell; so do the encoder's moments.",

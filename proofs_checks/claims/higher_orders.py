@@ -17,10 +17,11 @@ import sympy as sp
 from ...theory.series.coefficients import GapSeries
 from ...theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols, shear
 from ...theory.series.ring import FLOATS
+from ..batch import Batch
+from ..batch_laws import EPS64, PerBatch, convergence, identity
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Batch, Measurements
-from .from_batches import EPS64, PerBatch, convergence, identity
+from ..measurements import Measurements
 
 ORDER = 2
 PRIORS = ("normal", "logistic")
@@ -190,6 +191,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="higher-orders",
+    order=14,
     title="the whole expansion in the noise variance",
     statement="Gap, log-likelihood, ELBO and optimal encoder have expansions in whole powers of the noise variance, "
     "whose coefficients power series arithmetic gives to any order; no half orders occur.",

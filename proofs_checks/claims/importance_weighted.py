@@ -2,21 +2,22 @@
 
 The encoder is the ELBO-optimal mean-field q; gap_K = log p_eps(x) - E log( (1/K) sum p(x, z_i) / q(z_i) ). In units of
 q the weights tend to w = sqrt(det R) exp(-u'(R - I)u / 2), R the correlation matrix of the Jacobian's columns. Measured
-at finite noise with exact optima (`plane_shears`) and without Monte Carlo (`importance_weights`).
+at finite noise with exact optima (`special.plane_shear`) and without Monte Carlo (`special.importance`).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from ...numerics.special.importance import SAMPLES, correlation, limit_weights, log_mean_slopes, log_means
+from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements
-from .importance_weights import SAMPLES, correlation, first_order, limit_weights, log_mean_slopes, log_means
-from .plane_shears import Shears, draw, reduced
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 COUNTS = (2, 8)
@@ -29,6 +30,40 @@ QUADRATURE_ERROR = 1e-12
 
 RESIDUAL_ERROR = 4e-16
 """Of z, in units of the posterior's width sqrt(eps): what the exponent of the weights loses."""
+
+
+def _first_order(derivatives: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """a(u), b(u) on the lattice: the weights of the ELBO-optimal mean-field encoder, to first order in eps.
+
+    With xi_k = sqrt(s_k) u_k, z = g + h xi + h^2 m + h^3 t xi / (2 s) is put into the Taylor series of the exponent
+    -V/eps + l, and the encoder's and the evidence's own first-order terms are taken off; m, s, t, L1 from theory.
+    """
+    J, H, T, l1, l2 = (derivatives[name] for name in ("J", "H", "T", "l1", "l2"))
+    A = np.einsum("nia,nib->nab", J, J)
+    mixed = np.einsum("nia,nibc->nabc", J, H)
+    V3 = mixed + np.swapaxes(mixed, 1, 2) + np.moveaxis(mixed, 1, 3)
+    squares, triples = np.einsum("niab,nicd->nabcd", H, H), np.einsum("nia,nibcd->nabcd", J, T)
+    m, s, t, L1 = (
+        total(evaluate(name, 2, 2, **derivatives))
+        for name in ("mean_shift", "variance", "variance_correction", "likelihood_slope")
+    )
+    xi = np.sqrt(s)[:, None, :] * SAMPLES
+    cubic = np.einsum("nabc,nka,nkb,nkc->nk", V3, xi, xi, xi)
+    # All arguments are equal, so that the three and the four terms of V4 are equal too.
+    quartic = 3 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", squares, xi, xi, xi, xi)
+    quartic += 4 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", triples, xi, xi, xi, xi)
+    odd = np.einsum("nka,na->nk", xi, l1 - np.einsum("nab,nb->na", A, m)) - cubic / 6
+    widened = 0.5 * (t / s)[:, None, :] * xi
+    even = (
+        -np.einsum("nka,nab,nkb->nk", xi, A, widened)
+        - 0.5 * np.einsum("nabc,nka,nkb,nc->nk", V3, xi, xi, m)
+        - quartic / 24
+        + 0.5 * np.einsum("nka,nab,nkb->nk", xi, l2, xi)
+    )
+    constant = (
+        np.einsum("na,na->n", l1, m) - 0.5 * np.einsum("na,nab,nb->n", m, A, m) + 0.5 * np.sum(t / s, axis=1) - L1
+    )
+    return odd, even + constant[:, None]
 
 
 class _Measured:
@@ -44,7 +79,7 @@ class _Measured:
         self.metric = np.einsum("nia,nib->nab", derivatives["J"], derivatives["J"])
         self.correlation = correlation(self.metric)
         self.limit_weights = limit_weights(self.correlation)
-        odd, even = first_order(derivatives)
+        odd, even = _first_order(derivatives)
         every = (1, *COUNTS)
         gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in LADDER], axis=1)
         self.gaps = dict(zip(every, np.moveaxis(gaps, 2, 0), strict=True))
@@ -172,6 +207,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="importance-weighted",
+    order=23,
     title="importance-weighted bounds",
     statement="With K importance samples the gap tends, at every fixed K, to a positive number that depends only on "
     "the correlations of the Jacobian's columns; it is the contrast for K = 1 and falls like 1/K if these are small.",

@@ -3,7 +3,7 @@
 At a fixed distance r from a kink the gap is that of the active linear piece (closed form, T7) up to a term of size
 exp(-r^2 / (2 eps v)). Within sqrt(eps) of the kink it is another function, a profile Gamma of rho = r / sqrt(eps), and
 the data that lie there make the expected gap converge like sqrt(eps) only. In one latent each piece alone has gap 0,
-so that everything measured is the kink's (`kink_profile`); the plane is measured by the library.
+so that everything measured is the kink's (`special.kink`); the plane is measured by the library.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling, signed
 from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
+from ...numerics.special.kink import Kink, expected_gap, gap, profile, profile_integral
+from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
+from ..kink_digits import tiny_gap
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, stack
-from .from_batches import LIMIT_ROUND_OFF
-from .kink_profile import Kink, expected_gap, gap, profile, profile_integral, tiny_gap
 
 PLANE_LADDER = 10.0 ** -np.arange(3.0, 6.25, 0.5)
 DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
@@ -222,6 +223,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="kinks",
+    order=21,
     title="kinks: leaky-ReLU decoders",
     statement="At a fixed distance from a kink the gap is that of the linear piece up to an exponentially small term, "
     "but the data near the kink make the expected gap converge only like the square root of the noise variance.",

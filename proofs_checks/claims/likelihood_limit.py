@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import PerBatch, convergence
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
-from ..measurements import Batch, Measurements
-from .from_batches import PerBatch, convergence
+from ..measurements import Measurements
 
 
 def _limit(**factors: float) -> PerBatch:
@@ -57,6 +58,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="likelihood-limit",
+    order=4,
     title="limit of the log-likelihood",
     statement="As the noise variance goes to zero, the log-likelihood tends to the change-of-variables formula, with a "
     "slope given by the heat equation.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batch import Batch
+from ..batch_laws import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, convergence, gap_law, gap_slope, identity
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw
-from ..measurements import Batch, Measurements
-from .from_batches import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, convergence, gap_law, gap_slope, identity
+from ..measurements import Measurements
 
 
 def _linear(measured: Measurements, prior: str = "normal") -> list[Batch]:
@@ -122,6 +123,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="linear-vae",
+    order=7,
     title="linear VAE, exactly at every gamma",
     statement="For a linear decoder and a standard normal prior the gap has a closed form at every noise variance and "
     "does not depend on the data point.",

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
+from ..batch import Batch
+from ..batch_laws import EPS64, LIMIT_ROUND_OFF, limit_law, rows
 from ..claim import Claim, Control, ControlOutcome
 from ..laws import BoundLaw, FactLaw, IdentityLaw, Law, LawResult
-from ..measurements import Batch, Measurements
+from ..measurements import Measurements
 from . import (
     assumptions,
     contrast,
@@ -28,8 +30,6 @@ from . import (
     priors,
     spurious_solutions,
 )
-from .from_batches import EPS64, LIMIT_ROUND_OFF, rows
-from .from_potential import limit_law
 
 CLEAR = 1e-6
 """Two numbers that differ by this differ: a million times the round-off of either."""
@@ -264,6 +264,7 @@ def table(laws: tuple[LawResult, ...], controls: tuple[ControlOutcome, ...]) -> 
 
 CLAIM = Claim(
     id="loose-statements",
+    order=25,
     title="what the literature says loosely, said precisely",
     statement="Ten statements that the literature leaves open to more than one reading, each reading with its verdict: "
     "upper bounds are not sharp rates, sufficient conditions are not necessary ones, and averages differ by what they "

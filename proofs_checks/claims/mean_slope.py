@@ -2,7 +2,7 @@
 
 L1 = (1/2) Laplacian(p) / p, so that E_p[L1] is the integral of a divergence: 0 if nothing flows out at infinity or at
 the edge of the support. Then E_p[a1] = -E_p[E1] and KL(p || p_eps) = eps^2/2 E[L1^2]. Expectations over z ~ N(0, I) by
-Gauss-Hermite: shears have constant determinant and polynomial L1, so that the rule is exact (`plane_shears` measures).
+Gauss-Hermite: shears have constant determinant and polynomial L1, so that the rule is exact (`plane_shear` measures).
 The edge: f = Phi(s z), whose density u^((1-s^2)/s^2) at u = 0 is flat enough for s < 1/sqrt 2 only.
 """
 
@@ -15,12 +15,12 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 
+from ...numerics.special.plane_shear import Shears, draw, reduced
+from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements
-from .from_batches import EPS64
-from .plane_shears import Shears, draw, reduced
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 NODES = 12
@@ -207,6 +207,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="mean-slope",
+    order=22,
     title="the slope on average over the data",
     statement="Averaged over the data density the slope of the log-likelihood vanishes, so that the average gap's "
     "slope is the ELBO's alone; averaged over samples of the model it is another one.",

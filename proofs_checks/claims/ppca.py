@@ -212,6 +212,7 @@ def _as(values: Iterable[float] | np.ndarray) -> list[np.ndarray]:
 
 CLAIM = Claim(
     id="ppca",
+    order=17,
     title="linear VAEs are probabilistic PCA",
     statement="The best average ELBO of a linear VAE is the best log-likelihood of probabilistic PCA, and it is "
     "reached only where the decoder's columns are orthogonal: along the principal axes.",

@@ -3,7 +3,7 @@
 Random Moebius maps, mixed linearly, with five priors by a traced index: correlated Gaussian (not factorised), bimodal
 (not log-concave), Student t, Laplace away from its kink, and the uniform prior with a logit-normal encoder, which is
 the logistic prior in y with the decoder f o sigmoid. At a kink of a Laplace prior the rate is eps^(1/2); that law is
-measured on linear decoders, whose evidence and ELBO are sums of error functions (`laplace_kink`).
+measured on linear decoders, whose evidence and ELBO are sums of error functions (`special.laplace_prior`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,31 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from ...numerics.derivatives import tower
-from ...numerics.families.draws import signed
+from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
 from ...numerics.priors import Bimodal, Choice, CorrelatedNormal, Laplace, StudentT, UniformLogitNormal
+from ...numerics.special.laplace_prior import gap_at_kink
+from ..batch import LADDER, Batch
+from ..batch_laws import (
+    EPS64,
+    LIMIT_ROUND_OFF,
+    PerBatch,
+    convergence,
+    flipped,
+    limit_law,
+    predicted,
+    without_prior,
+)
 from ..claim import Claim, Control
+from ..formulas import evaluate, total
+from ..instances import Instances
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import LADDER, Batch, Measurements, stack
-from .from_batches import PerBatch, convergence
-from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, predicted, without_prior
-from .laplace_kink import kink_controls, kink_law
+from ..measurements import Measurements, stack
+from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "moebius_linear", 2
 PRIORS = ("uniform, logit-normal", "correlated normal", "bimodal", "Student t", "Laplace")
@@ -36,6 +49,9 @@ LARGEST_NOISE = 1e-2
 GRID_TOLERANCE = 1e-9
 """The trapezoid rule for a density nine standard deviations wide in y, at a step of a seventh of one: exact but for the
 tails beyond, 1e-17, and the sum of 15 000 terms of size |log p| / eps."""
+
+CLOSED_FORM_ERROR = 64 * EPS64
+"""The gap at a kink is a sum of a dozen terms of size one at most; Newton stops at their round-off."""
 
 
 def _measure(decoders: Any, index: Any, points: Any, ladder: Any) -> dict[str, Any]:
@@ -131,6 +147,57 @@ def _normal_for_logistic(batch: Batch) -> np.ndarray:
     return np.sum(difference @ (weights / weights.sum()), axis=-1)
 
 
+@lru_cache(maxsize=4)
+def _measure_kink(
+    measured: Measurements,
+) -> tuple[Float[np.ndarray, "n 2 2"], Float[np.ndarray, " n"], Float[np.ndarray, "n e"]]:
+    """A = W'W, b and the gap of each instance at every noise variance of the ladder."""
+    rng, count = measured.rng("priors", "kink"), measured.effort.instances
+    A = metric(np.stack([entangling(rng, 2) for _ in range(count)]))
+    scale, other = rng.uniform(0.6, 1.2, count), signed(rng, 0.3, 1.0, count)
+    return A, scale, gap_at_kink(A, scale, other, LADDER)
+
+
+def kink_law(
+    name: str, measured: Measurements, *, order: float = 0.5, encoder: float = 1.0, posterior: float = 1.0
+) -> ConvergenceLaw:
+    """gap = c + eps^(1/2) sqrt(2/pi)/b (sqrt s_1 - sqrt (A^-1)_11) + O(eps), the two parts of the constant weighted.
+
+    To order h = sqrt(eps) the prior costs h/b E abs(v_1), under the posterior N(0, A^-1) and the encoder N(0, s).
+    """
+    A, scale, gap = _measure_kink(measured)
+    count = len(A)
+    s, B = (total(evaluate("general_variance", 2, blocks=blocks, M=A))[:, 0, 0] for blocks in (None, ((0, 1),)))
+    constant = evaluate("kink_coefficient", 1, beta=scale, s=s, B=B)
+    limit = total(evaluate("general_contrast", 2, M=A))
+    return ConvergenceLaw(
+        name,
+        Instances(("linear",) * count, (2,) * count, (2,) * count, ("Laplace at its kink",) * count),
+        eps=LADDER,
+        measured=gap,
+        limit=limit,
+        order=order,
+        constant=total(constant, encoder=encoder, posterior=posterior),
+        floor=np.full_like(gap, CLOSED_FORM_ERROR) + LIMIT_ROUND_OFF * (1 + np.abs(limit[:, None])),
+        spacing=0.5,
+    )
+
+
+def kink_controls(measured: Measurements) -> list[Control]:
+    """False variants of the law at the kink."""
+    encoder_only, smooth = (
+        kink_law("kink", measured, posterior=0.0),
+        kink_law("kink", measured, encoder=0.0, posterior=0.0),
+    )
+    flipped = kink_law("kink", measured, encoder=-1.0, posterior=-1.0)
+    return [
+        Control("kink-rate", "the rate at the kink is eps, as elsewhere", kink_law("kink", measured, order=1.0)),
+        Control("kink-no-term", "the kink leaves no term of order eps^(1/2)", smooth),
+        Control("kink-encoder-only", "the kink's cost to the encoder alone", encoder_only),
+        Control("kink-sign", "the kink's term with its sign flipped", flipped),
+    ]
+
+
 def laws(measured: Measurements) -> list[Law]:
     """One limit for all priors, the uniform prior in two parametrisations, and the rate at a kink of the prior."""
     batch = measure(measured)
@@ -183,6 +250,7 @@ def _minus_identity(batch: Batch) -> np.ndarray:
 
 CLAIM = Claim(
     id="priors",
+    order=15,
     title="the prior does not enter the limit",
     statement="The limit of the gap is the contrast for every smooth prior, factorised and log-concave or not; the "
     "prior enters the slope. At a kink of a Laplace prior the rate is 1/gamma. A uniform prior with a logit-normal "

@@ -15,10 +15,10 @@ import sympy as sp
 from scipy.special import digamma, polygamma
 
 from ...theory.predictions import prediction
+from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements
-from .from_batches import EPS64
 
 SIZES = ((2, 2), (3, 3), (4, 2), (6, 3), (12, 5), (40, 4))
 SAMPLES_AN_INSTANCE = 5000
@@ -119,6 +119,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="random-directions",
+    order=16,
     title="the contrast of random directions",
     statement="If the Jacobian's columns have independent, uniformly random directions, the contrast is a sum of "
     "logarithms of Beta variables; its mean vanishes like d(d-1)/(4D) when there are many data dimensions.",

@@ -16,12 +16,13 @@ import numpy as np
 from ...numerics.families.registry import FAMILIES
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
+from ..batch import LADDER, Batch
+from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..formulas import evaluate
 from ..laws import ConvergenceLaw, Law
-from ..measurements import LADDER, PRIORS, Batch, Measurements, shared_priors, stack
-from .from_batches import PerBatch, convergence
-from .from_potential import along_ladder, batch_of, flipped, limit_law, metric, normal_vector, predicted
+from ..measurements import PRIORS, Measurements, shared_priors, stack
+from ..potential import along_ladder, batch_of, metric, normal_vector
 
 LATENT_DIM = 2
 DISTANCES = (0.1, 0.22)
@@ -134,6 +135,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="rectangular",
+    order=11,
     title="more data than latent dimensions, on and off the manifold",
     statement="For a decoder into a larger space the gap tends to the contrast of its columns, and for data off its "
     "image to the same functional of the metric bent by the residual.",

@@ -20,12 +20,12 @@ from ...numerics.families.draws import entangling
 from ...numerics.families.registry import FAMILIES
 from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
+from ...numerics.special.darmois_contrast import darmois_contrast, gaussian_density, rotated_density
+from ..batch_laws import EPS64, LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, stack
-from .darmois import darmois_contrast, gaussian_density, rotated_density
-from .from_batches import EPS64, LIMIT_ROUND_OFF
 
 LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FAMILY = "shear"
@@ -217,6 +217,7 @@ def controls(measured: Measurements) -> list[Control]:
 
 CLAIM = Claim(
     id="spurious-solutions",
+    order=18,
     title="spurious solutions: equal likelihood, other ELBO",
     statement="Remixing the latents by a map that preserves the prior leaves the likelihood unchanged at every noise, "
     "but moves the ELBO by the difference of the contrasts; Darmois decoders pay where the truth has contrast zero.",

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from elbogap.numerics.special.broken_assumptions import LADDER, QUADRATURE_ERROR, Case, measure
 from elbogap.proofs_checks.claims import assumptions as claim
-from elbogap.proofs_checks.claims.one_latent_cases import LADDER, QUADRATURE_ERROR, Case, measure
 from elbogap.proofs_checks.measurements import Measurements
 
 

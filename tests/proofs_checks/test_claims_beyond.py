@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 from elbogap.numerics.families.draws import orthogonal
-from elbogap.proofs_checks.claims import fold_profile, kink_profile, plane_shears, ppca, random_directions
-from elbogap.proofs_checks.claims.darmois import darmois_contrast, gaussian_density, rotated_density
+from elbogap.numerics.special import fold, plane_shear
+from elbogap.numerics.special.darmois_contrast import darmois_contrast, gaussian_density, rotated_density
+from elbogap.numerics.special.importance import correlation, limit_weights, log_means
+from elbogap.numerics.special.kink import Kink
+from elbogap.numerics.special.kink import gap as kink_gap
+from elbogap.numerics.special.kink import profile as kink_profile
+from elbogap.numerics.special.one_latent import HALF_LOG_2PIE, expected, maximise
+from elbogap.proofs_checks.claims import ppca, random_directions
 from elbogap.proofs_checks.claims.higher_orders import _log_prior
-from elbogap.proofs_checks.claims.importance_weights import correlation, limit_weights, log_means
-from elbogap.proofs_checks.claims.one_latent import HALF_LOG_2PIE, expected, maximise
+from elbogap.proofs_checks.kink_digits import tiny_gap
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
 from elbogap.theory.series.decoders import latent_symbols
@@ -52,13 +57,11 @@ def test_the_search_is_exact_for_a_gaussian_posterior():
 
 def test_fold_encoders_are_equally_good_at_the_switch():
     """At xi* the encoder of mean zero and the one on a branch reach the same value; at 0 Gamma has its closed form."""
-    mu, s = fold_profile.branch_optimum(fold_profile.SWITCH)
-    branch = fold_profile.flat_objective(fold_profile.SWITCH, float(mu), float(s))
-    zero = fold_profile.flat_objective(
-        fold_profile.SWITCH, 0.0, float(fold_profile.zero_mean_scale(fold_profile.SWITCH))
-    )
+    mu, s = fold.branch_optimum(fold.SWITCH)
+    branch = fold.flat_objective(fold.SWITCH, float(mu), float(s))
+    zero = fold.flat_objective(fold.SWITCH, 0.0, float(fold.zero_mean_scale(fold.SWITCH)))
     assert branch == pytest.approx(zero, abs=ROUND_OFF)
-    assert fold_profile.profile(0.0) == pytest.approx(fold_profile.critical_gap(), abs=1e-9)
+    assert fold.profile(0.0) == pytest.approx(fold.critical_gap(), abs=1e-9)
 
 
 def test_the_gap_at_a_fold_tends_to_its_profile():
@@ -66,23 +69,23 @@ def test_the_gap_at_a_fold_tends_to_its_profile():
     eps, a, b = (np.full(2, value) for value in (1e-10, 1.3, 0.1))
     rho = np.array([0.8, 2.0])
     u = rho * np.sqrt(np.sqrt(eps) / a)
-    found = fold_profile.gap(u, eps, a, b, rho**2 > fold_profile.SWITCH)
-    assert np.allclose(found, [fold_profile.profile(r) for r in rho], atol=1e-4)
+    found = fold.gap(u, eps, a, b, rho**2 > fold.SWITCH)
+    assert np.allclose(found, [fold.profile(r) for r in rho], atol=1e-4)
 
 
 def test_no_kink_no_gap():
     """With equal slopes on both sides the gap and the profile vanish."""
-    kink = kink_profile.Kink(np.array([1.2]), np.array([1.2]), np.array([0.3]))
-    assert np.allclose(kink_profile.gap(np.array([0.4]), np.array([1e-3]), kink), 0.0, atol=ROUND_OFF)
-    assert np.allclose(kink_profile.profile(np.array([0.7]), kink)[0], 0.0, atol=1e-10)
+    kink = Kink(np.array([1.2]), np.array([1.2]), np.array([0.3]))
+    assert np.allclose(kink_gap(np.array([0.4]), np.array([1e-3]), kink), 0.0, atol=ROUND_OFF)
+    assert np.allclose(kink_profile(np.array([0.7]), kink)[0], 0.0, atol=1e-10)
 
 
 def test_the_kink_gap_agrees_with_forty_digits():
     """Double precision and many digits give the same gap where both can see it."""
     values = (0.3, 3e-3, 1.0, 0.4, 0.2)
     r, eps, near, far, mean = (np.array([value]) for value in values)
-    double = kink_profile.gap(r, eps, kink_profile.Kink(near, far, mean))[0]
-    assert double == pytest.approx(float(kink_profile.tiny_gap(*values)[0]), abs=ROUND_OFF)
+    double = kink_gap(r, eps, Kink(near, far, mean))[0]
+    assert double == pytest.approx(float(tiny_gap(*values)[0]), abs=ROUND_OFF)
 
 
 def test_one_importance_sample_gives_the_contrast():
@@ -107,7 +110,7 @@ def test_darmois_contrast_vanishes_for_independent_observations():
 
 def test_derivatives_of_shears_agree_with_differences():
     """J, H and T of the plane's shears are derivatives of f and of each other."""
-    shears = plane_shears.draw(np.random.default_rng(4), 3)
+    shears = plane_shear.draw(np.random.default_rng(4), 3)
     z, step = np.random.default_rng(5).uniform(-1, 1, (3, 1, 2)), 1e-4
     here = shears.derivatives(z)
     for axis in range(2):

@@ -5,10 +5,11 @@ Their laws and controls are run end to end by `elbogap verify`; here only what c
 
 import numpy as np
 import pytest
-from elbogap.proofs_checks.claims.from_potential import metric
-from elbogap.proofs_checks.claims.laplace_kink import gap_at_kink, kink_law
+from elbogap.numerics.special.laplace_prior import gap_at_kink
+from elbogap.proofs_checks.claims.priors import kink_law
 from elbogap.proofs_checks.laws import LawResult
 from elbogap.proofs_checks.measurements import Measurements
+from elbogap.proofs_checks.potential import metric
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
 

@@ -1,0 +1,252 @@
+"""What the command line names: objects in Python files, data, weights, priors, noise variances.
+
+Every function raises RequestError, one line with what was expected and what came. A Python file is executed, with its
+own folder on the import path; an exception in it is named with its file and line. PyTorch files are read with
+`weights_only`, so that they cannot execute anything.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...errors import RequestError
+from ...numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+from .decoder import failure
+from .extras import is_torch_module, torch
+
+PRIORS: dict[str, type[Prior]] = {
+    "normal": Normal,
+    "logistic": Logistic,
+    "laplace": Laplace,
+    "student-t": StudentT,
+    "uniform": UniformLogitNormal,
+}
+_SAFETENSORS = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": jnp.bfloat16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+def named_object(text: str, option: str) -> Any:
+    """The object NAME of FILE.py, given as FILE.py:NAME; a `torch.nn.Module` or Equinox class is called without
+    arguments.
+    """
+    file, _, name = text.rpartition(":")
+    path = Path(file)
+    if path.suffix != ".py" or not name.isidentifier():
+        raise RequestError(f"{option}: expected FILE.py:NAME, got {text!r}")
+    if not path.is_file():
+        raise RequestError(f"{option}: expected a file that exists, got {file!r}")
+    module = _executed(path.resolve(), option)
+    if not hasattr(module, name):
+        raise RequestError(f"{option}: expected a name defined in {file}, got {name!r}")
+    value = getattr(module, name)
+    if inspect.isclass(value):
+        try:
+            value = value()
+        except Exception as error:
+            raise RequestError(
+                f"{option}: expected {name} to be an object, or a class without arguments, {failure(error)}"
+            ) from error
+    return value
+
+
+def _executed(path: Path, option: str) -> Any:
+    """The module of a file; a file named twice is executed once."""
+    name = f"elbogap_audited_{path.stem}_{abs(hash(str(path))):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        del sys.modules[name]
+        if error.name == "torch":
+            torch()  # says how to install it
+        raise RequestError(f"{option}: expected {path.name} to be importable, {failure(error)}") from error
+    except Exception as error:
+        del sys.modules[name]
+        raise RequestError(f"{option}: expected {path.name} to be importable, {failure(error)}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def load_data(text: str) -> np.ndarray:
+    """The array of a .npy file (mapped, not read), or of a .npz file with one array, or NAME of FILE.npz:NAME."""
+    file, name = text, None
+    if ".npz:" in text:
+        file, _, name = text.rpartition(":")
+    path = Path(file)
+    if path.suffix not in (".npy", ".npz"):
+        raise RequestError(f"--data: expected a .npy or .npz file, got {text!r}")
+    if not path.is_file():
+        raise RequestError(f"--data: expected a file that exists, got {file!r}")
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.load(path, allow_pickle=False) as arrays:
+            if name is None and len(arrays.files) != 1:
+                raise RequestError(
+                    f"--data: expected {path.name}:NAME, NAME one of {', '.join(arrays.files)}, got none"
+                )
+            if name is not None and name not in arrays.files:
+                raise RequestError(f"--data: expected one of {', '.join(arrays.files)} in {path.name}, got {name!r}")
+            return arrays[name or arrays.files[0]]
+    except (OSError, ValueError, EOFError) as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"--data: expected a NumPy file of numbers, got {path.name} ({error})") from error
+
+
+def load_prior(text: str) -> Prior:
+    """normal, logistic, laplace, student-t, uniform (logit-normal encoder), or FILE.py:NAME of a `Prior`."""
+    if text in PRIORS:
+        return PRIORS[text]()
+    if ".py:" not in text:
+        raise RequestError(f"--prior: expected {', '.join(PRIORS)} or FILE.py:NAME, got {text!r}")
+    prior = named_object(text, "--prior")
+    if not isinstance(prior, Prior):
+        raise RequestError(f"--prior: expected an elbogap.numerics.Prior, got {type(prior).__name__}")
+    return prior
+
+
+def load_noise(text: str) -> Any:
+    """A number, numbers with commas, a .npy file, or FILE.py:NAME (number, array, tensor, or callable of z)."""
+    if ".py:" in text:
+        value = named_object(text, "--noise-var")
+        return value if callable(value) and not hasattr(value, "__array__") else _array(value)
+    if text.endswith(".npy"):
+        if not Path(text).is_file():
+            raise RequestError(f"--noise-var: expected a file that exists, got {text!r}")
+        return _positive(np.load(text, allow_pickle=False), text)
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise RequestError(
+            f"--noise-var: expected a number, numbers with commas, .npy or FILE.py:NAME, got {text!r}"
+        ) from None
+    return _positive(np.array(numbers[0] if len(numbers) == 1 else numbers), text)
+
+
+def _array(value: Any) -> np.ndarray:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return _positive(np.asarray(value, dtype=float), "an array")
+
+
+def _positive(values: np.ndarray, text: str) -> np.ndarray:
+    if not (np.issubdtype(values.dtype, np.number) and np.all(np.isfinite(values))) or (
+        values.ndim < 2 and not np.all(values > 0)
+    ):
+        raise RequestError(f"--noise-var: expected finite variances > 0, got {text}")
+    return values
+
+
+def with_weights(model: Any, path: Path, option: str = "--weights") -> Any:
+    """The model with the weights of a .safetensors, .eqx, .pt or .pth file, by name; shapes must match."""
+    if not path.is_file():
+        raise RequestError(f"{option}: expected a file that exists, got {str(path)!r}")
+    if is_torch_module(model):
+        return _with_torch_weights(model, path, option)
+    if not isinstance(model, eqx.Module):
+        raise RequestError(
+            f"{option}: expected a torch.nn.Module or an Equinox module to load into, got {type(model).__name__}"
+        )
+    if path.suffix == ".eqx":
+        return _with_serialised_leaves(model, path, option)
+    if path.suffix != ".safetensors":
+        raise RequestError(f"{option}: expected .safetensors or .eqx for an Equinox module, got {path.name}")
+    tensors = read_safetensors(path, option)
+    leaves, tree = jax.tree.flatten_with_path(eqx.filter(model, eqx.is_array))
+    names = [jax.tree_util.keystr(key).replace("[", ".").replace("]", "").lstrip(".") for key, _ in leaves]
+    _check_names(set(names), set(tensors), option)
+    for name, (_, leaf) in zip(names, leaves, strict=True):
+        if tensors[name].shape != leaf.shape:
+            raise RequestError(f"{option}: expected shape {leaf.shape} for {name}, got {tensors[name].shape}")
+    loaded = jax.tree.unflatten(tree, [jnp.asarray(tensors[name]) for name in names])
+    return eqx.combine(loaded, model)
+
+
+def _with_serialised_leaves(model: Any, path: Path, option: str) -> Any:
+    """The leaves of an .eqx file, which remembers their type: written in float32, it is read in float32."""
+    failures = []
+    for kind in (jnp.float64, jnp.float32, jnp.float16, jnp.bfloat16):
+        like = jax.tree.map(lambda leaf, kind=kind: leaf.astype(kind) if eqx.is_inexact_array(leaf) else leaf, model)
+        try:
+            return eqx.tree_deserialise_leaves(path, like)
+        except Exception as error:
+            failures.append(error)
+    raise RequestError(f"{option}: expected leaves that fit the module, {failure(failures[0])}") from failures[0]
+
+
+def _with_torch_weights(module: Any, path: Path, option: str) -> Any:
+    library = torch()
+    if path.suffix == ".safetensors":
+        arrays = read_safetensors(path, option)
+        tensors = {
+            name: library.from_numpy(np.array(a, dtype=np.float32 if a.dtype == jnp.bfloat16 else a.dtype))
+            for name, a in arrays.items()
+        }
+    elif path.suffix in (".pt", ".pth"):
+        try:
+            tensors = library.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise RequestError(f"{option}: expected a file of weights only, {failure(error)}") from error
+    else:
+        raise RequestError(f"{option}: expected .safetensors, .pt or .pth for a PyTorch module, got {path.name}")
+    if not isinstance(tensors, dict):
+        raise RequestError(f"{option}: expected a state dict, got {type(tensors).__name__}")
+    _check_names(set(module.state_dict()), set(tensors), option)
+    try:
+        module.load_state_dict(tensors)
+    except Exception as error:
+        raise RequestError(f"{option}: expected weights that fit the module, {failure(error)}") from error
+    return module
+
+
+def _check_names(expected: set[str], received: set[str], option: str) -> None:
+    if missing := sorted(expected - received):
+        raise RequestError(f"{option}: expected weights for {', '.join(missing[:3])}, got none of that name")
+    if unknown := sorted(received - expected):
+        raise RequestError(f"{option}: expected weights of the module, got {', '.join(unknown[:3])} which it lacks")
+
+
+def read_safetensors(path: Path, option: str = "--weights") -> dict[str, np.ndarray]:
+    """Arrays by name: 8 bytes with the length of a JSON header (dtype, shape, offsets), then the raw numbers."""
+    content = path.read_bytes()
+    try:
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        header.pop("__metadata__", None)
+        body = memoryview(content)[8 + length :]
+        return {
+            name: np.frombuffer(body[slice(*entry["data_offsets"])], dtype=_SAFETENSORS[entry["dtype"]]).reshape(
+                entry["shape"]
+            )
+            for name, entry in header.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(f"{option}: expected a safetensors file, got {path.name} ({error})") from error

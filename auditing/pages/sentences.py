@@ -1,0 +1,181 @@
+"""What the numbers of an audit say, in sentences and rows that the terminal and the HTML page share.
+
+Everything is read from the report's `document`, so that what is printed is what `--json` gives. Numbers have three
+significant digits; latents are numbered from 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..regime import TRANSLATIONS
+
+PART_NAMES = {
+    "amortisation": "amortisation gap",
+    "contrast": "IMA contrast",
+    "slope": "a1 eps",
+    "remainder": "remainder",
+}
+_ROUND_OFF = 1e-12  # what is smaller is shown as 0
+_WORTH = 0.01  # nats: rotations that save less are not listed
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; a dash for what is undefined."""
+    if value is None:
+        return "–"
+    if abs(value) < _ROUND_OFF:
+        return "0"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def headline(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """The findings, most important first: pairs (subject, sentence)."""
+    found = [("contrast", _contrast(document)), ("entangled", _entangled(document)), ("inactive", _inactive(document))]
+    if document["gap"]:
+        found.insert(0, ("gap", _gap(document["gap"])))
+        found.append(("regime", _regime(document)))
+    return found
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    parts = {name: part["mean"] for name, part in gap["parts"].items() if part}
+    largest = max(parts, key=lambda name: abs(parts[name]))
+    closes = "agrees" if gap["closes"] else "DOES NOT AGREE"
+    return (
+        f"{number(gap['sum']['mean'])} nat a point; the largest part is the {PART_NAMES[largest]} "
+        f"({number(parts[largest])} nat). Measured again by sampling: {number(gap['measured_again']['mean'])}, which "
+        f"{closes} within the stated errors ({number(gap['mean_error'])})."
+    )
+
+
+def _contrast(document: dict[str, Any]) -> str:
+    contrast = document["contrast"]
+    noisy = f"finite-noise contrast {number(contrast['finite_noise']['mean'])}"
+    if contrast["mean"] is None:
+        return f"undefined at all {contrast['points']} points: the Jacobian is rank-deficient everywhere; {noisy} nat."
+    text = f"mean {number(contrast['mean'])} nat over {contrast['points']} points; {noisy}."
+    if contrast["rank_deficient"]:
+        text += f" Rank-deficient Jacobian at {contrast['rank_deficient']} of them, left out of the mean."
+    return text
+
+
+def _entangled(document: dict[str, Any]) -> str:
+    if not document["entangled"]:
+        return "no pair of latents (mean absolute column correlation at most 0.2)."
+    named = [f"{p['latents'][0]} and {p['latents'][1]} ({number(p['correlation'])})" for p in document["entangled"]]
+    rest = f" and {len(named) - 6} more pairs" if len(named) > 6 else ""
+    return f"latents {', '.join(named[:6])}{rest}; in brackets the mean absolute column correlation."
+
+
+def _inactive(document: dict[str, Any]) -> str:
+    if not document["inactive"]:
+        return "no latent; each is known better from x than from the prior."
+    named = ", ".join(map(str, document["inactive"]))
+    several = len(document["inactive"]) > 1
+    return (
+        f"latent{'s' if several else ''} {named}: eps s_k exceeds half the prior variance, the posterior is nearly the "
+        "prior (collapse)."
+    )
+
+
+def _regime(document: dict[str, Any]) -> str:
+    regime, eps = document["regime"], document["parameters"]["noise_var"]
+    if regime is None:
+        return (
+            "not determined, because a1 is left out: " + (document["gap"]["slope_left_out"] or "no point has it") + "."
+        )
+    within = f"abs(gap - contrast) <= {number(regime['tolerance'])} nat"
+    predicted = f"a1 predicts eps <= {number(regime['predicted'])}"
+    if regime["threshold"] is None:
+        last = regime["checks"][-1]["noise_var"] if regime["checks"] else regime["predicted"]
+        return f"not reached by measurement down to eps = {number(last)} ({within}; {predicted})."
+    where = "inside" if regime["inside"] else "outside"
+    return (
+        f"{where}: eps = {number(eps)}, and {within} was measured at eps = {number(regime['threshold'])} ({predicted})."
+    )
+
+
+def gap_rows(gap: dict[str, Any]) -> list[list[str]]:
+    """Part, mean, 95 % interval, what would reduce it; then the sum and the second route."""
+    rows = []
+    for part, name in PART_NAMES.items():
+        stated = gap["parts"][part]
+        if stated is None:
+            rows.append([name, "left out", "", ""])
+        else:
+            rows.append([name, number(stated["mean"]), interval(stated), stated["reduced_by"]])
+    rows.append(["sum of the parts", number(gap["sum"]["mean"]), interval(gap["sum"]), ""])
+    again = gap["measured_again"]
+    rows.append(["measured again", number(again["mean"]), interval(again), "importance sampling, independent samples"])
+    return rows
+
+
+def interval(stated: dict[str, Any]) -> str:
+    """A 95 % interval."""
+    if stated["low"] is None:
+        return "one point"
+    return f"{number(stated['low'])} to {number(stated['high'])}"
+
+
+def latent_rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the table of latents; the encoder's columns only where there is one."""
+    latents, encoder = document["latents"], document["encoder"]
+    columns = ["latent", "column norm", "eps s / prior var", "most correlated with"]
+    if encoder:
+        columns += ["mean off by (std)", "std / best std", "best std / formula", "KL to prior"]
+    rows = []
+    for k, norm in enumerate(latents["median_column_norm"]):
+        others = [(value or 0.0, other) for other, value in enumerate(latents["correlation"][k]) if other != k]
+        value, other = max(others, default=(0.0, 0))
+        share = latents["posterior_share"][k]
+        mark = " (inactive)" if k in document["inactive"] else ""
+        row = [f"{k}{mark}", number(norm), "inf" if share is None else number(share)]
+        row.append(f"{other} ({number(value)})" if value > _ROUND_OFF else "none")
+        if encoder:
+            row += [number(encoder[name][k]) for name in ("mean_offset", "std_ratio", "formula_ratio", "divergence")]
+        rows.append(row)
+    return columns, rows
+
+
+def rotation_rows(document: dict[str, Any]) -> list[list[str]]:
+    """Pairs whose best rotation saves at least 0.01 nat, at most ten: latents, degrees, saving."""
+    kept = [r for r in document["rotations"] if r["saving"] >= _WORTH][:10]
+    return [[f"{r['latents'][0]}, {r['latents'][1]}", f"{r['degrees']:.1f}", number(r["saving"])] for r in kept]
+
+
+def worst_rows(document: dict[str, Any]) -> list[list[str]]:
+    """Points of the largest contrast: index, contrast, finite-noise contrast, z."""
+    rows = []
+    for point in document["worst"]:
+        z = ", ".join(number(value) for value in point["z"][:6]) + (", ..." if len(point["z"]) > 6 else "")
+        contrast = "undefined" if point["contrast"] is None else number(point["contrast"])
+        rows.append([str(point["index"]), contrast, number(point["finite_noise"]), z])
+    return rows
+
+
+def translation_rows(document: dict[str, Any]) -> list[list[str]]:
+    """The same noise variance in other units: name, value, loss."""
+    return [[name, f"{document['translation'][key]:.5g}", loss] for key, (name, loss) in TRANSLATIONS.items()]
+
+
+def remarks(document: dict[str, Any]) -> list[str]:
+    """Notes of the audit and what was left out."""
+    notes = list(document["notes"])
+    if gap := document["gap"]:
+        notes += [gap["slope_left_out"] + "."] if gap["slope_left_out"] else []
+        if gap["failed"]:
+            notes.append(f"No posterior mode or best encoder was found at {gap['failed']} points: left out.")
+        if gap["multimodal_points"]:
+            notes.append(
+                f"The posterior has several modes at {gap['multimodal_points']} of {gap['points']} points (the decoder "
+                "is not injective there): their share of the gap is in the remainder."
+            )
+    if encoder := document["encoder"]:
+        notes.append(
+            f"Reconstruction error of the encoder: {number(encoder['reconstruction'])} noise standard deviations an "
+            "output (root mean square)."
+        )
+    if not document["complete"]:
+        notes.append("Interrupted: the numbers are those of the points done until then.")
+    return notes

@@ -1,0 +1,87 @@
+"""The audit as a page in the terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from ..findings import Findings
+from .sentences import (
+    gap_rows,
+    headline,
+    latent_rows,
+    number,
+    remarks,
+    rotation_rows,
+    translation_rows,
+    worst_rows,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDTH = 110
+_MOST_LATENTS = 32
+
+
+def plain_text(findings: Findings) -> str:
+    """The page without colours."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    print_report(findings, Console(file=stream, width=_WIDTH, highlight=False))
+    return stream.getvalue()
+
+
+def print_report(findings: Findings, console: Console) -> None:
+    """Print findings, the account of the gap, latents, rotations, worst points, units and remarks."""
+    document = findings.document
+    asked = document["parameters"]
+    shape = "x".join(map(str, asked["output_shape"])) or "1"
+    console.print(
+        f"Audit of a decoder with {asked['latent_dim']} latents and {shape} outputs, "
+        f"eps = {number(asked['noise_var'])} (gamma^2 = {number(1 / asked['noise_var'])}), {asked['prior']} prior",
+        style="bold",
+    )
+    console.print()
+    _pairs(console, headline(document))
+    if gap := document["gap"]:
+        title = f"log p - ELBO, nat a point, mean over {gap['points']} points"
+        _table(console, title, ["part", "mean", "95 % interval", "reduced by"], gap_rows(gap))
+    columns, rows = latent_rows(document)
+    _table(console, "Latents", columns, rows[:_MOST_LATENTS])
+    if len(rows) > _MOST_LATENTS:
+        console.print(f"... and {len(rows) - _MOST_LATENTS} more (--json has all)")
+    if rotations := rotation_rows(document):
+        _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
+    columns = ["point", "contrast", "finite-noise", "z"]
+    _table(console, "Points of the largest contrast", columns, worst_rows(document))
+    _table(console, "The same noise variance elsewhere", ["name", "value", "where"], translation_rows(document))
+    _pairs(console, [("note", remark) for remark in remarks(document)])
+
+
+def _pairs(console: Console, pairs: list[tuple[str, str]]) -> None:
+    """Subjects in one column, sentences beside them, wrapped within theirs."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", style="bold")
+    grid.add_column()
+    for subject, sentence in pairs:
+        grid.add_row(subject, Text(sentence))
+    console.print(grid)
+
+
+def _table(console: Console, title: str, columns: list[str], rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print()
+    console.print(table)

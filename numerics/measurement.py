@@ -1,0 +1,188 @@
+"""log p(x), the best mean-field ELBO and the ELBO of a given encoder, measured at one point.
+
+d <= 3: quadrature (`numerics`). Above: importance sampling for log p and sampling for the ELBO (`importance_sampling`);
+the best encoder is found by damped Newton steps on the average over a fixed sample whose second moments are exactly I,
+so that the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured
+with a fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
+
+The quantities are relative to the exponent at the highest mode, so that log C, -V(g)/eps, common to both sides, never
+meet in the gap.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from .encoder import NODES, best_optimum, entropy, expected_exponent
+from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
+from .likelihood import SAME_MODE, evidence, find_modes, highest
+from .model import LatentModel
+from .modes import Mode
+from .newton import minimise
+from .precision import EPS64
+from .quadrature import gauss_hermite
+from .starts import search_starts
+
+QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
+_NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
+_SEARCH_PAIRS, _SEARCH_STEPS, _TOLERANCE = 64, 40, 1e-4
+_SEED = 20220602
+_ROUND_OFF = 8 * EPS64
+
+
+class Measurement(NamedTuple):
+    """The two sides at one point and their difference; errors are meant as bounds (four standard errors if sampled).
+
+    gap = log_likelihood - elbo; encoder_elbo, amortisation = elbo - encoder_elbo are nan without an encoder; mean,
+    std (d,) are those of the best mean-field encoder.
+    """
+
+    gap: Float[Array, ""]
+    gap_error: Float[Array, ""]
+    amortisation: Float[Array, ""]
+    amortisation_error: Float[Array, ""]
+    log_likelihood: Float[Array, ""]
+    elbo: Float[Array, ""]
+    mean: Float[Array, " d"]
+    std: Float[Array, " d"]
+    converged: Bool[Array, ""]
+
+
+@eqx.filter_jit
+def _all_modes(model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], search: bool) -> Mode:
+    if search:
+        starts = jnp.concatenate([starts, search_starts(model, x)])
+    return find_modes(model, x, starts)
+
+
+def distinct_modes(
+    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], *, search: bool = True
+) -> Mode | None:
+    """The different modes that matter, the highest first, repeated to a power of two (few shapes to compile).
+
+    From the starts, and from the fixed ones of `numerics.starts` with `search`. None where no start leads to a mode.
+    """
+    found = jax.device_get(_all_modes(model, x, starts, search))
+    order = [i for i in np.argsort(-np.where(found.converged, found.exponent, -np.inf)) if found.converged[i]]
+    kept: list[int] = []
+    for i in order:
+        moves = found.point[i] - found.point[kept]
+        distances = np.einsum("sa,ab,sb->s", moves, found.hessian[i], moves) / float(model.eps)
+        if np.all(distances > SAME_MODE) and found.exponent[i] > found.exponent[order[0]] - _NEGLIGIBLE:
+            kept.append(i)
+    if not kept:
+        return None
+    repeated = np.resize(kept, 2 ** int(np.ceil(np.log2(len(kept)))))
+    # A repeated mode would count twice in a sum over modes: the copies are marked as not converged.
+    modes = jax.tree.map(lambda leaf: jnp.asarray(leaf[repeated]), found)
+    return modes._replace(converged=jnp.arange(len(repeated)) < len(kept))
+
+
+def random_for(rng: np.random.Generator, pairs: int, d: int) -> tuple[Draws, Draws, Draws] | None:
+    """Random numbers for `measure`: none where quadrature serves."""
+    return None if d <= QUADRATURE else (draws(rng, pairs, d), draws(rng, pairs, d), draws(rng, pairs, d))
+
+
+@eqx.filter_jit
+def measure(
+    model: LatentModel,
+    x: Float[Array, " D"],
+    modes: Mode,
+    encoder: tuple[Float[Array, " d"], Float[Array, " d"]] | None,
+    random: tuple[Draws, Draws, Draws] | None,
+) -> Measurement:
+    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None; random: see `random_for`."""
+    reference = highest(modes)
+    if random is None:
+        likelihood = Estimate(*evidence(model, x, modes, reference))
+        _, optimum = best_optimum(model, x, modes, "mean-field", reference)
+        best = Estimate(optimum.value, optimum.error)
+        mean, std = optimum.mean, jnp.sqrt(jnp.sum(optimum.factor**2, axis=1))
+        converged = optimum.converged
+    else:
+        top = jax.tree.map(lambda leaf: leaf[0], modes)
+        likelihood = mixture_evidence(model, x, modes, reference, random[0])
+        mean, std, best, converged = _best_encoder(model, x, top, reference, random[1])
+    nan = jnp.asarray(jnp.nan)
+    given = Estimate(nan, nan)
+    if encoder is not None:
+        given = _elbo(model, x, *encoder, reference, random and random[2])
+    constant = model.log_constant(x) + reference
+    # Where sampling is exact, as for a linear decoder, the round-off of the two sides is what is left.
+    rounding = _ROUND_OFF * (1 + jnp.abs(likelihood.value) + jnp.abs(best.value))
+    return Measurement(
+        gap=likelihood.value - best.value,
+        gap_error=likelihood.error + best.error + rounding,
+        amortisation=best.value - given.value,
+        amortisation_error=best.error + given.error,
+        log_likelihood=constant + likelihood.value,
+        elbo=constant + best.value,
+        mean=mean,
+        std=std,
+        converged=converged,
+    )
+
+
+def _elbo(
+    model: LatentModel,
+    x: Float[Array, " D"],
+    mean: Float[Array, " d"],
+    std: Float[Array, " d"],
+    reference: Float[Array, ""],
+    random: Draws | None,
+) -> Estimate:
+    """The ELBO of N(mean, diag(std^2)), without log C and relative to the reference."""
+    d = model.latent_dim
+    if random is not None:
+        return sampled_elbo(model, x, mean, std, reference, random)
+    factor = jnp.diag(std)
+    (coarse, _), (fine, rounding) = (
+        expected_exponent(model, x, mean, factor, gauss_hermite(d, n), reference) for n in NODES[d]
+    )
+    return Estimate(fine + entropy(factor), jnp.abs(fine - coarse) + rounding)
+
+
+def _best_encoder(
+    model: LatentModel, x: Float[Array, " D"], mode: Mode, reference: Float[Array, ""], random: Draws
+) -> tuple[Array, Array, Estimate, Array]:
+    """Mean, std, ELBO and convergence of the best encoder found from a mode, by sampling."""
+    d = model.latent_dim
+    scale = jnp.sqrt(model.eps / jnp.diagonal(mode.hessian))
+    quadratic = mode.hessian * scale[:, None] * scale[None, :] / model.eps
+    search, check = (jnp.asarray(_whitened_sample(d, seed)) for seed in (_SEED, _SEED + 1))
+
+    def objective(p: Array, sample: Array) -> Array:
+        shift, root = p[:d], p[d:]
+
+        def at(xi: Array) -> Array:
+            return model.exponent(mode.point + scale * (shift + root * xi), x) - reference
+
+        return -jnp.mean(jax.lax.map(at, sample, batch_size=len(sample))) - jnp.sum(jnp.log(root))
+
+    def derivatives(p: Array, sample: Array = search) -> tuple[Array, Array, Array]:
+        value, gradient = jax.value_and_grad(objective)(p, sample)
+        curvature = jax.scipy.linalg.block_diag(quadratic, jnp.diag(1.0 + 1.0 / p[d:] ** 2))
+        return value, gradient, curvature
+
+    start = jnp.concatenate([jnp.zeros(d), jnp.ones(d)])
+    slack = model.rounding(mode.point, x)
+    found = minimise(derivatives, start, tolerance=_TOLERANCE, accepted=0.05, slack=slack, max_steps=_SEARCH_STEPS)
+    mean, std = mode.point + scale * found.point[:d], scale * jnp.abs(found.point[d:])
+    _, gradient, curvature = derivatives(found.point, check)
+    gain = 0.5 * gradient @ jnp.linalg.solve(curvature, gradient)
+    value, error = sampled_elbo(model, x, mean, std, reference, random)
+    return mean, std, Estimate(value, error + gain), found.converged & mode.converged
+
+
+def _whitened_sample(d: int, seed: int) -> Float[np.ndarray, "n d"]:
+    """Antithetic points whose mean is 0 and whose second moments are exactly I."""
+    half = np.random.default_rng(seed).standard_normal((max(_SEARCH_PAIRS, 4 * d), d))
+    factor = np.linalg.cholesky(half.T @ half / len(half))
+    half = np.linalg.solve(factor, half.T).T
+    return np.concatenate([half, -half])
