@@ -1,8 +1,9 @@
 """log p, the best ELBO and the gap of an elementary decoder, enclosed at one rational noise variance.
 
 J is `integrals`, an encoder near the best one is found by Newton's method and its G and grad G are enclosed; that no
-encoder does better than |grad G|^2/(2 mu) above it, and that the best one is that near, is `maximality`. Where this last
-proof does not go through, the enclosures of log p and of the encoder found still stand, and they bound the gap from above.
+encoder does better than |grad G|^2/(2 mu) above it, and that the best one is that near, is `maximality`. Where this
+last proof does not go through, the enclosures of log p and of the encoder found still stand, and they bound the gap
+from above.
 """
 
 from __future__ import annotations
@@ -115,8 +116,7 @@ def _assembled(
     radius = arb(0) if best is None else best.distance
     around = radius.union(-radius)
     mean = tuple(
-        arb(g) + h * t * (arb(w) + around)
-        for g, t, w in zip(instance.point, instance.scale, encoder.mean, strict=True)
+        arb(g) + h * t * (arb(w) + around) for g, t, w in zip(instance.point, instance.scale, encoder.mean, strict=True)
     )
     variance = tuple(
         ball * arb(t) ** 2 * (arb(s) + around) ** 2 for t, s in zip(instance.scale, encoder.deviation, strict=True)

@@ -1,13 +1,14 @@
 """Intervals of the extended real line, [lower, upper] with infinite ends allowed: what a function does at infinity.
 
 Balls cannot hold half a line. An `Unbounded` has exact balls as finite ends and None for an infinite one; every
-operation rounds outwards. It knows what `program` needs: sums, products, quotients, powers and the elementary functions.
+operation rounds outwards. It knows what `program` needs: sums, products, quotients, powers, elementary functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import no_type_check
 
 from flint import arb
 
@@ -15,6 +16,7 @@ End = arb | None
 """A finite end as an exact ball, or None for an infinite end."""
 
 
+@no_type_check
 @dataclass(frozen=True)
 class Unbounded:
     """All reals from `lower` (None: minus infinity) to `upper` (None: plus infinity)."""
@@ -89,6 +91,7 @@ class Unbounded:
         return Unbounded(value.lower().max(arb(low)), value.upper().min(arb(high)))
 
 
+@no_type_check
 def _raised(end: End, exponent: int, up: bool) -> End:
     if end is None:
         return None
@@ -96,6 +99,7 @@ def _raised(end: End, exponent: int, up: bool) -> End:
     return value.upper() if up else value.lower()
 
 
+@no_type_check
 def _product(a: tuple[End, int], b: tuple[End, int]) -> tuple[End | str, End | str]:
     """The product of two ends, each with the sign of its infinity: (lower, upper), "-" and "+" for infinite ones."""
     (x, sign_x), (y, sign_y) = a, b
@@ -108,18 +112,21 @@ def _product(a: tuple[End, int], b: tuple[End, int]) -> tuple[End | str, End | s
     return ("+", "+") if sign > 0 else ("-", "-")
 
 
+@no_type_check
 def _least(ends: list[End | str]) -> End:
     if "-" in ends:
         return None
     return _extreme([end for end in ends if not isinstance(end, str) and end is not None], arb.min)
 
 
+@no_type_check
 def _greatest(ends: list[End | str]) -> End:
     if "+" in ends:
         return None
     return _extreme([end for end in ends if not isinstance(end, str) and end is not None], arb.max)
 
 
+@no_type_check
 def _extreme(ends: list[arb], choose: Callable[[arb, arb], arb]) -> End:
     if not ends:
         return None

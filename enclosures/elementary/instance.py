@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, no_type_check
 
 import sympy
 from flint import arb, arb_mat, ctx, fmpq
@@ -66,6 +66,7 @@ class Instance:
     def _at_point(self) -> dict[int, tuple[list[arb], list[arb]]]:
         return {}
 
+    @no_type_check
     def at_point(self) -> tuple[list[arb], list[arb]]:
         """(f(g), nu) at the working precision."""
         if ctx.prec not in self._at_point:
@@ -83,6 +84,7 @@ class Instance:
         tangent = jacobian * (jacobian.transpose() * jacobian).solve(jacobian.transpose() * vector)
         return [vector[i, 0] - tangent[i, 0] for i in range(size)]
 
+    @no_type_check
     def potential(self, z: Sequence[Any]) -> Any:
         """V(z) - V(g) at balls, series or unbounded intervals."""
         image, normal = self.at_point()
@@ -93,6 +95,7 @@ class Instance:
             total = term if total is None else total + term
         return total
 
+    @no_type_check
     def hessian(self, z: Sequence[Any]) -> list[list[Any]]:
         """Hess V(z) at balls."""
         image, normal = self.at_point()
@@ -124,6 +127,7 @@ class Instance:
         """R = tau M tau at the working precision."""
         return self.scaled_hessian([arb(0)] * self.latents)
 
+    @no_type_check
     def scaled_hessian(self, y: Sequence[arb]) -> list[list[arb]]:
         """Hess of V(g + tau y) in y."""
         matrix = self.hessian(self.place(y))
@@ -131,11 +135,10 @@ class Instance:
             [matrix[k][j] * (self.scale[k] * self.scale[j]) for j in range(self.latents)] for k in range(self.latents)
         ]
 
+    @no_type_check
     def place(self, y: Sequence[Any]) -> list[Any]:
         """z = g + tau y."""
-        return [
-            value * arb(scale) + arb(start) for value, scale, start in zip(y, self.scale, self.point, strict=True)
-        ]
+        return [value * arb(scale) + arb(start) for value, scale, start in zip(y, self.scale, self.point, strict=True)]
 
     def contrast(self) -> arb:
         """c = (sum log M_kk - log det M)/2."""

@@ -3,16 +3,16 @@
     J = int exp(-U(x)) dx,    E[p(u) U(w + s u)], u ~ N(0, I), p in {1, u_k, u_k^2 - 1}: dG/dw_k = -E[u_k U]/s_k,
     dG/ds_k = -E[(u_k^2 - 1) U]/s_k + 1/s_k (Stein), so that only values of f are needed.
 
-Tails: V >= 0 leaves the prior's tail in J; a bound |U| <= C exp(sum b_k |z_k|) those of the moments.
+Tails: |f - x|^2 >= 0 leaves the prior's tail in J; a bound |U| <= C exp(sum b_k |z_k|) those of the moments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
-from flint import arb, ctx, fmpq
+from flint import arb, arb_mat, ctx, fmpq
 
 from ..balls import dyadic
 from ..growth import Growth
@@ -43,6 +43,7 @@ def scaled_potential(instance: Instance, eps: arb, h: arb) -> Callable[[Sequence
     steps = [h * arb(scale) for scale in instance.scale]
     starts = [arb(value) for value in instance.point]
 
+    @no_type_check
     def value(x: Sequence[Any]) -> Any:
         moves = [entry * step for entry, step in zip(x, steps, strict=True)]
         z = [move + start for move, start in zip(moves, starts, strict=True)]
@@ -54,6 +55,7 @@ def scaled_potential(instance: Instance, eps: arb, h: arb) -> Callable[[Sequence
     return value
 
 
+@no_type_check
 def normal_tail(limit: arb) -> arb:
     """P(u > limit) for a standard normal u."""
     return (limit / arb(2).sqrt()).erfc() / 2
@@ -76,14 +78,16 @@ def likelihood_integral(instance: Instance, eps: fmpq, digits: int) -> arb:
     g = [arb(value) for value in instance.point]
     potential = scaled_potential(instance, ball, h)
     norm = sum((value * value for value in g), arb(0))
-    wanted = bits - dyadic(ball.log() / arb(2).log()) * instance.latents / 2 + dyadic(norm) + 4
+    # V - V(g) >= -|nu|^2/2.
+    lift = sum((nu * nu for nu in instance.at_point()[1]), arb(0)) / (2 * ball)
+    wanted = bits - dyadic(ball.log() / arb(2).log()) * instance.latents / 2 + dyadic(norm + 2 * lift) + 4
     reach = dyadic((arb(wanted) * 3 / 2).sqrt().ceil()) + 1
     box, tail = [], arb(0)
     for start, scale in zip(g, instance.scale, strict=True):
         limit = dyadic(((reach + abs(start)) / (h * scale)).upper().ceil())
         box.append((-limit, limit))
         tail += 2 * normal_tail(h * scale * limit - abs(start))
-    spread = (norm / 2).exp()
+    spread = (norm / 2 + lift).exp()
     for scale in instance.scale:
         spread *= (2 * arb.pi()).sqrt() / (h * scale)
     found = integrate(lambda x: [(-potential(x)).exp()], tuple(box), arb(2) ** -bits, rule_size(bits))[0]
@@ -129,6 +133,7 @@ def moments(instance: Instance, eps: fmpq, encoder: Encoder, digits: int) -> Mom
     mean, deviation = [arb(value) for value in encoder.mean], [arb(value) for value in encoder.deviation]
     normal = (2 * arb.pi()).sqrt()
 
+    @no_type_check
     def integrand(u: list[Any]) -> list[Any]:
         weight = (-(sum((entry * entry for entry in u), u[0] * 0)) / 2).exp() / normal**latents
         value = weight * potential([m + s * entry for m, s, entry in zip(mean, deviation, u, strict=True)])
@@ -163,9 +168,7 @@ def approximate_encoder(instance: Instance, eps: fmpq, start: Encoder | None = N
             if step is None:
                 return None
             w = [(value - move).mid() for value, move in zip(w, step[:size], strict=True)]
-            s = [
-                (value - move).max(value / 2).min(value * 2).mid() for value, move in zip(s, step[size:], strict=True)
-            ]
+            s = [(value - move).max(value / 2).min(value * 2).mid() for value, move in zip(s, step[size:], strict=True)]
             if all(abs(move) < arb(2) ** -44 for move in step):
                 unit = fmpq(2) ** 50
                 return Encoder(
@@ -178,6 +181,7 @@ def approximate_encoder(instance: Instance, eps: fmpq, start: Encoder | None = N
 HERMITE = ((0, 1), (-1, 0, 1), (0, -3, 0, 1), (3, 0, -6, 0, 1))
 
 
+@no_type_check
 def _hermite(u: fmpq) -> list[arb]:
     """He_0(u), ..., He_4(u)."""
     values = [fmpq(1)]
@@ -200,7 +204,10 @@ def _newton_step(potential: Callable[[Sequence[Any]], Any], w: list[arb], s: lis
     else:
         rows: list[list[arb]] = []
         for u, weight in zip(axis, weights, strict=True):
-            line = [weight * other * potential([w[0] + s[0] * u, w[1] + s[1] * v]) for v, other in zip(axis, weights, strict=True)]
+            line = [
+                weight * other * potential([w[0] + s[0] * u, w[1] + s[1] * v])
+                for v, other in zip(axis, weights, strict=True)
+            ]
             rows.append([sum((p[b] * v for p, v in zip(polynomials, line, strict=True)), arb(0)) for b in range(5)])
         for a in range(5):
             for b in range(5 - a):
@@ -223,8 +230,6 @@ def _solved(moment: dict[tuple[int, ...], arb], s: list[arb]) -> list[arb] | Non
             matrix[k][size + j] = matrix[size + j][k] = -s[j] * at(k, j, j)
             matrix[size + k][size + j] = -s[k] * s[j] * at(k, k, j, j)
         matrix[size + k][size + k] -= at(k, k) + 1 / (s[k] * s[k])
-    from flint import arb_mat
-
     try:
         solution = arb_mat([[entry.mid() for entry in row] for row in matrix]).solve(
             arb_mat([[entry.mid()] for entry in gradient])

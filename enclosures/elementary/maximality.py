@@ -7,9 +7,10 @@ Let L <= G(w_0, s_0), Y = x'Rx, rho = B/h with the growth bound V >= theta/2 min
    beyond, E_q min(Y, rho^2) >= rho^2/3, since it grows with the scale of Y. With E_q Y = w'Rw + sum R_kk s_k^2,
    G <= -theta/2 E_q min(Y, rho^2) + h gamma sqrt(y) + d/2 log(y/d) - 1/2 sum log R_kk - (what is left of the prior),
    and this is < L for y >= y_plus.
-2. With theta' = theta (1 - 3 y_plus/(4 rho^2)) and psi(t) = t^2/2 - 1/2 - log t >= 0 the encoders with G >= L lie in the
-   CONVEX set  theta'/2 w'Rw + h (tau g).w + sum psi(s_k sqrt(theta' R_kk)) <= slack.
-3. -Hess G >= E_q[P' Hess U P], P = (I, diag u), |P'P| = max(1 + u_k^2). With Hess U >= l_j on the rings |x|_oo <= r_j/h,
+2. With theta' = theta (1 - 3 y_plus/(4 rho^2)) and psi(t) = t^2/2 - 1/2 - log t >= 0 the encoders with G >= L lie in
+   the CONVEX set  theta'/2 w'Rw + h (tau g).w + sum psi(s_k sqrt(theta' R_kk)) <= slack.
+3. -Hess G >= E_q[P' Hess U P], P = (I, diag u), |P'P| = max(1 + u_k^2). With Hess U >= l_j on the rings that end at
+   |x|_oo = r_j/h,
    -Hess G >= l_0 (1 - T(r_0)) - sum over negative l_j of |l_j| T(r_{j-1}) - far =: mu,
    T(r) the largest E_q[1 + sum u_k^2; |x|_oo > r/h] over the set.
 
@@ -180,9 +181,7 @@ def far_penalty(case: Setting, confined: Confinement) -> arb:
         for k, (g, t) in enumerate(zip(instance.point, instance.scale, strict=True))
     ]
     spread = [case.h * t * deviation for t in instance.scale]
-    limits = [
-        (arb(RADII[-1]) / case.h - width * case.inverse[k, k].sqrt()) / deviation for k in range(d)
-    ]
+    limits = [(arb(RADII[-1]) / case.h - width * case.inverse[k, k].sqrt()) / deviation for k in range(d)]
     return outer_moment(scaled, centre, spread, limits).upper()
 
 

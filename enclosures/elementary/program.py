@@ -169,11 +169,11 @@ class _Builder:
 def refusal(expression: sympy.Expr) -> str:
     """One line for what is not supported."""
     if isinstance(expression, sympy.Float):
-        return f"an enclosure needs exact numbers: expected a rational such as Rational('1/10'), got the float {expression}"
+        return f"an enclosure needs exact numbers: expected one such as Rational('1/10'), got the float {expression}"
     if isinstance(expression, sympy.Symbol):
         return f"unknown symbol {expression}: expected the latents only"
-    what = type(expression).__name__
-    return f"unsupported function {what} in {str(expression)[:60]}: expected +, *, rational powers and {', '.join(FUNCTIONS)}"
+    where = f"{type(expression).__name__} in {str(expression)[:60]}"
+    return f"unsupported function {where}: expected +, *, rational powers and {', '.join(FUNCTIONS)}"
 
 
 def compiled(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> Program:

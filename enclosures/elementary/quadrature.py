@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, no_type_check
 
 from flint import acb, arb, ctx, fmpq
 
@@ -54,6 +54,7 @@ def _covers(rho: fmpq, precision: int) -> tuple[acb, ...]:
         return tuple(_strips(rho))
 
 
+@no_type_check
 def _largest(integrand: Integrand, box: Box, direction: int, rho: fmpq) -> list[arb] | None:
     """For each component an upper bound of |F| on E_rho in one direction times the sides; None where not analytic."""
     choices: list[list[acb]] = []
@@ -73,6 +74,7 @@ def _largest(integrand: Integrand, box: Box, direction: int, rho: fmpq) -> list[
     return worst
 
 
+@no_type_check
 def _error(integrand: Integrand, box: Box, direction: int, count: int, tolerance: arb) -> tuple[list[arb], bool]:
     """The rule's error in one direction, by component, for the first ellipse good enough, else for the best."""
     area, best = arb(1), None
@@ -90,6 +92,7 @@ def _error(integrand: Integrand, box: Box, direction: int, count: int, tolerance
     return best or [], False
 
 
+@no_type_check
 def _sum(integrand: Integrand, box: Box, count: int) -> list[arb]:
     nodes = rule(count, ctx.prec)
     scaled = []
@@ -107,6 +110,7 @@ def _sum(integrand: Integrand, box: Box, count: int) -> list[arb]:
     return totals
 
 
+@no_type_check
 def integrate(integrand: Integrand, box: Box, tolerance: arb, count: int) -> list[arb]:
     """The integrals of the components of an integrand over a box; each box of the cover adds at most `tolerance`.
 
@@ -129,6 +133,7 @@ def integrate(integrand: Integrand, box: Box, tolerance: arb, count: int) -> lis
     return totals
 
 
+@no_type_check
 def _settled(integrand: Integrand, box: Box, tolerance: arb, count: int) -> list[arb] | int:
     """The integrals over a box, or the direction in which to halve it."""
     lengths = [high - low for low, high in box]
@@ -158,6 +163,7 @@ def _settled(integrand: Integrand, box: Box, tolerance: arb, count: int) -> list
     return totals
 
 
+@no_type_check
 def _order(value: arb) -> Any:
     return value.upper().fmpq() if value.is_finite() else fmpq(10) ** 400
 
