@@ -33,7 +33,9 @@ class Check(NamedTuple):
 
 
 class Regime(NamedTuple):
-    """Tolerance in nats, the threshold that a1 predicts, the one that measurement confirms (None: none down to
+    """Down to which noise variance the gap is the contrast, and how that was found.
+
+    Tolerance in nats, the threshold that a1 predicts, the one that measurement confirms (None: none down to
     predicted / 2^8), the checks made, and how many points they use.
     """
 

@@ -3,7 +3,7 @@
 JSON. Every number is a string, an exact rational ("-1/5") or an exact decimal, and intervals [lower, upper] are
 rounded outwards. `sha256` is the digest of the canonical content: the document without that field, as JSON with
 sorted keys and no spaces. `near` holds rational approximations of maximisers: hints for the checker, no claims.
-Claim T22.
+Claim `enclosure`.
 """
 
 import hashlib

@@ -3,15 +3,15 @@
 Exit status: 0 everything verified, 1 something refuted, inconclusive or not verified, 2 the request is wrong.
 """
 
-import sys
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from .. import __version__
 from ..errors import RequestError
+from ..shell import requests
+from ..shell.options import Flag, Real, Whole
+from ..shell.terminal import notice
 from .certificate import save
 from .checker import SECONDS, CertificateError, check
 from .elementary.answers import fixed_statements
@@ -30,14 +30,14 @@ def enclose_command(
     decoder: str,
     /,
     *,
-    latent_dim: int,
+    latent_dim: Whole,
     at: str,
     noise_var: str | None = None,
     up_to: str | None = None,
     offset: str | None = None,
     claim: str | None = None,
-    digits: int = DIGITS,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    digits: Whole = DIGITS,
+    json: Flag = False,
     out: Path | None = None,
 ) -> int:
     """Enclose log p, the best ELBO and the gap of a decoder of your own, in ball arithmetic. FILE.py is executed.
@@ -67,8 +67,7 @@ def enclose_command(
     """
     if (noise_var is None) == (up_to is None):
         raise RequestError("expected one of --noise-var and --up-to, got " + ("none" if up_to is None else "both"))
-    if not 1 <= digits <= MOST_DIGITS:
-        raise RequestError(f"--digits: expected 1 to {MOST_DIGITS}, got {digits}")
+    requests.whole("--digits", digits, 1, MOST_DIGITS)
     found = instance(decoder, latent_dim, at, offset)
     limits = numbers(claim, 2, "--claim") if claim else None
     if limits and limits[0] > limits[1]:
@@ -76,9 +75,10 @@ def enclose_command(
     eps = exact(noise_var or up_to or "", "--noise-var" if noise_var else "--up-to")
     if not 0 < eps <= 100:
         raise RequestError(f"the noise variance: expected a number above 0 and at most 100, got {noise_var or up_to}")
-    statements, certificate = _answer(found, eps, noise_var is not None, digits, limits)
-    if out is not None and certificate is not None:
-        save(certificate, out / CERTIFICATE)
+    with requests.out_folder(out):
+        statements, certificate = _answer(found, eps, noise_var is not None, digits, limits)
+        if out is not None and certificate is not None:
+            save(certificate, out / CERTIFICATE)
     _show(decoder, statements, certificate if json else None, json)
     return 0 if overall(statements) == "verified" else 1
 
@@ -110,7 +110,7 @@ def _show(decoder: str, statements: list[Statement], certificate: Any, as_json: 
     print(dumps(document, indent=1))
 
 
-def check_certificate_command(file: Path, /, *, seconds: float = SECONDS) -> int:
+def check_certificate_command(file: Path, /, *, seconds: Real = SECONDS) -> int:
     """Re-verify an enclosure certificate in this process, with none of the code that made it.
 
     Parameters
@@ -120,14 +120,13 @@ def check_certificate_command(file: Path, /, *, seconds: float = SECONDS) -> int
     seconds
         How long checking may take; a certificate that needs longer is refused, and the message says so.
     """
-    if not seconds > 0:
-        raise RequestError(f"--seconds: expected a positive number, got {seconds}")
+    requests.number("--seconds", seconds, above=0)
     if not file.is_file():
         raise RequestError(f"no certificate to check: expected a file, got {file}")
     try:
         lines = check(file, seconds)
     except CertificateError as error:
-        print(f"elbogap: certificate refused: {' '.join(str(error).split())}", file=sys.stderr)
+        notice(f"certificate refused: {error}")
         return 1
     for line in lines:
         print(f"verified  {line}")

@@ -9,7 +9,7 @@ With V(z) = |f(z) - x|^2/2, mu = g + eps m, sigma^2 = eps v (h^2 = eps),
 Expectations are Arb quadratures with proved tails (`growth`). Derivatives of E V in mu are E[He_k(u) V]/sigma^k
 (Stein), so that only values of f are needed. The stationary point is enclosed by Krawczyk's method; that it
 is the global maximum is NOT proved here: what is proved for the supremum is that its gap lies in
-[0, upper end of `gap`]. Sources: claims T1, T8 and T19.
+[0, upper end of `gap`]. Sources: claims `elbo-decomposition`, `block-encoder` and `higher-orders`.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ class OneDimensionalGap:
 
 
 def coefficients(instance: OneDimensional, order: int) -> GapSeries:
-    """L_n, E_n, a_n in balls at the working precision (claim T19)."""
+    """L_n, E_n, a_n in balls at the working precision (claim `higher-orders`)."""
     return gap_coefficients(instance.decoder, [arb(instance.point)], order, BALLS)
 
 

@@ -2,7 +2,7 @@
 
 ELBO(q) = E_q[log p(x, z)] + H(q), H(q) = log det L + (d/2) log(2 pi e) for q = N(mean, L L'). The
 expectation is a quadrature sum, the entropy exact. The encoder's covariance is block-diagonal for a
-partition of the coordinates: singletons are mean field, one block is full covariance (T8).
+partition of the coordinates: singletons are mean field, one block is full covariance (claim `block-encoder`).
 
 The search runs over the parameters of `blocks`, in which z is linear: the derivatives of the quadrature sum are
 exact contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
@@ -24,6 +24,7 @@ from .modes import Mode, kink_error, relative_rounding
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
+from .reduction import reduction
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
 
@@ -35,12 +36,11 @@ _TOLERANCE = 1e-11
 
 
 class Encoding(NamedTuple):
-    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it
-    converged.
+    """The best encoder found: mean (d,), covariance (d, d), std (d,), its ELBO with error, and whether it converged.
 
     candidates (S,): the ELBO reached from each start, nan where the search did not converge; agreed says
-    that those which converged are equal within their errors (a non-injective decoder has several optima,
-    T13).
+    that those which converged are equal within their errors (a non-injective decoder has several optima:
+    claim `folds`).
     """
 
     mean: Float[Array, " d"]
@@ -128,7 +128,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
     """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
 
     x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
-    symmetric rule of degree 7 above. Never above log p (T1).
+    symmetric rule of degree 7 above. Never above log p (claim `elbo-decomposition`).
     Raises `ValueError` for other shapes. Also in float32.
 
     The posterior of a linear model of one latent is in the family, so that its ELBO is log p:
@@ -138,7 +138,9 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         -1.613334
     """
     d = model.latent_dim
-    data, centre = model.check_data(x), model.check_latent(mean, "mean")
+    whole, centre = reduction(model), model.check_latent(mean, "mean")
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     factor = jnp.asarray(std, dtype=float)
     if factor.shape == (d,):
         log_det = jnp.sum(jnp.log(factor))
@@ -152,7 +154,8 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
     else:
         expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7
-    return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    constant = model.log_constant(data) + left_out.value
+    return constant + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
 
 
 def optimal_encoder(
@@ -172,12 +175,14 @@ def optimal_encoder(
         ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     modes = find_modes(model, data, starts_or_search(model, data, start))
     reference = highest(modes)
     optima, best = best_optimum(model, data, modes, family, reference)
     covariance = best.factor @ best.factor.T
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     candidates = jnp.where(optima.converged, optima.value, jnp.nan)
     spread = jnp.nanmax(candidates) - jnp.nanmin(candidates)
     return Encoding(
@@ -185,7 +190,7 @@ def optimal_encoder(
         covariance=covariance,
         std=jnp.sqrt(jnp.diagonal(covariance)),
         elbo=constant + best.value,
-        error=best.error + constant_rounding(model, data, modes),
+        error=best.error + constant_rounding(model, data, modes) + left_out.error,
         converged=best.converged,
         candidates=constant + candidates,
         agreed=best.converged & (spread <= 2 * jnp.max(jnp.where(optima.converged, optima.error, 0.0))),

@@ -1,8 +1,8 @@
 """The gap log p_eps(x) - ELBO*(x), measured exactly: quadrature for both sides, no asymptotics.
 
 Both sides are computed relative to the exponent at the mode, so that their large common parts (log C,
--V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (T5), or to the
-contrast of M = Hess V in general (T0).
+-V(g)/eps) never meet in the difference. As eps -> 0 the gap tends to the IMA contrast (claim `elbo-limit`), or to the
+contrast of M = Hess V in general (claim `general-limit`).
 """
 
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from .encoder import best_optimum
 from .likelihood import constant_rounding, evidence, find_modes, highest
 from .model import LatentModel
 from .precision import require_float64
+from .reduction import reduction
 from .starts import starts_or_search
 
 
 class GapMeasurement(NamedTuple):
-    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and
-    round-off.
+    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and round-off.
 
     gap = log_likelihood - elbo, computed without their common part; mean (d,), std (d,) and covariance (d,
     d) of the best encoder; mode (d,) of the posterior; converged: the modes and the encoder's search all
@@ -50,8 +50,7 @@ def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: F
     raised.
     """
     require_float64("measure_gap")
-    data = model.check_data(x)
-    return _measure(model, data, starts_or_search(model, data, start), family)
+    return _measure(model, model.check_data(x), start, family)
 
 
 def gap(
@@ -73,21 +72,20 @@ def gap(
         0.111347
     """
     require_float64("gap")
-    data = model.check_data(x)
-    measured = _measure(model, data, starts_or_search(model, data, start), family)
+    measured = _measure(model, model.check_data(x), start, family)
     message = "gap: expected the searches for modes and for the encoder to converge, they did not"
     return eqx.error_if(measured.gap, ~measured.converged, message)
 
 
-def _measure(
-    model: LatentModel, data: Float[Array, " D"], starts: Float[Array, "S d"], family: Family
-) -> GapMeasurement:
-    modes = find_modes(model, data, starts)
+def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | None, family: Family) -> GapMeasurement:
+    whole = reduction(model)
+    model, (data, left_out) = whole.model, whole.data(data)
+    modes = find_modes(model, data, starts_or_search(model, data, start))
     reference = highest(modes)
     likelihood = evidence(model, data, modes, reference)
     _, optimum = best_optimum(model, data, modes, family, reference)
-    constant = model.log_constant(data) + reference
-    rounding = constant_rounding(model, data, modes)
+    constant = model.log_constant(data) + reference + left_out.value
+    rounding = constant_rounding(model, data, modes) + left_out.error
     covariance = optimum.factor @ optimum.factor.T
     return GapMeasurement(
         gap=likelihood.value - optimum.value,

@@ -1,5 +1,4 @@
-"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the
-posterior.
+"""The exact log-likelihood log p_eps(x) = log int p(x, z) dz, by quadrature around the modes of the posterior.
 
 Around each mode, z = g + h W xi (see `modes`) and the trapezoid rule in a ball of xi. Several modes share
 the integral by a smooth partition of unity, w_b = N_b / sum N_b' with N_b the Laplace approximation at mode
@@ -22,6 +21,7 @@ from .model import LatentModel
 from .modes import Mode, find_mode, kink_error, whitening
 from .precision import EPS64, require_float64
 from .quadrature import lattice
+from .reduction import reduction
 from .starts import starts_or_search
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -36,9 +36,7 @@ SAME_MODE = 1e-4
 
 
 class LogLikelihood(NamedTuple):
-    """log p_eps(x), an estimate of its error, and the modes found, one for each start (repeats are
-    possible).
-    """
+    """log p_eps(x), an estimate of its error, and the modes found, one for each start (repeats are possible)."""
 
     value: Float[Array, ""]
     error: Float[Array, ""]
@@ -63,9 +61,7 @@ def highest(modes: Mode) -> Float[Array, ""]:
 
 
 def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
-    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap
-    alike.
-    """
+    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap alike."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
     return 4 * EPS64 * size + model.rounding(modes.point[top], x)
@@ -128,7 +124,7 @@ def log_likelihood(
     """Return log p_eps(x) for x (D,); with full_output a `LogLikelihood` with error and modes.
 
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. Exact up to the
-    error stated, for any eps, on and off the manifold, injective or not (T1, T4, T13).
+    error stated, for any eps, on and off the manifold, injective or not.
     Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
 
     With one latent and x = 2 z, x ~ N(0, 4 + eps):
@@ -138,15 +134,18 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
-    data = model.check_data(x)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     modes = find_modes(model, data, starts_or_search(model, data, start))
     reference = highest(modes)
     found = evidence(model, data, modes, reference)
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     value = eqx.error_if(
         constant + found.value,
         ~jnp.any(modes.converged),
         "log_likelihood: expected a mode of p(z | x), found none",
     )
-    error = found.error + constant_rounding(model, data, modes)
+    error = found.error + constant_rounding(model, data, modes) + left_out.error
+    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
     return LogLikelihood(value, error, modes) if full_output else value

@@ -28,9 +28,7 @@ class Rule(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """Nodes (N, d), the weight of one cell, the parity +-1 of each node and whether it lies in the outer
-    shell.
-    """
+    """Nodes (N, d), the weight of one cell, the parity +-1 of each node and whether it lies in the outer shell."""
 
     nodes: Float[np.ndarray, "N d"]
     cell: float
@@ -48,9 +46,7 @@ def _hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache
 def gauss_hermite(d: int, n: int) -> Rule:
-    """Tensor Gauss-Hermite rule with n nodes in each of d coordinates; nodes of weight below 1e-20 are left
-    out.
-    """
+    """Tensor Gauss-Hermite rule with n nodes in each of d coordinates; nodes of weight below 1e-20 are left out."""
     if d < 1 or n < 1:
         raise ValueError(f"gauss_hermite: expected d >= 1 and n >= 1, got d={d}, n={n}")
     x, w = _hermite(n)
@@ -62,9 +58,7 @@ def gauss_hermite(d: int, n: int) -> Rule:
 
 @lru_cache
 def lattice(d: int, step: float, radius: float) -> Lattice:
-    """Trapezoid rule for Lebesgue measure: the points of step * Z^d in a ball; `outer` marks the last unit
-    of radius.
-    """
+    """Trapezoid rule for Lebesgue measure: step * Z^d in a ball; `outer` marks the last unit of radius."""
     if d < 1 or not 0 < step < radius:
         raise ValueError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
     half = int(radius / step)

@@ -57,8 +57,7 @@ def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
 
 
 def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:
-    """Return the caller's start (d,) or starts (S, d) as (S, d), or the result of the search when there is
-    none.
+    """Return the caller's start (d,) or starts (S, d) as (S, d), or the result of the search when there is none.
 
     Raises `ValueError` for another shape.
     """

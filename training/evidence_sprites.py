@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..results import Recorded, recorded
-from .evidence import Finding
+from .findings import Finding
 from .metrics import bootstrap
 
 RECOVERED = 0.98  # MCC of the posterior means; this bound and the next were set before the runs were made

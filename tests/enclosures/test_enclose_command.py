@@ -92,7 +92,7 @@ def test_what_is_not_proved_is_inconclusive(target: str, capsys: pytest.CaptureF
         ("line", ("--noise-var", "1e-2"), "1,2", "--at: expected 1 numbers separated by commas, got 2"),
         ("line", (), "7/10", "expected one of --noise-var and --up-to, got none"),
         ("line", ("--noise-var", "1", "--up-to", "1"), "7/10", "expected one of --noise-var and --up-to, got both"),
-        ("line", ("--noise-var", "1", "--digits", "99"), "7/10", "--digits: expected 1 to 40, got 99"),
+        ("line", ("--noise-var", "1", "--digits", "99"), "7/10", "--digits: expected an integer from 1 to 40, got 99"),
         ("line", ("--noise-var", "1", "--claim", "2,1"), "7/10", "--claim: expected LOW <= HIGH"),
         (
             "line",

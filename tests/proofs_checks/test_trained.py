@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from elbogap.proofs_checks import trained
 from elbogap.proofs_checks.registry import CLAIMS
-from elbogap.training.evidence import Finding
+from elbogap.training.findings import Finding
 
 GOOD = Finding("made-up", "median MCC", 20, 0.99, 0.98, 0.995, 0.95, "at least", "shuffled", 0.1)
 CLAIM = replace(CLAIMS["encoder-mean"], trained=(("made-up", "MCC"), ("lost", "MCC")))
@@ -25,10 +26,23 @@ def test_a_finding_and_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [control.rejected for control in controls] == [True]
 
 
-def test_an_interval_beyond_the_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finding whose interval reaches beyond the bound makes the evidence fail, with its figures as the reason."""
-    found, _ = evidence(monkeypatch, replace(GOOD, low=0.9))
+def test_converged_runs_beyond_the_bound_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding that runs known to have converged violate makes the evidence fail, with its figures as the reason."""
+    found, _ = evidence(monkeypatch, replace(GOOD, low=0.9, not_converged=3, refuted=True))
     assert found.verdict == "fails" and "0.99 [0.9, 0.995], at least 0.95 asked" in found.details["reason"]
+    assert "20 of 23 runs converged" in found.details["reason"]
+
+
+def test_runs_of_unknown_convergence_do_not_refute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding whose interval reaches beyond the bound is inconclusive where no record tells which runs converged."""
+    found, _ = evidence(monkeypatch, replace(GOOD, low=0.9))
+    assert found.verdict == "inconclusive" and "which runs converged is not recorded" in found.details["reason"]
+
+
+def test_nothing_converged_plants_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding without a converged run is inconclusive, and its control, which has no value, is not counted."""
+    found, controls = evidence(monkeypatch, replace(GOOD, runs=0, low=-np.inf, high=np.inf, not_converged=12))
+    assert found.verdict == "inconclusive" and "0 of 12 runs converged" in found.details["reason"] and not controls
 
 
 def test_a_control_that_passes_survives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Sprites: a VAE finds position, size and hue of images again if the renderer is in the IMA class.
 
-Images of a disk, 32x32 RGB, four uniform factors (`sprites`), in three palettes: `cosine`, inside the class, and the
-controls `hsv` and `heat`, outside. The networks work on the principal components of the images, which is training on
-the images up to a constant (`image`). gamma^2 is annealed from 1/2 to 40 over the first half of the steps.
+Images of a disk, 32x32 RGB, four uniform factors (`sprites.renderer`), in three palettes: `cosine`, inside the class,
+and the controls `hsv` and `heat`, outside. The networks work on the principal components of the images, which is
+training on the images up to a constant (`sprites.networks`). gamma^2 is annealed from 1/2 to 40 over the first half of
+the steps.
 
 About one run in sixteen ends in a local optimum in which two factors are rotated into each other (x with scale: MCC
 .83). Its ELBO is lower, so the held-out ELBO at the same nodes and points tells it from the others. In trials on
@@ -27,13 +28,13 @@ import numpy as np
 from ...results import FOLDER, Recorded, Table
 from ...shell.files import write_by_rename
 from ..evaluate import evaluate, select
-from ..image import patch_vae
 from ..loop import Annealing, Recipe, member, stack, train
 from ..metrics import mcc
 from ..models import DTYPE, VAE, mlp_vae
-from ..sprites import FACTORS, PALETTES, SIZE
-from ..sprites_data import Sprites, coded, components, draw_factors, images, patched, renderer_contrasts
-from ..sprites_measure import STEPS_SHOWN, latents, measure, traversals
+from ..sprites.data import Sprites, coded, components, draw_factors, images, patched, renderer_contrasts
+from ..sprites.measure import STEPS_SHOWN, latents, measure, traversals
+from ..sprites.networks import patch_vae
+from ..sprites.renderer import FACTORS, PALETTES, SIZE
 from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "sprites"

@@ -31,8 +31,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import eigh
 
-from .models import DTYPE, MLP, VAE, GaussianEncoder, LogitBeta, ScaledDecoder, as_dtype
-from .sprites import SIZE
+from ..models import DTYPE, MLP, VAE, GaussianEncoder, LogitBeta, ScaledDecoder, as_dtype
+from .renderer import SIZE
 
 PATCH = 4
 PATCHES = (SIZE // PATCH) ** 2

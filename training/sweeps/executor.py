@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from ..errors import RequestError
+from ...errors import RequestError
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")

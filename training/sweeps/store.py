@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import RequestError
+from ...errors import RequestError
 
 VERSION = 1
 APPLICATION = 0x456C6247  # "ElbG"

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from elbogap.numerics import contrast_of_jacobian, ima_contrast
-from elbogap.training.image import Components, PatchDecoder, PatchEncoder, patch_order, row_order
-from elbogap.training.sprites import PALETTES, SHAPES, SIZE, background_of, colour, decoder, render
-from elbogap.training.sprites_data import draw_factors, images
+from elbogap.training.sprites.data import draw_factors, images
+from elbogap.training.sprites.networks import Components, PatchDecoder, PatchEncoder, patch_order, row_order
+from elbogap.training.sprites.renderer import PALETTES, SHAPES, SIZE, background_of, colour, decoder, render
 
 KNOWN = [("disk", palette) for palette in PALETTES] + [("square", "cosine"), ("ellipse", "cosine")]
 POINTS = np.random.default_rng(0).uniform(size=(16, 4))

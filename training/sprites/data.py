@@ -1,8 +1,8 @@
 """Data sets of sprites for training: images, or their principal components, with the factors held beside them.
 
-Notation as in `sprites` and `image`: u (4,) the factors, f(u) (D,) the image, V'(f(u) - m) (k,) its code. A data set of
-codes is a mixing of the factors like those of `mixings`, with a Jacobian V' J_f and so, if V spans the images, with the
-renderer's contrast.
+Notation as in `renderer` and `networks`: u (4,) the factors, f(u) (D,) the image, V'(f(u) - m) (k,) its code. A data
+set of codes is a mixing of the factors like those of `mixings`, with a Jacobian V' J_f and so, if V spans the images,
+with the renderer's contrast.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics.contrast import contrast_of_jacobian, ima_contrast
-from .image import Components, patch_order, row_order
-from .metrics import Contrasts
-from .sprites import FACTORS, decoder, render
+from ...numerics.contrast import contrast_of_jacobian, ima_contrast
+from ..metrics import Contrasts
+from .networks import Components, patch_order, row_order
+from .renderer import FACTORS, decoder, render
 
 _CHUNK = 1000  # images rendered at once: 12 MB
 

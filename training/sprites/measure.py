@@ -1,6 +1,6 @@
 """What is measured on a VAE trained on sprites: recovery of the factors, contrasts, and traversals to look at.
 
-Notation as in `sprites`: u (m, 4) the factors, z (m, 4) the latents at the posterior means. A *traversal* moves one
+Notation as in `renderer`: u (m, 4) the factors, z (m, 4) the latents at the posterior means. A *traversal* moves one
 latent from .05 to .95 with the others at 1/2, in the direction in which its factor grows; the row of a factor is that
 of the latent that the MCC matches with it.
 """
@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from ..numerics.contrast import contrast_of_jacobian
-from .metrics import correlations, matching, mcc
-from .models import DTYPE, VAE
-from .sprites import FACTORS, SIZE
-from .sprites_data import Sprites
+from ...numerics.contrast import contrast_of_jacobian
+from ..metrics import correlations, matching, mcc
+from ..models import DTYPE, VAE
+from .data import Sprites
+from .renderer import FACTORS, SIZE
 
 STEPS_SHOWN = 9
 _CHUNK = 100  # Jacobians held at once: 5 MB for images
@@ -33,7 +33,9 @@ def latents(
 
 
 def measure(vae: VAE, data: Sprites, log_noise_var: Float[Array, ""], seed: int) -> dict[str, float]:
-    """The columns of one run. The mean Jacobian is taken over all held-out points, a multiple of 100 of them: its
+    """The columns of one run.
+
+    The mean Jacobian is taken over all held-out points, a multiple of 100 of them: its
     contrast carries a sampling error of order 1/m.
     """
     points = jnp.asarray(data.held_out, DTYPE)

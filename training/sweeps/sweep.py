@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..results import installed_versions
-from ..shell.progress import Progress
+from ...results import installed_versions
+from ...shell.progress import Progress
+from .config import RunSpec
 from .executor import Executor, Local
 from .store import Run, Store, key_of
-from .sweep_config import RunSpec
 
 UNIFORM_VAR = 1 / 12
 
@@ -66,11 +66,11 @@ def run(spec: RunSpec) -> Run:
     import jax.numpy as jnp
     import numpy as np
 
-    from .evaluate import evaluate
-    from .experiments.measured import learnt_rows
-    from .experiments.runs import generator, training_key
-    from .loop import NotFinite, Recipe, annealing, stack, train
-    from .models import mlp_vae
+    from ..evaluate import evaluate
+    from ..experiments.measured import learnt_rows
+    from ..experiments.runs import generator, training_key
+    from ..loop import NotFinite, Recipe, annealing, stack, train
+    from ..models import mlp_vae
 
     start = time.perf_counter()
     mixed = _mixed(spec.seed, spec.mixing, spec.latent_dim, spec.prior, spec.train, spec.held_out)
@@ -103,8 +103,8 @@ def run(spec: RunSpec) -> Run:
 
 @lru_cache(maxsize=4)
 def _mixed(seed: int, mixing: str, latent_dim: int, sources: str, train: int, held_out: int) -> Any:
-    from .experiments.runs import generator
-    from .mixings import MIXINGS, mix
+    from ..experiments.runs import generator
+    from ..mixings import MIXINGS, mix
 
     rng = generator(f"sweep-{mixing}", seed, latent_dim)
     return mix(rng, MIXINGS[mixing](rng, latent_dim), latent_dim, sources=sources, train=train, held_out=held_out)
