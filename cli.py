@@ -1,9 +1,11 @@
 """The front door: `elbogap COMMAND`. Each command is loaded only when it is asked for.
 
 Exit status: 0 everything asked for holds, 1 something does not, 2 the request itself is wrong (one line on standard
-error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line.
+error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line, and
+what the library writes to its log.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -44,6 +46,11 @@ COMMANDS = (
     ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
+        "enclose",
+        "enclosures.commands:enclose_command",
+        "Enclose the gap of a decoder of your own, given by elementary functions, in ball arithmetic.",
+    ),
+    (
         "check-certificate",
         "enclosures.commands:check_certificate_command",
         "Re-verify an enclosure certificate.",
@@ -64,6 +71,9 @@ for _name, _target, _summary in COMMANDS:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
     tokens = [token for token in arguments if token != "--debug"]
+    if len(tokens) < len(arguments):
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("elbogap").setLevel(logging.DEBUG)
     try:
         status = app(tokens)
         if sys.stdout is not None:

@@ -1,8 +1,9 @@
 """Where compiled programs and derivation verdicts lie between runs, and the command that shows and clears them.
 
 The folder is `$ELBOGAP_CACHE_DIR`, else `$XDG_CACHE_HOME/elbogap`, else `~/.cache/elbogap`. Nothing in it is needed:
-a cleared cache costs time, never a result. Only the command line switches JAX's persistent cache on; the library
-leaves the settings of the program that imports it alone.
+a cleared cache costs time, never a result. The command line switches JAX's persistent cache on; the library leaves the
+settings of the program that imports it alone unless it is asked once, by `elbogap.keep_programs()` or by
+`ELBOGAP_KEEP_PROGRAMS=1` in the environment.
 """
 
 import os
@@ -34,15 +35,33 @@ def prepare_jax() -> None:
     import jax
 
     from .files import remove_left_over
-    from .machine_code import watch
 
     folder = cache_directory()
     for kept in folders(folder):
         remove_left_over(kept)
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_compilation_cache_dir", watch(folder / "programs"))
+    keep_programs()
+
+
+def keep_programs() -> Path:
+    """Keep the programs that JAX compiles in this process for the next one; return the folder.
+
+    Sets JAX's persistent cache for the whole process: every program, elbogap's or not, however fast it compiles, in the
+    folder that the command line uses (`elbogap cache` shows and clears it). Results are the same bits: what is kept is
+    machine code, under a key of the program, JAX's version and the processor. `import elbogap` calls it where
+    `ELBOGAP_KEEP_PROGRAMS` is set to anything but 0.
+
+        >>> folder = keep_programs()  # doctest: +SKIP
+    """
+    import jax
+
+    from .machine_code import watch
+
+    folder = cache_directory() / "programs"
+    jax.config.update("jax_compilation_cache_dir", watch(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
 
 
 def folders(folder: Path) -> list[Path]:
