@@ -2,7 +2,7 @@
 
 gap = log I - max F - log(2 pi e)/2 + normaliser (notation of `shear`). The integral is `likelihood`, the
 maximiser `maximiser`, that it is global `global_maximum`. At eps = 0 the same formulas give the contrast and
-a_1 (T5). Claim T22.
+a_1 (claim `elbo-limit`). Claim `enclosure`.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ h = sqrt(eps) makes d/deps of the integrand singular, but integration by parts r
 With w = exp(phi), D(w q) = w [ (q_zz + 2 q_z phi_z + q (phi_zz + phi_z^2)) / (2 kappa) + q_eps + q phi_eps ],
 so all derivatives are w times a polynomial in z. eps may be a ball, also one that contains 0. The integral
 over |u| <= U is Arb's rigorous quadrature; the tails are bounded by incomplete Gamma functions, since
-0 < w <= 1. Claim T22.
+0 < w <= 1. Claim `enclosure`.
 """
 
 from functools import partial

@@ -19,7 +19,7 @@ and sigma_d^2 = eps v the rest of the ELBO is
     gap = log I - max F - log(2 pi e)/2 + (sum_a log(G_aa + eps) - log det(G + eps I))/2.
 
 Nothing here is singular at eps = 0: Cov_q(c)/eps is the polynomial
-sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)] E[c^(k)]'. For d = 2 this is the reduction of claim T22; it stays
+sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)] E[c^(k)]'. For d = 2 this is the reduction of claim `enclosure`; it stays
 one-dimensional for every d, since G, R and the covariance only gain indices.
 """
 

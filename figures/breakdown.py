@@ -1,4 +1,4 @@
-"""Where assumptions break: folds and kinks, and the rates 1, 1/2 and 1/4 (T5, T13, T20).
+"""Where assumptions break: folds and kinks, and the rates 1, 1/2 and 1/4 (claims `elbo-limit`, `folds`, `kinks`).
 
 Left: the expected gap less its limit, for one latent with a normal prior: leaky ReLU decoders (limit 0, rate 1/2),
 folded decoders a z^2 + b z^4 (limit log 2, rate 1/4), beside a smooth decoder at a point (rate 1). Right: why. Within

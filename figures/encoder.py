@@ -1,4 +1,4 @@
-"""The best encoder against its prediction: mean, variance, and how far the paper's variance formula reaches (T2, T3).
+"""The best encoder against its prediction: mean, variance, and how far the paper's variance formula reaches.
 
 Every vector is looked at along one random direction u of its instance. Left: abs(u.(mu* - g)) with abs(u.m) eps.
 Middle: abs(u.(sigma^2 - eps s)) with abs(u.t) eps^2. Right: the error of the paper's formula

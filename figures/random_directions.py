@@ -1,4 +1,4 @@
-"""The contrast of random directions against the data dimension D (T16).
+"""The contrast of random directions against the data dimension D (claim `random-directions`).
 
 Independent isotropic columns in R^D: the mean of c over random Jacobians, its central 90 per cent, and theory's
 1/2 sum_k [ psi(D/2) - psi((D-k+1)/2) ]. Large D makes columns orthogonal by itself: c ~ d(d-1)/(4D).

@@ -56,11 +56,11 @@ def draw(data: Data) -> Figure:
     upper.set_ylabel("MCC")
     lower.set_ylabel("ELBO")
     lower.set_ylim(bottom=_usual(data.arrays["curve_elbo"]))
-    lower.set_xlabel("share of the training steps")
+    lower.set_xlabel("share of training")
     upper.tick_params(labelbottom=False)
     upper.legend(loc="lower right")
-    letter(upper, "c  recovery in training")
-    letter(lower, "d  objective in training")
+    letter(upper, "c  recovery")
+    letter(lower, "d  objective")
     return figure
 
 
@@ -73,7 +73,7 @@ def _renderer(data: Data, palette: str) -> str:
     """The contrast of the renderer itself, where it is recorded."""
     if "renderer" not in data.tables:
         return ""
-    return f": the renderer has contrast {where(data['renderer'], palette=palette).column('contrast_point')[0]:.3f}"
+    return f": contrast {where(data['renderer'], palette=palette).column('contrast_point')[0]:.3f}"
 
 
 def _curves(axes: Axes, data: Data, name: str) -> None:

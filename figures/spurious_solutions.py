@@ -1,4 +1,4 @@
-"""Spurious solutions: equal likelihood at every noise, different ELBO (T17).
+"""Spurious solutions: equal likelihood at every noise, different ELBO (claim `spurious-solutions`).
 
 A decoder f after a map a of the latents that preserves the prior, a rotation or a swirl, against f itself at the same
 x. Left: the log-likelihoods differ by no more than the error of the quadrature. Right: the ELBOs differ by

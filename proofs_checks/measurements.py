@@ -1,10 +1,10 @@
 """The shared table of measured gaps: random decoders, priors and points, and a ladder of noise variances.
 
-One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction,
-two to six priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it
-holds the measured log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and
-optimisation, no asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take
-as arguments.
+One table serves the claims about Gaussian noise and x = f(g). A `Batch` holds the rows of one (family, d): decoders
+drawn valid by construction, two to six priors by a traced index, one point g in the cube of the family, x = f(g). For
+each eps of the ladder it holds the measured log-likelihood, optimal ELBO, encoder mean and variance with their error
+bounds (quadrature and optimisation, no asymptotics), and once the derivatives of decoder and log-prior at g, which
+`theory`'s formulas take as arguments.
 
 One jitted program a batch measures everything (parameters, prior, point and eps are traced), so that the number of
 programs does not grow with the number of instances. Randomness: one NumPy seed sequence a batch, spawned from the seed,

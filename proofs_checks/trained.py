@@ -10,13 +10,12 @@ missing, it is no evidence either way. Runs that did not converge never refute (
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from ..results import names, recorded
+from ..shell import children
 from ..training.experiments import experiment
 from ..training.findings import Finding
 from .claim import Claim, ControlOutcome, Evidence
@@ -84,10 +83,8 @@ print(json.dumps(found, default=lambda value: value.item()))
 
 def trained_now(seed: int) -> tuple[Finding, ...]:
     """The findings of `small_case`, trained in another process."""
-    command = [sys.executable, "-c", _TRAIN, str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
     names_of = {field.name for field in fields(Finding)}
-    found = json.loads(done.stdout)
+    found = json.loads(children.output(_TRAIN, str(seed)))
     return tuple(Finding(**{key: value for key, value in one.items() if key in names_of}) for one in found)
 
 

@@ -23,7 +23,7 @@ FEW = settings(max_examples=25)
 
 @jax.jit
 def linear_evidence(decoder, x, noise_var):
-    """log p(x) of a linear decoder with prior N(0, I), in closed form (claim T7)."""
+    """log p(x) of a linear decoder with prior N(0, I), in closed form (claim `linear-vae`)."""
     covariance = noise_var * jnp.eye(len(x)) + decoder.matrix @ decoder.matrix.T
     return jax.scipy.stats.multivariate_normal.logpdf(x, decoder.shift, covariance)
 

@@ -1,4 +1,4 @@
-"""Maps a of R^d onto itself that preserve the standard Gaussian, and composition f o a (claim T17).
+"""Maps a of R^d onto itself that preserve the standard Gaussian, and composition f o a.
 
 f and f o a have the same likelihood for every noise, but not the same ELBO: their gaps tend to c(f, a(z)) and
 c(f o a, z). A map preserves N(0, I) when it preserves lengths and volume: a rotation, or a swirl, whose angle

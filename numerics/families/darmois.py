@@ -1,4 +1,4 @@
-"""The Darmois construction in two dimensions: a spurious solution with the likelihood of the truth (claim T17).
+"""The Darmois construction in two dimensions: a spurious solution with the likelihood of the truth.
 
 Truth: x = M (s_1 + p(s_2), s_2), s ~ N(0, I), the shear of `shear.py`. Darmois (1951; Hyvarinen and Pajunen,
 Neural Networks 12, 1999) maps x to independent Gaussian coordinates in the order x_1, x_2:

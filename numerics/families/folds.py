@@ -1,4 +1,4 @@
-"""Decoders that are not injective: a coordinate that is squared, or folded by a cubic (claim T13).
+"""Decoders that are not injective: a coordinate that is squared, or folded by a cubic (claim `folds`).
 
 With several preimages g_b of x, log p_eps sums over them while a Gaussian encoder can cover only one.
 `preimages` lists them all, one a row; `inverse` gives the first. At a critical point (a fold) J is singular

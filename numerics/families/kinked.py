@@ -1,4 +1,4 @@
-"""Piecewise linear decoders with leaky ReLU: invertible, but not smooth (claim T20).
+"""Piecewise linear decoders with leaky ReLU: invertible, but not smooth (claim `kinks`).
 
 f(z) = W_1 L(W_0 z + b), L(t) = t for t > 0 and a t else. Its kinks are the hyperplanes W_0[j] . z + b_j = 0.
 Away from them the gap differs from that of the active linear piece by an exponentially small term; within

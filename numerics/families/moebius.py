@@ -1,10 +1,10 @@
-"""The Moebius family: inversion in a sphere, conformal in every dimension, hence with contrast 0 (claim T6).
+"""The Moebius family: inversion in a sphere, conformal in every dimension, hence with contrast 0 (claim `contrast`).
 
 f(z) = b + s Q u / |u|^2 with u = z - a, a the pole, Q orthogonal, s > 0 (Gresele et al., NeurIPS 2021, use it
 as a nonlinear decoder whose columns stay orthogonal). Its Jacobian is s / |u|^2 times an orthogonal matrix.
 
 The pole needs care. For d <= 2 the integral of |f|^2 against any Gaussian diverges there, so the ELBO of the
-bare map is -infinity for every Gaussian encoder: assumption (v) of T0 fails. Within |u| < 1 the
+bare map is -infinity for every Gaussian encoder, which claim `general-limit` excludes. Within |u| < 1 the
 radial profile 1/r is therefore continued by its tangent 2 - r: f stays injective and continuously
 differentiable away from the pole, becomes bounded, and is unchanged where |u| >= 1. Drawn members keep their
 pole at a distance of 4.5 or more from the origin.

@@ -1,4 +1,4 @@
-"""Maps of the plane with orthogonal columns, hence contrast 0: conformal ones, and polar coordinates (claim T6).
+"""Maps of the plane with orthogonal columns, hence contrast 0: conformal ones, and polar coordinates.
 
 A conformal map is an analytic function of z_1 + i z_2; its Jacobian is a multiple of a rotation. Polar
 coordinates have orthogonal columns of different lengths. Neither is injective on the whole plane (only affine

@@ -1,4 +1,4 @@
-"""Polynomial shears f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) (claim T22).
+"""Polynomial shears f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) (claim `enclosure`).
 
 Each p_k(t) = q_k t^2 + r_k t^3. A shear is a polynomial diffeomorphism with polynomial inverse, and its
 Jacobian determinant is that of M. In one dimension there is nothing to shear with; there

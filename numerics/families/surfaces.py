@@ -1,8 +1,8 @@
-"""Curved surfaces in R^D, D > d: graphs over a linear image of the latent space (claim T10).
+"""Curved surfaces in R^D, D > d: graphs over a linear image of the latent space (claim `rectangular`).
 
 f(z) = Q (B z, h(z)), h_j(z) = a_j sin(u_j . z + t_j), Q (D, D) orthogonal, B (d, d) invertible. A graph is
-injective, never comes near itself at infinity, and lies within a bounded distance of a plane, so assumption
-(i) of T0 holds near it.
+injective, never comes near itself at infinity, and lies within a bounded distance of a plane, so that near
+it a point has one nearest point on it, as claim `general-limit` asks.
 """
 
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""T11 anisotropic-noise: noise of covariance eps S, and eps S(z): the noise sets the metric of the contrast.
+"""anisotropic-noise: noise of covariance eps S, and eps S(z): the noise sets the metric of the contrast.
 
 Random polynomial shears; S(z) = B (I + diag(tanh(K z))/2) B' with random B and K, constant (K = 0) for every other
 instance. B is drawn apart from the decoder: S near J J' would make the contrast vanish. The limit sees S(g) alone, the
@@ -129,7 +129,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T11."""
+    """Its false variants."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:

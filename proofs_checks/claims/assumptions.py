@@ -6,12 +6,12 @@ log |J| + eps L1) and gap (log p - ELBO* = c + eps a1), each with a remainder of
 covariance's assumption is broken in `block_encoder`. A statement that survives is a law here, one that does not is a
 control that must be rejected, and what happens instead is a law with its own rate and constant:
 
-two preimages        gap -> log sum_b e^(l_b) - max_b l_b                                        (T13)
+two preimages        gap -> log sum_b e^(l_b) - max_b l_b                                            `folds`
 J(g) = 0, f = a z^3  sigma^2 = eps^(1/3) (45 a^2)^(-1/3), gap -> a constant: the posterior is exp(-a^2 u^6 / 2)
-kink of f at g       gap -> Gamma(0), the kink's profile                                          (T20)
-kink of log p0 at g  log p = l0 - log a - sqrt(eps s / (2 pi)) (1/b_+ + 1/b_-) + O(eps)           (T21)
+kink of f at g       gap -> Gamma(0), the kink's profile                                             `kinks`
+kink of log p0 at g  log p = l0 - log a - sqrt(eps s / (2 pi)) (1/b_+ + 1/b_-) + O(eps)              `priors`
 f -> x at infinity   f = a z/(1 + b z^2), Cauchy prior: the tails add b times the mass at g, gap -> log(1 + b)
-full covariance      gap -> 0: no regulariser                                                     (T8)
+full covariance      gap -> 0: no regulariser                                                        `block-encoder`
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ BROKEN = {
 """What does not survive; everything else does."""
 
 NOT_MEASURED = {"mean": "another constant (block-encoder)", "likelihood": "holds: no encoder in it"}
-"""With a full covariance the likelihood is the same, and the mean's shift is T0's for one block."""
+"""With a full covariance the likelihood is the same, and the mean's shift is that of `general-limit` for one block."""
 
 
 def _normal(mean: Any) -> Callable[[np.ndarray], np.ndarray]:

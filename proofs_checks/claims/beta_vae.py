@@ -1,4 +1,4 @@
-"""T9 beta-vae: the beta-VAE at noise variance eps is the VAE at beta eps, exactly, up to a constant.
+"""beta-vae: the beta-VAE at noise variance eps is the VAE at beta eps, exactly, up to a constant.
 
 L_beta(q; eps) = E_q[log p(x|z)] - beta KL(q || p0) is computed and maximised here from its definition (tensor
 Gauss-Hermite, Newton in mean and log variance); the other side is the library's ELBO, log-likelihood and gap at
@@ -177,9 +177,9 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T9."""
+    """Its false variants."""
     batch, found = measure(measured)
-    # log p at the beta-VAE's own noise variance, to leading order: the limit of T4 moves by D - d logarithms of beta.
+    # log p at the beta-VAE's own noise variance, to leading order: its limit moves by D - d logarithms of beta.
     shift = 0.5 * (_data_dim(batch) - LATENT_DIM) * np.log(found["beta"])
     own = found["log_likelihood"] + shift
     signs = flipped("general_gap_slope", batch)

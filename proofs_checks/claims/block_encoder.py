@@ -1,4 +1,4 @@
-"""T8 block-encoder: Gaussian encoders with a full or block-diagonal covariance.
+"""block-encoder: Gaussian encoders with a full or block-diagonal covariance.
 
 Random polynomial shears with three latents, the fewest for which covariance blocks and precision blocks differ;
 encoders with the blocks {1, 2}, {3}, and with a full covariance, whose gap closes whatever the prior, like
@@ -155,7 +155,7 @@ def _covariance_blocks(batch: Batch) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T8."""
+    """Its false variants."""
     batches = measure(measured)
     pair, full = batches["pair"], batches["full"]
 

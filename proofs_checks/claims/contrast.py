@@ -1,4 +1,4 @@
-"""T6 contrast: the IMA contrast is non-negative, zero exactly for orthogonal columns, and what it does not notice.
+"""contrast: the IMA contrast is non-negative, zero exactly for orthogonal columns, and what it does not notice.
 
 Measured with the library's contrast (column by column orthogonalisation) on composed decoders f o h, Q f, phi o f; held
 against theory's formula (logarithms of norms and of a determinant) and against a divergence of Gaussians in NumPy.
@@ -108,7 +108,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T6."""
+    """Its false variants."""
     instances, found = measure(measured)
     c, J = found["contrast"], found["jacobian"]
     average = 0.5 * (c + found["at the other point"])

@@ -1,4 +1,4 @@
-"""T1 elbo-decomposition: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)) for every q, so that the gap is never negative.
+"""elbo-decomposition: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)) for every q, so that the gap is never negative.
 
 The left side is the library's ELBO (Gauss-Hermite under q), the right side comes from the joint density on a plain grid
 in latent space: evidence, posterior and divergence are sums over the grid and share nothing with the left side but
@@ -88,7 +88,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T1."""
+    """Its false variants."""
 
     def variant(key: str, statement: str, *weights: float) -> Control:
         return Control(key, statement, _identity("ELBO", measured, *weights))

@@ -1,4 +1,4 @@
-"""T5 elbo-limit, the main theorem: log p - ELBO* tends to the IMA contrast, with the slope a1 = L1 - E1."""
+"""elbo-limit, the main theorem: log p - ELBO* tends to the IMA contrast, with the slope a1 = L1 - E1."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def laws(measured: Measurements) -> list[ConvergenceLaw]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T5."""
+    """Its false variants."""
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
         return Control(key, statement, gap_law("gap", measured.batches, limit=variant, constant=gap_slope()))

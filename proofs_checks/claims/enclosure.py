@@ -1,4 +1,4 @@
-"""T22 enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
+"""enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
 
 The enclosed evidence comes from `elbogap.enclosures` (ball arithmetic, python-flint): the gap to sixty digits, and
 (gap - c)/eps in an interval that excludes 0 for all eps in (0, eps0], so that the order is exactly one. Measured beside

@@ -1,4 +1,4 @@
-"""T2 encoder-mean: the optimal encoder's mean inverts the decoder, mu* = g + eps m + O(eps^2)."""
+"""encoder-mean: the optimal encoder's mean inverts the decoder, mu* = g + eps m + O(eps^2)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _metric_twice(batch: Batch) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T2."""
+    """Its false variants."""
 
     def variant(**factors: float) -> PerBatch:
         return lambda batch: batch.predict("mean_shift", **factors)

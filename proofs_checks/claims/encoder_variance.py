@@ -1,4 +1,4 @@
-"""T3 encoder-variance: sigma_k^2 = eps s_k + eps^2 t_k + O(eps^3), and how far the paper's formula reaches."""
+"""encoder-variance: sigma_k^2 = eps s_k + eps^2 t_k + O(eps^3), and how far the paper's formula reaches."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def paper_law(name: str, measured: Measurements, constant: PerBatch, order: floa
 
 def paper_error(batch: Batch) -> np.ndarray:
     """t - s^2 l''."""
-    # The formula's own prior term has weight s^2 l''; T3 has the same term, so the rest of t is the formula's error.
+    # The formula's own prior term has weight s^2 l''; t has the same term, so the rest of t is the formula's error.
     return batch.along(batch.predict("variance_correction", prior=0.0))
 
 
@@ -79,7 +79,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T3."""
+    """Its false variants."""
     only_prior = {name: 0.0 for name in measured.batches[0].terms("variance_correction") if name != "prior"}
     no_shift = correction(mean_shift_own=0.0, mean_shift_other=0.0)
     return [

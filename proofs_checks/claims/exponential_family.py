@@ -1,4 +1,4 @@
-"""T12 exponential-family: counts x in place of Gaussian noise, N -> infinity in place of eps = 1/N -> 0.
+"""exponential-family: counts x in place of Gaussian noise, N -> infinity in place of eps = 1/N -> 0.
 
 Random curved surfaces as natural parameters f(z) in R^4 of Poisson and binomial observations, t = x/N fixed:
 t = grad Psi(f(g)) + nu with J'nu = 0, so that g is the minimiser of V = -(t.f - sum Psi(f)) and
@@ -206,7 +206,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T12."""
+    """Its false variants."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, matrix: PerBatch) -> Control:

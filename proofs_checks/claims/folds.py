@@ -1,4 +1,4 @@
-"""T13 folds: a decoder that is not injective: branches add up in the likelihood and compete in the ELBO.
+"""folds: a decoder that is not injective: branches add up in the likelihood and compete in the ELBO.
 
 f(z) = shear(z_1^2, z_2 + s z_1) folds the plane along z_1 = 0: a regular value has the two preimages g and
 (-g_1, g_2 + 2 s g_1). Branch b has l_b = log p0(g_b) - log |det J_b|, contrast c_b and slopes L1_b, E1_b, all from
@@ -184,7 +184,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T13, and false rates at the fold."""
+    """Its false variants, and false rates at the fold."""
     branches = _branches(measured)
     level, c, slope = branches.likelihood, branches.contrast, branches.slope()
     likeliest = branches.evidence - branches.at_best(level - c, score=level)

@@ -1,4 +1,4 @@
-"""T0 general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
+"""general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
 
 Its rows are those of other claims, one below the other: surfaces on and off the manifold (`rectangular`), correlated
 noise and noise that depends on the latents (`anisotropic_noise`), counts (`exponential_family`), priors that are

@@ -1,4 +1,4 @@
-"""T19 higher-orders: gap = c + a_1 eps + a_2 eps^2 + ..., coefficients by power series, none of them at half orders.
+"""higher-orders: gap = c + a_1 eps + a_2 eps^2 + ..., coefficients by power series, none of them at half orders.
 
 The measured side is the shared table's polynomial shears under a normal or a logistic prior. The predicted side
 is theory's series engine on the same decoders, built again as exact expressions from their parameters; its first-order
@@ -171,7 +171,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T19, and mistakes with the second coefficient."""
+    """Its false variants, and mistakes with the second coefficient."""
     batches = _batches(measured)
     logistic = [batch.where(prior="logistic") for batch in batches]
 

@@ -1,4 +1,4 @@
-"""T14 importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
+"""importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
 
 The encoder is the ELBO-optimal mean-field q; gap_K = log p_eps(x) - E log( (1/K) sum p(x, z_i) / q(z_i) ). In units of
 q the weights tend to w = sqrt(det R) exp(-u'(R - I)u / 2), R the correlation matrix of the Jacobian's columns. Measured
@@ -187,7 +187,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T14."""
+    """Its false variants."""
     found = _measure(measured)
     same = dict.fromkeys(COUNTS, found.contrast)
     unscaled = dict(zip(COUNTS, -log_means(limit_weights(found.metric), COUNTS).T, strict=True))

@@ -1,6 +1,6 @@
-"""T20 kinks: leaky-ReLU decoders are not smooth: harmless at a distance, and slow on average.
+"""kinks: leaky-ReLU decoders are not smooth: harmless at a distance, and slow on average.
 
-At a fixed distance r from a kink the gap is that of the active linear piece (closed form, T7) up to a term of size
+At a fixed distance r from a kink the gap is that of the active linear piece (claim `linear-vae`) up to a term of size
 exp(-r^2 / (2 eps v)). Within sqrt(eps) of the kink it is another function, a profile Gamma of rho = r / sqrt(eps), and
 the data that lie there make the expected gap converge like sqrt(eps) only. In one latent each piece alone has gap 0,
 so that everything measured is the kink's (`special.kink`); the plane is measured by the library.
@@ -199,7 +199,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T20."""
+    """Its false variants."""
     kink, _, _ = _line(measured)
     # Each piece alone has contrast 0 in one latent.
     average = np.zeros(len(kink.near))

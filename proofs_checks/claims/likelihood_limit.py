@@ -1,4 +1,4 @@
-"""T4 likelihood-limit: log p_eps(x) tends to the log-density of the push-forward, with slope L1."""
+"""likelihood-limit: log p_eps(x) tends to the log-density of the push-forward, with slope L1."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def laws(measured: Measurements) -> list[ConvergenceLaw]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T4."""
+    """Its false variants."""
     flat = _law("L1", measured, lambda batch: 0 * _slope(batch), _limit())
     return [
         Control(

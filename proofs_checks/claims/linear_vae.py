@@ -1,4 +1,4 @@
-"""T7 linear-vae: linear decoder, standard normal prior: the gap is a closed form, at every gamma and every x."""
+"""linear-vae: linear decoder, standard normal prior: the gap is a closed form, at every gamma and every x."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _coefficient_law(name: str, batches: list[Batch], order: int, factor: float 
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T7."""
+    """Its false variants."""
     batches = _linear(measured)
     logistic = _linear(measured, prior="logistic")
     doubled = gap_law("gap", batches, limit=contrast_at_point(), constant=lambda batch: 2 * gap_slope()(batch))

@@ -2,8 +2,8 @@
 
 A reading that is claimed to be true is a law, one that is claimed to be false a control; both are judged on the
 measurements of the claims that they belong to, nothing is measured here. Readings are in the words of the field:
-"O(1/gamma^3)" may be an upper bound (true) or the sharp rate (false). Source: the claims that it names (T2, T3,
-T13, T17, T18, T20, T21), Reizinger et al. 2022 and its public code, Gresele et al. 2021.
+"O(1/gamma^3)" may be an upper bound (true) or the sharp rate (false). Source: the claims that are imported here,
+Reizinger et al. 2022 and its public code, Gresele et al. 2021.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""T18 mean-slope: on average over the data the likelihood's slope vanishes; which average matters.
+"""mean-slope: on average over the data the likelihood's slope vanishes; which average matters.
 
 L1 = (1/2) Laplacian(p) / p, so that E_p[L1] is the integral of a divergence: 0 if nothing flows out at infinity or at
 the edge of the support. Then E_p[a1] = -E_p[E1] and KL(p || p_eps) = eps^2/2 E[L1^2]. Expectations over z ~ N(0, I) by
@@ -176,7 +176,7 @@ def _square(means: _Means) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T18."""
+    """Its false variants."""
     means = data_means(measured)
     contrast, slope = means.mean("contrast"), -means.mean("elbo_slope")
     sampled = slope + 0.5 * means.mean("contrast_laplacian")

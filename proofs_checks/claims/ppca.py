@@ -1,4 +1,4 @@
-"""T15 ppca: training a linear VAE is probabilistic PCA, and the ELBO alone picks the principal axes.
+"""ppca: training a linear VAE is probabilistic PCA, and the ELBO alone picks the principal axes.
 
 Notation: S the covariance of centred data with eigenvalues L_1 > ... > L_D, decoder x = W z + noise of variance eps,
 encoder N(V x, diag(v)). The ELBO averaged over the data is
@@ -135,7 +135,7 @@ def _law(name: str, left: list[np.ndarray], right: list[np.ndarray], tolerance: 
 
 
 def _gap(W: np.ndarray, eps: float) -> float:
-    """Theory's closed form of the gap (T7)."""
+    """Theory's closed form of the gap (claim `linear-vae`)."""
     terms = evaluate("linear_gap", LATENT_DIM, DATA_DIM, W=W[None], eps=np.array([eps]))
     return float(total(terms)[0])
 
@@ -166,7 +166,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T15, and false maximisers."""
+    """Its false variants, and false maximisers."""
     cases = _trained(measured)
     U, best = _rotated(measured)
     turned = [case.W @ u for case, u in zip(cases, U, strict=True)]

@@ -1,4 +1,4 @@
-"""T21 priors: which priors change the limit of the gap (none of these), and what a kink in the prior does.
+"""priors: which priors change the limit of the gap (none of these), and what a kink in the prior does.
 
 Random Moebius maps, mixed linearly, with five priors by a traced index: correlated Gaussian (not factorised), bimodal
 (not log-concave), Student t, Laplace away from its kink, and the uniform prior with a logit-normal encoder, which is
@@ -215,7 +215,7 @@ def _contrast_of(matrix: PerBatch) -> PerBatch:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T21."""
+    """Its false variants."""
     batch = measure(measured)
     uniform = _uniform(batch)
 

@@ -1,4 +1,4 @@
-"""T16 random-directions: the contrast of a random Jacobian has a known law: a sum of logarithms of Beta variables.
+"""random-directions: the contrast of a random Jacobian has a known law: a sum of logarithms of Beta variables.
 
 Columns drawn independently, each from an isotropic law in R^D: only their directions matter, the radii are drawn from
 a heavy-tailed law on purpose. Gram-Schmidt projects column k on the complement of k - 1 others, so that
@@ -101,7 +101,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T16."""
+    """Its false variants."""
     shifted = [float(expectation(D, d, shift=0.5)[0]) for D, d in SIZES]
     unhalved = [float(expectation(D, d, half=1.0)[0]) for D, d in SIZES]
     crude = [d * (d - 1) / (2 * D) for D, d in SIZES]

@@ -1,4 +1,4 @@
-"""T10 rectangular: a decoder into more dimensions than latents, for data on its image and off it.
+"""rectangular: a decoder into more dimensions than latents, for data on its image and off it.
 
 Random curved surfaces in R^4 with two latents; x = f(g) + nu with nu normal to the surface at g, zero for every other
 instance and otherwise well below the focal radius. Off the surface the residual bends the metric: M = J'J - nu.H
@@ -101,7 +101,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T10, and what forgets the residual elsewhere."""
+    """Its false variants, and what forgets the residual elsewhere."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:

@@ -1,4 +1,4 @@
-"""T17 spurious-solutions: decoders with the same likelihood as the truth at every noise, told apart by the ELBO.
+"""spurious-solutions: decoders with the same likelihood as the truth at every noise, told apart by the ELBO.
 
 f o a with a measure-preserving for p0: a rotation, and a swirl a(z) = R(twist |z|^2 / 2) z; both at a^-1(g), where they
 give the same x. One program measures the base decoder and three remixed ones (the third squeezes: it keeps volumes,
@@ -192,7 +192,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T17."""
+    """Its false variants."""
     found = _measure(measured)
     contrast, slope = _difference(found, "contrast"), _difference(found, "elbo_slope")
     misplaced = _difference(found, "contrast", jacobian="J at a(g)")

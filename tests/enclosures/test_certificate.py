@@ -22,7 +22,7 @@ from flint import fmpq
 
 @pytest.fixture(scope="module")
 def document(reference: ShearInstance) -> dict:
-    """A certificate of T22's first instance: one gap, all eps <= 1e-3, the refutations."""
+    """A certificate of the first instance: one gap, all eps <= 1e-3, the refutations."""
     fixed = [(reference, gap_at(reference, rational("1/10"), 62))]
     uniform = [enclose_all_eps(reference, rational("1/1000"), fmpq(1, 50))]
     return build_certificate(fixed, uniform, [(reference, case) for case in refutations(reference)], "0")

@@ -47,7 +47,7 @@ def test_block_contrast_is_the_difference_of_log_determinants():
 
 
 def test_block_contrast_is_not_that_of_the_covariance_blocks():
-    """Control: with three blocks, blocks of A^-1 instead of A give another number (claim T8); with two, the same."""
+    """Control: with three blocks, blocks of A^-1 instead of A give another number; with two, the same."""
     metric = JACOBIANS[0].T @ JACOBIANS[0]
     for blocks, differs in ((BLOCKS, True), (((0, 3, 1), (2, 4)), False)):
         right = block_contrast(JACOBIANS[0], blocks)
@@ -56,7 +56,7 @@ def test_block_contrast_is_not_that_of_the_covariance_blocks():
 
 
 def test_blocks_between_the_extremes():
-    """Singletons give the contrast, one block gives zero, and the chain rule links them (claim T8)."""
+    """Singletons give the contrast, one block gives zero, and the chain rule links them (claim `block-encoder`)."""
     singletons = block_contrast(JACOBIANS, tuple((k,) for k in range(5)))
     total = contrast_of_jacobian(JACOBIANS)
     np.testing.assert_allclose(singletons, total, rtol=0, atol=ROUND_OFF)
@@ -97,7 +97,7 @@ def test_dependent_columns_within_a_block_give_nan():
 
 
 def test_metric_contrast_needs_positive_definiteness():
-    """An indefinite M, as beyond a focal radius (claim T10), gives nan."""
+    """An indefinite M, as beyond a focal radius (claim `rectangular`), gives nan."""
     assert np.isnan(metric_contrast(np.array([[1.0, 2.0], [2.0, 1.0]])))
     assert metric_contrast(np.array([[1.0, 0.5], [0.5, 1.0]])) == pytest.approx(-0.5 * np.log(0.75), abs=EPS)
 
