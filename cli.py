@@ -47,6 +47,11 @@ COMMANDS = (
     ("new", "proofs_checks.commands:new_command", "Write a file with a claim of your own that holds as it stands."),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
+        "enclose",
+        "enclosures.commands:enclose_command",
+        "Enclose the gap of a decoder of your own, given by elementary functions, in ball arithmetic.",
+    ),
+    (
         "check-certificate",
         "enclosures.commands:check_certificate_command",
         "Re-verify an enclosure certificate.",
