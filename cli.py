@@ -46,6 +46,11 @@ COMMANDS = (
     ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
+        "enclose",
+        "enclosures.commands:enclose_command",
+        "Enclose the gap of a decoder of your own, given by elementary functions, in ball arithmetic.",
+    ),
+    (
         "check-certificate",
         "enclosures.commands:check_certificate_command",
         "Re-verify an enclosure certificate.",
