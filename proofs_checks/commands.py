@@ -19,6 +19,7 @@ from ..shell.cache import cache_directory, prepare_jax
 from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
+from . import listing
 
 if TYPE_CHECKING:
     from .claim import Claim
@@ -69,12 +70,11 @@ def verify_command(
     list_
         List the claims and stop.
     """
+    if list_:
+        _print_list()
+        return 0
     requests.effort(effort)
     requests.seed(seed)
-    if list_:
-        prepare_jax()
-        _print_list(_asked(claims) or _built_in())
-        return 0
     for name, path in (("--macros", macros), ("--map", map_)):
         if path is not None:
             requests.out_file(path, name)
@@ -147,16 +147,13 @@ def _old(path: Path | None) -> dict | None:
     return read(path)
 
 
-def _built_in() -> list[Claim]:
-    from .registry import CLAIMS
-
-    return list(CLAIMS.values())
-
-
 def _asked(names: tuple[str, ...]) -> list[Claim]:
     """The claims of this request, files executed; JAX is made ready first if a built-in one is among them."""
     from .loading import claims_in, is_file
 
+    for name in names:
+        if not is_file(name):
+            listing.check(name)
     if not names or not all(map(is_file, names)):
         prepare_jax()
     found: dict[str, Claim] = {}
@@ -178,11 +175,14 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     latex
         Print a LaTeX document body instead of Unicode.
     """
-    from .explain import explain
     from .loading import claims_in, is_file
 
-    shown = claims_in(claim) if is_file(claim) else known_claims(claim)
-    print("\n\n".join(explain(one, latex=latex, cache_dir=cache_directory() / "derivations") for one in shown))
+    if is_file(claim):
+        from .explain import explain
+
+        print("\n\n".join(explain(one, latex=latex) for one in claims_in(claim)))
+    else:
+        print(listing.explained(claim, latex=latex))
     return 0
 
 
@@ -276,7 +276,8 @@ def known_claims(name: str) -> tuple[Claim, ...]:
     return named(name) or named(requests.known("claim", name, [*CLAIMS, *in_the_paper]))
 
 
-def _print_list(claims: list[Claim]) -> None:
+def _print_list() -> None:
+    claims = listing.listed()
     widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
         print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")

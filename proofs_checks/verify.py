@@ -57,6 +57,9 @@ def verify(
     run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
     with ExitStack() as stack:
         if any(claim.laws for claim in chosen):
+            from .formulas import kept_in
+
+            stack.enter_context(kept_in(cache_dir / "formulas" if cache_dir else None))
             run.decoders = stack.enter_context(_Decoders(chosen, run))
         return _report(chosen, run)
 

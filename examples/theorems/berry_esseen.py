@@ -1,10 +1,9 @@
 """Berry-Esseen with its constant: n^1/2 sup|F_n - Phi| for gamma sums tends to skew/(6 sqrt(2 pi)). Esseen 1945."""
 
 import numpy as np
+from elbogap import theorem as th
 from scipy.optimize import minimize_scalar
 from scipy.special import gammainc, ndtr
-
-from elbogap import theorem as th
 
 
 @th.instances(4)

@@ -1,12 +1,11 @@
 """The delta method's bias by sampling: E g(mean of n) - g(mu) = g''(mu) sigma^2 / 2n + O(n^-2). Source: Cramer 1946."""
 
 import numpy as np
-
 from elbogap import theorem as th
 
 
 def log_mean(n, rng, repetitions, k):
-    """log of the mean of n exponential variables raised by k, each repetition cut into blocks of n; less its linear part."""
+    """log of the mean of n exponential variables raised by k, in blocks of n, less its linear part."""
     x = k + rng.exponential(size=(repetitions, int(n.max())))
     means = [x.reshape(repetitions, -1, int(m)).mean(axis=2) for m in n]
     return np.stack([(np.log(m) - (m - k - 1) / (k + 1)).mean(axis=1) for m in means], axis=1)

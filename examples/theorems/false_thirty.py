@@ -5,9 +5,8 @@ variables is gamma. What is true instead: the error is skewness (1 - q^2) phi(q)
 """
 
 import numpy as np
-from scipy.special import gammainc
-
 from elbogap import theorem as th
+from scipy.special import gammainc
 
 Q = -1.6448536269514722
 

@@ -1,13 +1,12 @@
 """FALSE: dividing by n - 1 makes the sample standard deviation unbiased. Refuted: its bias is -sigma / 4n.
 
-That s is taken for unbiased because s^2 is, and by how much it is not: Gurland and Tripathi, The American Statistician 25
-(1971), 30-32. Exact here: E s = sigma sqrt(2 / (n - 1)) Gamma(n / 2) / Gamma((n - 1) / 2) for normal samples.
+That s is taken for unbiased because s^2 is, and by how much it is not: Gurland and Tripathi, The American Statistician
+25 (1971), 30-32. Exact here: E s = sigma sqrt(2 / (n - 1)) Gamma(n / 2) / Gamma((n - 1) / 2) for normal samples.
 """
 
 import numpy as np
-from scipy.special import gammaln
-
 from elbogap import theorem as th
+from scipy.special import gammaln
 
 N = th.doubling("n", 4, 4096)
 

@@ -1,7 +1,6 @@
-"""The importance-weighted gap: log p - E log (w_1 + ... + w_K)/K = chi2 / 2K + O(K^-2). Source: Domke and Sheldon 2018."""
+"""The importance-weighted gap: log p - E log (w_1 + ... + w_K)/K = chi2 / 2K + O(K^-2). Domke and Sheldon 2018."""
 
 import numpy as np
-
 from elbogap import theorem as th
 
 SCALES = th.cases(s=[0.8, 0.9, 1.15])

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from elbogap import theorem as th
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(60)

@@ -1,8 +1,7 @@
 """Stirling's series: log n! = n log n - n + log(2 pi n)/2 + 1/(12 n) + O(n^-3). Source: Stirling 1730."""
 
-from mpmath import log, loggamma, mp, mpf, pi
-
 from elbogap import theorem as th
+from mpmath import log, loggamma, mp, mpf, pi
 
 N = th.doubling("n", 1, 1024)
 
