@@ -54,7 +54,8 @@ def verify(
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
     exact = ExactEvidence(
         [claim.derivation for claim in chosen if claim.derivation],
-        effort if any(claim.enclosed for claim in chosen) else None,
+        [claim.id for claim in chosen if claim.enclosed],
+        effort,
         certificate=certificate,
         cache_dir=cache_dir / "derivations" if cache_dir else None,
     )
@@ -111,12 +112,13 @@ def _run(
             evidence["trained"], of_training = trained_evidence(claim, seed)
             controls += of_training
         if claim.enclosed:
-            evidence["enclosed"] = enclosed.evidence
-            controls += enclosed.controls
+            evidence["enclosed"] = enclosed[claim.id].evidence
+            controls += enclosed[claim.id].controls
         results.append(ClaimResult(claim, evidence, controls))
     progress(total, total, "done")
     laws_of = {name: laws for name, (laws, _) in judged.items()}
-    return Report(seed, effort, tuple(results), laws_of, measured.table, enclosed.certificate, len(programs.names))
+    certificate = next((found.certificate for found in enclosed.values() if found.certificate), None)
+    return Report(seed, effort, tuple(results), laws_of, measured.table, certificate, len(programs.names))
 
 
 def judge_control(control: Control) -> ControlOutcome:

@@ -85,4 +85,5 @@ CLAIM = Claim(
     laws=laws,
     controls=controls,
     trained=(("fixed-decoder", "ELBO"),),
+    enclosed=True,
 )

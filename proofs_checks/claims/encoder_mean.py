@@ -74,4 +74,5 @@ CLAIM = Claim(
     laws=laws,
     controls=controls,
     trained=(("moebius-gamma", "error of z(f(z))"), ("self-consistency", "error of z(f(z))")),
+    enclosed=True,
 )

@@ -122,4 +122,5 @@ CLAIM = Claim(
     laws=laws,
     controls=controls,
     trained=(("self-consistency", "variances"), ("fixed-decoder", "variance")),
+    enclosed=True,
 )
