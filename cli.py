@@ -13,8 +13,7 @@ from cyclopts.exceptions import CycloptsError
 
 from . import __version__
 from .errors import RequestError
-
-INTERRUPTED = 130
+from .shell.terminal import INTERRUPTED, let_pipes_end, notice
 
 app = App(
     name="elbogap",
@@ -26,7 +25,7 @@ app = App(
     print_error=False,
     suppress_keyboard_interrupt=False,
 )
-for name, target, summary in (
+COMMANDS = (
     (
         "verify",
         "proofs_checks.commands:verify_command",
@@ -54,8 +53,11 @@ for name, target, summary in (
     ("lessons", "lessons.commands:lessons_command", "Open a teaching notebook, or write them all as static pages."),
     ("report", "report.commands:report_command", "Render a saved verify report as a page."),
     ("cache", "shell.cache:cache_command", "Show or clear the compiled programs and verdicts kept between runs."),
-):
-    app.command(f"elbogap.{target}", name=name, help=summary)
+)
+"""Name, where its function is, and what it does, of every command."""
+
+for _name, _target, _summary in COMMANDS:
+    app.command(f"elbogap.{_target}", name=_name, help=_summary)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -65,12 +67,12 @@ def run(arguments: Sequence[str]) -> int:
         status = app(tokens)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("elbogap: interrupted", file=sys.stderr)
+        notice("interrupted")
         return INTERRUPTED
     except Exception as error:
         if len(tokens) < len(arguments):
             raise
-        print(f"elbogap: {_line(error)}", file=sys.stderr)
+        notice(_line(error))
         return 2 if isinstance(error, CycloptsError | RequestError) or _missing_extra(error) else 1
     return status if isinstance(status, int) else 0
 
@@ -87,6 +89,8 @@ def _missing_extra(error: BaseException | None) -> str:
 def _line(error: Exception) -> str:
     if hint := _missing_extra(error):
         return hint
+    if isinstance(error, CycloptsError) and isinstance(error.__cause__, RequestError):
+        return str(error.__cause__)
     text = " ".join(str(error).split())
     if isinstance(error, RequestError):
         return text
@@ -97,6 +101,7 @@ def _line(error: Exception) -> str:
 
 def main() -> None:
     """Entry point of the `elbogap` script."""
+    let_pipes_end()
     status = run(sys.argv[1:])
     if status == INTERRUPTED:
         # A compilation under way cannot be interrupted; its thread must not hold up the exit.

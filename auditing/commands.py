@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from ..errors import RequestError
+from ..shell import requests, terminal
 from ..shell.cache import prepare_jax
+from ..shell.options import Flag, Real, Whole
 from ..shell.progress import progress
-
-INTERRUPTED = 130
 
 
 def audit_command(
     decoder: str,
     /,
     *,
-    latent_dim: int,
+    latent_dim: Whole,
     noise_var: str | None = None,
-    gamma: float | None = None,
+    gamma: Real | None = None,
     encoder: str | None = None,
     encoder_output: str = "std",
     data: str | None = None,
     prior: str = "normal",
     weights: Path | None = None,
     encoder_weights: Path | None = None,
-    points: int = 1000,
-    account_points: int = 64,
-    samples: int = 4096,
-    relative_tolerance: float = 0.05,
-    absolute_tolerance: float = 0.01,
+    points: Whole = 1000,
+    account_points: Whole = 64,
+    samples: Whole = 4096,
+    relative_tolerance: Real = 0.05,
+    absolute_tolerance: Real = 0.01,
     search: bool = True,
-    seed: int = 0,
+    seed: Whole = 0,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Flag = False,
 ) -> int:
     """Audit a decoder of your own: its ELBO gap, entangled and inactive latents, the noise variance to use.
 
@@ -90,73 +86,58 @@ def audit_command(
     """
     if noise_var is not None and gamma is not None:
         raise RequestError("--noise-var, --gamma: expected one of them, got both")
-    if gamma is not None and not gamma > 0:
-        raise RequestError(f"--gamma: expected a number > 0, got {gamma}")
-    if out is not None:
-        _check_folder(out)
-    prepare_jax()
-    from .audit import audit
-    from .inputs.loading import load_data, load_noise, load_prior, named_object, with_weights
-    from .inputs.uniform import on_unit_cube
-    from .pages.terminal import print_report
+    if gamma is not None:
+        requests.number("--gamma", gamma, above=0)
+    requests.whole("--latent-dim", latent_dim, 1)
+    requests.seed(seed)
+    with requests.out_folder(out):
+        prepare_jax()
+        from .audit import audit
+        from .inputs.loading import load_data, load_noise, load_prior, named_object, with_weights
+        from .inputs.uniform import on_unit_cube
+        from .pages.terminal import print_report
 
-    chosen_prior = load_prior(prior)
-    rows = None if data is None else load_data(data)
-    variance = 1e-3 if noise_var is None else load_noise(noise_var)
-    variance = variance if gamma is None else gamma**-2
-    model = named_object(decoder, "decoder")
-    model = model if weights is None else with_weights(model, weights)
-    given = None if encoder is None else named_object(encoder, "--encoder")
-    if encoder_weights is not None:
-        if given is None:
-            raise RequestError("--encoder-weights: expected --encoder as well, got none")
-        given = with_weights(given, encoder_weights, "--encoder-weights")
-    if prior == "uniform":
-        model = on_unit_cube(model, latent_dim)
-    with progress() as notify:
-        report = audit(
-            model,
-            latent_dim=latent_dim,
-            noise_var=variance,
-            prior=chosen_prior,
-            encoder=given,
-            encoder_output=encoder_output,
-            data=rows,
-            points=points,
-            account_points=account_points,
-            samples=samples,
-            relative=relative_tolerance,
-            absolute=absolute_tolerance,
-            search=search,
-            seed=seed,
-            progress=notify,
-        )
-    written = []
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        written = report.write(out)
+        chosen_prior = load_prior(prior)
+        rows = None if data is None else load_data(data)
+        variance = 1e-3 if noise_var is None else load_noise(noise_var)
+        variance = variance if gamma is None else gamma**-2
+        model = named_object(decoder, "decoder")
+        model = model if weights is None else with_weights(model, weights)
+        given = None if encoder is None else named_object(encoder, "--encoder")
+        if encoder_weights is not None:
+            if given is None:
+                raise RequestError("--encoder-weights: expected --encoder as well, got none")
+            given = with_weights(given, encoder_weights, "--encoder-weights")
+        if prior == "uniform":
+            model = on_unit_cube(model, latent_dim)
+        with progress() as notify:
+            report = audit(
+                model,
+                latent_dim=latent_dim,
+                noise_var=variance,
+                prior=chosen_prior,
+                encoder=given,
+                encoder_output=encoder_output,
+                data=rows,
+                points=points,
+                account_points=account_points,
+                samples=samples,
+                relative=relative_tolerance,
+                absolute=absolute_tolerance,
+                search=search,
+                seed=seed,
+                progress=notify,
+            )
+        written = report.write(out) if out is not None else []
     if json:
         print(report.to_json())
     else:
-        from rich.console import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+        console = terminal.console(terminal.PAGE)
         print_report(report, console)
         for path in written:
             console.print(f"wrote {path}", markup=False, soft_wrap=True)
     sys.stdout.flush()
     if not report.complete:
-        print("elbogap: interrupted; what was done is kept", file=sys.stderr)
-        return INTERRUPTED
+        terminal.notice("interrupted; what was done is kept")
+        return terminal.INTERRUPTED
     return 0 if report.account is None or report.account.closes else 1
-
-
-def _check_folder(out: Path) -> None:
-    """RequestError unless files can be written to `out`, which is made only when there is something to write."""
-    existing = next(path for path in [out, *out.absolute().parents] if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        reason = error.strerror or "cannot be written"
-        raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({reason})") from None

@@ -6,19 +6,24 @@ output; progress and what had to be left out go to standard error.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import RequestError
+from ..shell import requests
 from ..shell.cache import cache_directory, prepare_jax
+from ..shell.options import Whole
 from ..shell.progress import progress
+from ..shell.terminal import notice
 from .registry import FIGURES, Entry, entry
 
-EFFORTS = ("quick", "standard", "full")
-LARGEST_SEED = 2**31 - 1
+if TYPE_CHECKING:
+    from .data import Data
+    from .making import Request
+
+FORMATS = ("pdf", "svg", "png")
 
 
 def figures_command(
@@ -26,10 +31,10 @@ def figures_command(
     out: Path | None = None,
     format: str = "pdf,svg,png",
     effort: str = "quick",
-    seed: int = 0,
+    seed: Whole = 0,
     recompute: bool = False,
     decoder: str | None = None,
-    latent_dim: int | None = None,
+    latent_dim: Whole | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
     """Draw figures, with their numbers as CSV.
@@ -62,29 +67,33 @@ def figures_command(
         return 0
     chosen = [entry(name) for name in dict.fromkeys(names)] or list(FIGURES.values())
     formats = _formats(format)
-    if effort not in EFFORTS:
-        raise RequestError(f"--effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise RequestError(f"--seed: expected an integer from 0 to {LARGEST_SEED}, got {seed}")
+    requests.effort(effort)
+    requests.seed(seed)
+    if latent_dim is not None:
+        requests.whole("--latent-dim", latent_dim, 1)
     if (decoder is None) != (latent_dim is None) or (decoder and [one.name for one in chosen] != ["convergence"]):
         raise RequestError("--decoder: expected `figures convergence --decoder FILE.py:NAME --latent-dim D`")
     if out is None:
         raise RequestError("--out: expected a folder for the figures, got none")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"--out: expected a folder that can be written, got {str(out)!r} ({error})") from None
-    prepare_jax()
-    from ..proofs_checks.programs import Programs
-    from ..results import FOLDER
-    from .making import Request, drawing, tables
-    from .own_decoder import own_tables
+    with requests.out_folder(out):
+        prepare_jax()
+        from ..proofs_checks.programs import Programs
+        from ..results import FOLDER
+        from .making import Request
+        from .own_decoder import own_tables
+
+        own = own_tables(decoder, latent_dim, seed) if decoder and latent_dim is not None else None
+        recordings = _trained_again(chosen, effort, seed, out / "recorded") if recompute else FOLDER
+        programs = Programs(cache_directory() / "traces", optimise=effort != "quick")
+        missing = _draw(chosen, own, Request(effort, seed, programs, recompute, recordings), out, formats)
+    return 1 if missing else 0
+
+
+def _draw(chosen: list[Entry], own: Data | None, request: Request, out: Path, formats: list[str]) -> int:
+    """Write the figures and print their paths; how many had to be left out."""
+    from .making import drawing, tables
     from .store import write
 
-    own = own_tables(decoder, latent_dim, seed) if decoder and latent_dim is not None else None
-    recordings = _trained_again(chosen, effort, seed, out / "recorded") if recompute else FOLDER
-    programs = Programs(cache_directory() / "traces", optimise=effort != "quick")
-    request = Request(effort, seed, programs, recompute, recordings)
     missing = 0
     with progress() as notify:
         for done, one in enumerate(chosen):
@@ -94,21 +103,20 @@ def figures_command(
             except RequestError as error:
                 if len(chosen) == 1:
                     raise
-                print(f"elbogap: left out {one.name}: {error}", file=sys.stderr)
+                notice(f"left out {one.name}: {error}")
                 missing += 1
                 continue
             name = f"{one.name}-{data.parameters['decoder']}" if own else one.name
             for path in write(out, name, data, drawing(one, data), formats):
                 print(path)
         notify(len(chosen), len(chosen), "done")
-    return 1 if missing else 0
+    return missing
 
 
 def _formats(text: str) -> list[str]:
-    known = ("pdf", "svg", "png")
     asked = list(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    if not asked or set(asked) - set(known):
-        raise RequestError(f"--format: expected some of {', '.join(known)}, got {text!r}")
+    if not asked or set(asked) - set(FORMATS):
+        raise RequestError(f"--format: expected some of {', '.join(FORMATS)}, got {requests.shown(text)}")
     return asked
 
 

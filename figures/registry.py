@@ -6,12 +6,11 @@ results names its experiment here, and its `compute` is `Data.of(recorded(experi
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 
-from ..errors import RequestError
+from ..shell.requests import known
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,4 @@ FIGURES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 def entry(name: str) -> Entry:
     """The figure of this name; RequestError with the nearest name if there is none."""
-    if name in FIGURES:
-        return FIGURES[name]
-    near = difflib.get_close_matches(name, FIGURES, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(FIGURES)}"
-    raise RequestError(f"unknown figure {name!r}: {hint}")
+    return FIGURES[known("figure", name, FIGURES)]

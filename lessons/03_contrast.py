@@ -22,8 +22,8 @@ with app.setup:
     from elbogap.lessons.exercises import exercise, formula, number
     from elbogap.numerics.contrast import contrast_of_jacobian, metric_contrast
     from elbogap.report.style import PAGE, PALETTE, log_axis, style, subplots, svg
-    from elbogap.theory.claims.contrast import contrast_of_metric
-    from elbogap.theory.claims.random_directions import mean_contrast
+    from elbogap.theory.formulas.closed_forms import mean_contrast
+    from elbogap.theory.formulas.contrast import contrast_of_metric
     from elbogap.theory.proof.zero_test import is_zero
 
     PRESETS = {"twist": (0.0, 0.5, 1.0, 2.0), "radius": (0.5, 1.0, 1.75), "data_dim": (10, 20, 100, 1000)}

@@ -26,7 +26,7 @@ with app.setup:
     from elbogap.numerics.families.shear import Shear
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
-    from elbogap.theory.claims.contrast import contrast_of_metric
+    from elbogap.theory.formulas.contrast import contrast_of_metric
     from elbogap.theory.proof.zero_test import is_zero
     from elbogap.theory.series.decoders import gap_coefficients, shear
     from elbogap.theory.series.ring import RATIONALS

@@ -27,7 +27,7 @@ with app.setup:
     from elbogap.numerics.gap import measure_gap
     from elbogap.numerics.special.darmois_contrast import darmois_contrast, rotated_density
     from elbogap.report.style import PAGE, PALETTE, style, subplots, svg
-    from elbogap.theory.claims.contrast import contrast_of_metric
+    from elbogap.theory.formulas.contrast import contrast_of_metric
     from elbogap.theory.proof.zero_test import is_zero
 
     PRESETS = {"angle": (0, 30, 45, 90), "twist": (0.0, 0.3, 0.6), "mixing": (0, 15, 45)}

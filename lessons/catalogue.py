@@ -6,13 +6,12 @@ A lesson is a marimo notebook `NN_name.py`. Its title is that of its `marimo.App
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..errors import RequestError
+from ..shell.requests import known
 
 FOLDER = Path(__file__).parent
 _FILE = re.compile(r"(\d\d)_(\w+)\.py")
@@ -48,10 +47,8 @@ def lesson(name: str) -> Lesson:
     for one in lessons():
         if wanted in (str(one.number), f"{one.number:02}", one.name, f"{one.number:02}-{one.name}"):
             return one
-    names = [one.name for one in lessons()]
-    close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"expected a number or one of {', '.join(names)}"
-    raise RequestError(f"unknown lesson {name!r}: {hint}")
+    by_name = {one.name: one for one in lessons()}
+    return by_name[known("lesson", name, by_name, "a number or one of ")]
 
 
 def _title(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import RequestError
+from ..shell import requests
 from .catalogue import Lesson, lesson, lessons
 
 
@@ -37,22 +37,19 @@ def _export(chosen: list[Lesson], folder: Path) -> int:
     from .server import require_marimo
 
     require_marimo()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"--export: expected a folder that can be written, got {str(folder)!r} ({error})") from None
-    from ..shell.cache import prepare_jax
+    with requests.out_folder(folder, "--export"):
+        from ..shell.cache import prepare_jax
 
-    prepare_jax()
-    from ..shell.files import write_by_rename
-    from ..shell.progress import progress
-    from .export import index, lesson_page
-    from .notebook import at_presets, run
+        prepare_jax()
+        from ..shell.files import write_by_rename
+        from ..shell.progress import progress
+        from .export import index, lesson_page
+        from .notebook import at_presets, run
 
-    with progress() as notify:
-        for done, one in enumerate(chosen):
-            notify(done, len(chosen), one.title)
-            print(write_by_rename(folder / one.page, lesson_page(one, *at_presets(run(one.path)))), flush=True)
-        notify(len(chosen), len(chosen), "done")
-    print(write_by_rename(folder / "index.html", index(chosen)))
+        with progress() as notify:
+            for done, one in enumerate(chosen):
+                notify(done, len(chosen), one.title)
+                print(write_by_rename(folder / one.page, lesson_page(one, *at_presets(run(one.path)))), flush=True)
+            notify(len(chosen), len(chosen), "done")
+        print(write_by_rename(folder / "index.html", index(chosen)))
     return 0

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..errors import RequestError
 from ..numerics.precision import require_float64
+from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ENCLOSED, ExactEvidence
 from .laws import LawResult
-from .measurements import EFFORTS, Measurements
+from .measurements import Measurements
 from .programs import Programs
 from .registry import CLAIMS
 from .report import Report, law_document
@@ -44,11 +44,10 @@ def verify(
     Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
-    unknown = [name for name in claims or () if name not in CLAIMS]
-    if unknown:
-        raise RequestError(f"unknown claim {unknown[0]!r}: expected some of {', '.join(CLAIMS)}")
-    if effort not in EFFORTS:
-        raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    for name in claims or ():
+        requests.known("claim", name, CLAIMS)
+    requests.effort(effort, "effort")
+    requests.seed(seed, "seed")
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
     exact = ExactEvidence(
         [claim.derivation for claim in chosen if claim.derivation],

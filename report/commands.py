@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import RequestError
+from ..shell import requests
 from ..shell.files import write_by_rename
 
 
@@ -24,13 +25,8 @@ def report_command(file: Path, /, *, out: Path | None = None) -> int:
     target = out or file.with_suffix(".html")
     if target.resolve() == file.resolve():
         raise RequestError(f"--out: expected another file than the report itself, got {str(target)!r}")
-    if not target.parent.is_dir():
-        raise RequestError(f"--out: expected a file in a folder that exists, got {str(target)!r}")
+    requests.out_file(target)
     from .verification import render
 
-    try:
-        write_by_rename(target, render(document))
-    except OSError as error:
-        raise RequestError(f"--out: expected a file that can be written, got {str(target)!r} ({error})") from None
-    print(target)
+    print(write_by_rename(target, render(document)))
     return 0

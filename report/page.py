@@ -19,6 +19,8 @@ from markupsafe import Markup
 TEMPLATES = Path(__file__).parent / "templates"
 _SPACED = re.compile(r"\\(log|det|exp|max|min|sinh?|cosh?|tanh?)(?![A-Za-z])(?=\s*[A-Za-z0-9\\|])")
 """Operators that need a thin space after them."""
+LONG_FORMULA = 24
+"""Characters of LaTeX above which an inline formula gets a box: shorter ones fit a phone at any font."""
 LONG = 24
 """Characters from which a cell is text rather than a word."""
 _NOT_A_NUMBER = "–"
@@ -43,7 +45,7 @@ def page(title: str, body: str, *, toc: Sequence[tuple[str, str]] = ()) -> str:
 
 
 def mathml(latex: str, *, display: bool = True) -> Markup:
-    """A LaTeX formula as MathML; displayed ones scroll in a box of their own. Alignment marks are dropped.
+    """A LaTeX formula as MathML; what may be wider than a phone scrolls in its own box. Alignment marks are dropped.
 
     latex2mathml prints the `&` of aligned environments as text, so each line of one becomes a formula of its own.
     """
@@ -56,7 +58,9 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
     lines = re.split(r"\\\\(?:\[[^\]]*\])?", body) if body != latex else [latex]
     lines = [line.strip() for line in lines]
     if not display:
-        return Markup(convert(" ".join(lines)))
+        formula = convert(" ".join(lines))
+        # A browser does not break a line inside a formula, whatever the font.
+        return Markup(f'<span class="math">{formula}</span>' if len(latex) > LONG_FORMULA else formula)
     shown = "".join(convert(line, display="block") for line in lines if line)
     return Markup(f'<div class="math">{shown}</div>')
 

@@ -101,7 +101,7 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("alpha", r"\alpha", "", "first parameter of a Beta law"),
     Symbol("kappa", r"\kappa", "", "second parameter of a Beta law; an exponent"),
     Symbol("tau", r"\tau", "", "argument of a generating function; 1/D in the asymptotics"),
-    Symbol("p", "p", r"p_\theta", "push-forward density; in T21 the prior's density, in T22 the shear's polynomial"),
+    Symbol("p", "p", r"p_\theta", "push-forward density; of a prior in priors, the shear's polynomial in enclosure"),
     Symbol("G", "G", "", "metric W'W of the shear's matrix; a distribution function or profile as G(.)"),
     Symbol("F", "F", "", "distribution function"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),

@@ -20,12 +20,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from . import noise_models
 from .algebra.indices import Formula
 from .algebra.tensors import block_inverse, independent, inverse
-from .claims import higher_orders
-from .formulas import gaussian as gaussian_noise
-from .formulas import general as general_limit
+from .formulas import gaussian, general, other_noise, second_order
 from .formulas.closed_forms import CLOSED_FORMS
 
 Arguments = dict[str, np.ndarray]
@@ -80,59 +77,59 @@ def _decoder(d: int, D: int, *names: str) -> Arguments:
 
 def _contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
     metric = a["J"].T @ a["J"]
-    return gaussian_noise.contrast_terms(metric) if blocks is None else general_limit.contrast_terms(metric, blocks)
+    return gaussian.contrast_terms(metric) if blocks is None else general.contrast_terms(metric, blocks)
 
 
 def _mean_shift(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.MEAN_SHIFT.evaluate(gaussian_noise.with_metric(a))
+    return gaussian.MEAN_SHIFT.evaluate(gaussian.with_metric(a))
 
 
 def _variance(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return {"curvature": gaussian_noise.with_metric(a)["s"]}
+    return {"curvature": gaussian.with_metric(a)["s"]}
 
 
 def _variance_correction(a: Arguments, blocks: Any) -> dict[str, Any]:
-    known = gaussian_noise.with_mean_shift(gaussian_noise.with_metric(a))
-    return gaussian_noise.VARIANCE_CORRECTION.evaluate(known)
+    known = gaussian.with_mean_shift(gaussian.with_metric(a))
+    return gaussian.VARIANCE_CORRECTION.evaluate(known)
 
 
 def _likelihood_limit(a: Arguments, blocks: Any) -> dict[str, Any]:
     metric = a["J"].T @ a["J"]
-    return gaussian_noise.likelihood_limit_terms(metric, a["J"].shape[0], a["l0"][()], a["eps"][()])
+    return gaussian.likelihood_limit_terms(metric, a["J"].shape[0], a["l0"][()], a["eps"][()])
 
 
 def _likelihood_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.likelihood_slope_terms(gaussian_noise.with_metric(a))
+    return gaussian.likelihood_slope_terms(gaussian.with_metric(a))
 
 
 def _elbo_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.elbo_slope_terms(gaussian_noise.with_metric(a))
+    return gaussian.elbo_slope_terms(gaussian.with_metric(a))
 
 
 def _gap_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    known = gaussian_noise.with_metric(a)
-    likelihood = gaussian_noise.likelihood_slope_terms(known)
-    return general_limit.gap_terms(likelihood, gaussian_noise.elbo_slope_terms(known))
+    known = gaussian.with_metric(a)
+    likelihood = gaussian.likelihood_slope_terms(known)
+    return general.gap_terms(likelihood, gaussian.elbo_slope_terms(known))
 
 
 def _heat_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.heat_slope_terms(a | {"K": inverse(a["J"])})
+    return gaussian.heat_slope_terms(a | {"K": inverse(a["J"])})
 
 
 def _paper_variance(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.paper_variance_terms(a["J"].T @ a["J"], a["l2"], a["eps"][()])
+    return gaussian.paper_variance_terms(a["J"].T @ a["J"], a["l2"], a["eps"][()])
 
 
 def _linear_gap(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return gaussian_noise.linear_gap_terms(a["W"].T @ a["W"], a["eps"][()])
+    return gaussian.linear_gap_terms(a["W"].T @ a["W"], a["eps"][()])
 
 
 def _general_contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return general_limit.contrast_terms(a["M"], blocks)
+    return general.contrast_terms(a["M"], blocks)
 
 
 def _general_mean_shift(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return general_limit.MEAN_SHIFT.evaluate(general_limit.with_inverses(a, blocks))
+    return general.MEAN_SHIFT.evaluate(general.with_inverses(a, blocks))
 
 
 def _general_variance(a: Arguments, blocks: Any) -> dict[str, Any]:
@@ -140,35 +137,35 @@ def _general_variance(a: Arguments, blocks: Any) -> dict[str, Any]:
 
 
 def _general_variance_correction(a: Arguments, blocks: Any) -> dict[str, Any]:
-    known = general_limit.with_mean_shift(general_limit.with_inverses(a, blocks))
-    return general_limit.COVARIANCE_CORRECTION.evaluate(known)
+    known = general.with_mean_shift(general.with_inverses(a, blocks))
+    return general.COVARIANCE_CORRECTION.evaluate(known)
 
 
 def _general_likelihood_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return general_limit.likelihood_slope_terms(general_limit.with_inverses(a, blocks))
+    return general.likelihood_slope_terms(general.with_inverses(a, blocks))
 
 
 def _general_elbo_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return general_limit.elbo_slope_terms(general_limit.with_inverses(a, blocks))
+    return general.elbo_slope_terms(general.with_inverses(a, blocks))
 
 
 def _general_gap_slope(a: Arguments, blocks: Any) -> dict[str, Any]:
-    known = general_limit.with_inverses(a, blocks)
-    likelihood = general_limit.likelihood_slope_terms(known)
-    return general_limit.gap_terms(likelihood, general_limit.elbo_slope_terms(known))
+    known = general.with_inverses(a, blocks)
+    likelihood = general.likelihood_slope_terms(known)
+    return general.gap_terms(likelihood, general.elbo_slope_terms(known))
 
 
 def _general_likelihood_second(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return higher_orders.likelihood_second_terms(a)
+    return second_order.likelihood_second_terms(a)
 
 
 def _general_elbo_second(a: Arguments, blocks: Any) -> dict[str, Any]:
-    return higher_orders.elbo_second_terms(a, blocks)
+    return second_order.elbo_second_terms(a, blocks)
 
 
 def _general_gap_second(a: Arguments, blocks: Any) -> dict[str, Any]:
-    likelihood = higher_orders.likelihood_second_terms(a)
-    return general_limit.gap_terms(likelihood, higher_orders.elbo_second_terms(a, blocks))
+    likelihood = second_order.likelihood_second_terms(a)
+    return general.gap_terms(likelihood, second_order.elbo_second_terms(a, blocks))
 
 
 def _formula(rule: Formula) -> Callable[[Arguments, Any], dict[str, Any]]:
@@ -211,12 +208,12 @@ RECIPES: dict[str, _Recipe] = {
     "general_likelihood_second": _Recipe("higher-orders", _SECOND, _general_likelihood_second, largest=2),
     "general_elbo_second": _Recipe("higher-orders", _SECOND, _general_elbo_second, True, largest=2),
     "general_gap_second": _Recipe("higher-orders", _SECOND, _general_gap_second, True, largest=2),
-    "potential_second": _Recipe("rectangular", ("J", "H", "nu"), _formula(noise_models.RESIDUAL_SECOND)),
-    "potential_third": _Recipe("rectangular", ("J", "H", "T", "nu"), _formula(noise_models.RESIDUAL_THIRD)),
-    "potential_fourth": _Recipe("rectangular", _RESIDUAL, _formula(noise_models.RESIDUAL_FOURTH)),
-    "family_second": _Recipe("exponential-family", ("J", "H", "nu", "psi2"), _formula(noise_models.FAMILY_SECOND)),
-    "family_third": _Recipe("exponential-family", _FAMILY[:-2], _formula(noise_models.FAMILY_THIRD)),
-    "family_fourth": _Recipe("exponential-family", _FAMILY, _formula(noise_models.FAMILY_FOURTH)),
+    "potential_second": _Recipe("rectangular", ("J", "H", "nu"), _formula(other_noise.RESIDUAL_SECOND)),
+    "potential_third": _Recipe("rectangular", ("J", "H", "T", "nu"), _formula(other_noise.RESIDUAL_THIRD)),
+    "potential_fourth": _Recipe("rectangular", _RESIDUAL, _formula(other_noise.RESIDUAL_FOURTH)),
+    "family_second": _Recipe("exponential-family", ("J", "H", "nu", "psi2"), _formula(other_noise.FAMILY_SECOND)),
+    "family_third": _Recipe("exponential-family", _FAMILY[:-2], _formula(other_noise.FAMILY_THIRD)),
+    "family_fourth": _Recipe("exponential-family", _FAMILY, _formula(other_noise.FAMILY_FOURTH)),
 } | {name: _Recipe(claim, names, build, largest=10**6) for name, (claim, names, build) in CLOSED_FORMS.items()}
 
 

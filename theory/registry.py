@@ -1,65 +1,24 @@
-"""All derivations by claim id (the slugs of the theory's headings), built lazily.
+"""All derivations by claim id, each found in `claims/` in the file named by the claim's slug.
 
-`DERIVATIONS[id]()` gives the `Derivation`; nothing symbolic is computed before that call, and most of it
-not before `check`.
+`DERIVATIONS[id]()` gives the `Derivation`; no module is loaded and nothing symbolic is computed before that call, and
+most of it not before `check`.
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 
-from .claims.beta_vae import beta_vae
-from .claims.block_encoder import block_encoder
-from .claims.contrast import contrast_derivation
-from .claims.elbo_decomposition import elbo_decomposition
-from .claims.enclosure import shear_reduction
-from .claims.higher_orders import higher_orders
-from .claims.importance_weighted import importance_weighted
-from .claims.linear_vae import linear_vae
-from .claims.mean_slope import mean_slope
-from .claims.ppca import ppca
-from .claims.priors import priors
-from .claims.random_directions import random_directions
-from .claims.spurious_solutions import spurious_solutions
-from .main_theorem import elbo_limit, encoder_mean, encoder_variance, general_limit, likelihood_limit
-from .noise_models import anisotropic_noise, exponential_family, rectangular
 from .proof.derivation import Derivation
-from .singular_decoders import folds, kinks
 
+
+def _builder(name: str) -> Callable[[], Derivation]:
+    return lambda: getattr(import_module(f".claims.{name}", __package__), name)()
+
+
+_FILES = sorted(path.stem for path in (Path(__file__).parent / "claims").glob("[a-z]*.py"))
 DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
-    {
-        "general-limit": general_limit,
-        "elbo-decomposition": elbo_decomposition,
-        "encoder-mean": encoder_mean,
-        "encoder-variance": encoder_variance,
-        "likelihood-limit": likelihood_limit,
-        "elbo-limit": elbo_limit,
-        "contrast": contrast_derivation,
-        "linear-vae": linear_vae,
-        "block-encoder": block_encoder,
-        "beta-vae": beta_vae,
-        "rectangular": rectangular,
-        "anisotropic-noise": anisotropic_noise,
-        "exponential-family": exponential_family,
-        "folds": folds,
-        "importance-weighted": importance_weighted,
-        "ppca": ppca,
-        "random-directions": random_directions,
-        "spurious-solutions": spurious_solutions,
-        "mean-slope": mean_slope,
-        "higher-orders": higher_orders,
-        "kinks": kinks,
-        "priors": priors,
-        "enclosure": shear_reduction,
-    }
-)
-CORE = (
-    "elbo-decomposition",
-    "encoder-mean",
-    "encoder-variance",
-    "likelihood-limit",
-    "elbo-limit",
-    "contrast",
-    "linear-vae",
+    {name.replace("_", "-"): _builder(name) for name in _FILES}
 )
 
 

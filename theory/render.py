@@ -203,7 +203,8 @@ def explain_mathml(derivation: Derivation, verdict: DerivationVerdict | None = N
         if not step.argued:
             relation = "=" if step.relation == "=" else r"\ge"
             left, right = side_lines(step.left), side_lines(step.right)
-            out += [convert(line, display="block") for line in [*left, f"{relation} {right[0]}", *right[1:]]]
+            lines = [*left, f"{relation} {right[0]}", *right[1:]]
+            out += [f'<div class="math">{convert(line, display="block")}</div>' for line in lines]
         out += [f"<p>{escape(text)}</p>" for text in _remarks(step)]
         out.append(f"<p><em>{_STATUS_WORDS[status]}</em></p></li>")
     return "\n".join([*out, "</ol></section>"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RequestError
+from ..shell import requests, terminal
 from ..shell.cache import prepare_jax
 from ..shell.files import write_by_rename
 from ..shell.progress import progress
@@ -57,6 +58,8 @@ def sweep_command(
             raise RequestError(
                 f"{option}: expected only with sweep {'export' if wanted == 'export' else 'CONFIG.toml'}"
             )
+    if out is not None:
+        requests.out_file(out)
     config = Path(names[0])
     specs = load(config)
     path = store or config.with_suffix(".sqlite")
@@ -65,9 +68,7 @@ def sweep_command(
     runs = _runs_of(specs, Store(path))
     if action == "export":
         return _export(runs, out)
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 140, highlight=False).print(table(specs, runs))
+    terminal.console().print(table(specs, runs))
     return 0
 
 
@@ -106,14 +107,9 @@ def _runs_of(specs: list[RunSpec], store: Store) -> list[Run]:
 def table(specs: list[RunSpec], runs: list[Run]) -> Table:
     """Medians over seeds for each mixing and gamma^2, with how many runs are stored, failed, and asked for."""
     import numpy as np
-    from rich import box
-    from rich.table import Table
 
-    result = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, caption="medians over the finished runs", caption_justify="left"
-    )
-    for heading in ("mixing", "gamma^2", "runs", "failed", *SHOWN):
-        result.add_column(heading, justify="left" if heading == "mixing" else "right")
+    numbers = ("gamma^2", "runs", "failed", *SHOWN)
+    result = terminal.plain_table(("mixing", *numbers), right=numbers, caption="medians over the finished runs")
     for mixing, gamma2 in dict.fromkeys((spec.mixing, spec.gamma2) for spec in specs):
         wanted = sum((spec.mixing, spec.gamma2) == (mixing, gamma2) for spec in specs)
         found = [run for run in runs if (run.parameters["mixing"], run.parameters["gamma2"]) == (mixing, gamma2)]
@@ -135,8 +131,5 @@ def _export(runs: list[Run], out: Path | None) -> int:
     if out is None:
         sys.stdout.write(stream.getvalue())
         return 0
-    try:
-        print(write_by_rename(out, stream.getvalue()))
-    except OSError as error:
-        raise RequestError(f"--out: expected a file that can be written, got {str(out)!r} ({error.strerror})") from None
+    print(write_by_rename(out, stream.getvalue()))
     return 0

@@ -22,7 +22,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import tomllib
@@ -32,10 +31,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RequestError
+from ..shell import requests
 
 MIXINGS = ("moebius", "moebius-linear", "orthogonal-mlp", "triangular-mlp", "affine-flow")
 SOURCES = ("uniform", "normal")
-LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,12 @@ def _share(default: float) -> _Rule:
 _one_of_mixings = _list_of(lambda value: value in MIXINGS)
 _SCHEMA: dict[str, dict[str, _Rule]] = {
     "grid": {
-        "seeds": _Rule("a list of integers from 0", _list_of(lambda v: _is_int(v, 0, LARGEST_SEED)), None, tuple),
+        "seeds": _Rule(
+            "a list of integers from 0 to 2**32 - 1",
+            _list_of(lambda v: _is_int(v, 0, requests.LARGEST_SEED)),
+            None,
+            tuple,
+        ),
         "gamma2": _Rule(
             "a list of numbers > 0", _list_of(lambda v: _is_number(v, 0)), None, lambda v: tuple(map(float, v))
         ),
@@ -149,7 +153,7 @@ def specs(document: dict[str, Any]) -> list[RunSpec]:
 
 def _table(name: str, table: Any, rules: dict[str, _Rule]) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise RequestError(f"{name}: expected a table [{name}], got {table!r}")
+        raise RequestError(f"{name}: expected a table [{name}], got {requests.shown(table)}")
     _known("key", table, rules, f"{name}.")
     result = {}
     for key, rule in rules.items():
@@ -165,7 +169,7 @@ def _table(name: str, table: Any, rules: dict[str, _Rule]) -> dict[str, Any]:
             raise RequestError(f"{name}.{key}: expected {rule.expected}, got {_culprit(value, rule)}")
         result[key] = rule.convert(value)
         if name == "grid" and len(set(result[key])) < len(result[key]):
-            raise RequestError(f"{name}.{key}: expected distinct values, got {value}")
+            raise RequestError(f"{name}.{key}: expected distinct values, got {requests.shown(value)}")
     return result
 
 
@@ -173,16 +177,13 @@ def _culprit(value: Any, rule: _Rule) -> str:
     """The first item that a list is refused for, or the value itself; names get the nearest known one."""
     if isinstance(value, list):
         value = next((item for item in value if not rule.test([item])), value)
-    near = difflib.get_close_matches(value, (*MIXINGS, *SOURCES), n=1) if isinstance(value, str) else []
-    return f"{value!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+    near = requests.nearest(value, (*MIXINGS, *SOURCES))
+    return requests.shown(value) + (f" (did you mean {near!r}?)" if near else "")
 
 
 def _known(kind: str, given: dict[str, Any], known: dict[str, Any], prefix: str = "") -> None:
     for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-            raise RequestError(f"unknown {kind} {prefix + name!r}: {hint}")
+        requests.known(kind, name, known, prefix=prefix)
 
 
 def _require_fit(shared: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from ...shell import terminal
 from ..findings import Findings
 from .sentences import (
     gap_rows,
@@ -20,16 +21,13 @@ from .sentences import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDTH = 110
 _MOST_LATENTS = 32
 
 
 def plain_text(findings: Findings) -> str:
     """The page without colours."""
-    from rich.console import Console
-
     stream = io.StringIO()
-    print_report(findings, Console(file=stream, width=_WIDTH, highlight=False))
+    print_report(findings, terminal.console(terminal.PAGE, stream))
     return stream.getvalue()
 
 
@@ -74,13 +72,9 @@ def _pairs(console: Console, pairs: list[tuple[str, str]]) -> None:
 
 
 def _table(console: Console, title: str, columns: list[str], rows: list[list[str]]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = terminal.plain_table(columns, title=title, title_style="bold")
     for row in rows:
         table.add_row(*map(Text, row))
     console.print()

@@ -16,7 +16,7 @@ class Edit(NamedTuple):
     claims: tuple[str, ...]
 
 
-_GAUSS, _GENERAL, _NOISE = "theory/formulas/gaussian.py", "theory/formulas/general.py", "theory/noise_models.py"
+_GAUSS, _GENERAL, _NOISE = "theory/formulas/gaussian.py", "theory/formulas/general.py", "theory/formulas/other_noise.py"
 _MODEL, _ENCODER, _EVIDENCE = "numerics/model.py", "numerics/encoder.py", "numerics/likelihood.py"
 
 THEORY = (
@@ -84,7 +84,7 @@ THEORY = (
         ("beta-vae",),
     ),
     Edit(
-        "theory/claims/random_directions.py",
+        "theory/formulas/closed_forms.py",
         "- sp.digamma((data_dim - k + 1) / sp.Integer(2))",
         "- sp.digamma((data_dim - k) / sp.Integer(2))",
         ("random-directions",),

@@ -6,7 +6,7 @@ multiplicities m_i and k_i legs contributes
 
     (number of pairings of its legs that give it) / (prod k_i!^m_i m_i!)  *  product of tensors and lines.
 
-Order h^2 gives L1, order h^4 gives L2. Source: T19 (higher-orders), an independent second route.
+Order h^2 gives L1, order h^4 gives L2. Source: claim higher-orders, an independent second route.
 """
 
 from collections import Counter

@@ -6,7 +6,7 @@ u ~ N(0, Q) with Q given by its entries:
 
     E[u_a u_b ... ] = sum over all pairings of the product of Q's,  E of an odd number of factors = 0.
 
-Source: Isserlis 1918; used by T0 (general-limit).
+Source: Isserlis 1918; used by claim general-limit.
 """
 
 from collections.abc import Mapping, Sequence

@@ -143,6 +143,10 @@ class Formula:
             raise KeyError(f"no term {name!r} in {self.symbol}, expected one of {[t.name for t in self.terms]}")
         return replace(self, terms=tuple(replace(t, **changes) if t.name == name else t for t in self.terms))
 
+    def plus(self, **terms: str) -> "Formula":
+        """A copy with further named terms, in the notation of `formula`."""
+        return replace(self, terms=(*self.terms, *_read(terms)))
+
     def latex(self) -> str:
         """``symbol_free = ...`` as LaTeX."""
         right = " ".join(term.latex() for term in self.terms).removeprefix("+ ")
@@ -164,6 +168,10 @@ def formula(left: str, **terms: str) -> Formula:
     Raises ValueError when the text is not index notation.
     """
     ((symbol, free),) = factors_of(left)
+    return Formula(symbol, free, _read(terms))
+
+
+def _read(terms: Mapping[str, str]) -> tuple[Term, ...]:
     read = []
     for name, text in terms.items():
         match = re.match(r"\s*([+-]?)\s*(\d+(?:/\d+)?)?\s*(.*)", text)
@@ -171,4 +179,4 @@ def formula(left: str, **terms: str) -> Formula:
         coefficient = sp.Rational(match[2] or 1) * (-1 if match[1] == "-" else 1)
         factors_of(match[3])
         read.append(Term(name, coefficient, match[3].strip()))
-    return Formula(symbol, free, tuple(read))
+    return tuple(read)

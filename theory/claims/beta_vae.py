@@ -1,8 +1,8 @@
-r"""T9: the beta-VAE is a VAE with another noise.
+r"""Claim beta-vae: the beta-VAE is a VAE with another noise.
 
 L_beta(q; eps) = E_q log N(x; f, eps I) - beta KL(q || p0) = beta ELBO(q; beta eps) + (D/2)[beta log(2 pi beta eps) -
 log(2 pi eps)], exactly, for every q, x, eps and beta: the maximisers are those of a VAE with noise beta eps. Source:
-T9 (beta-vae).
+Higgins et al. 2017 for the objective; the identity is new here.
 """
 
 import sympy as sp
@@ -14,7 +14,7 @@ EPS = sp.Symbol("eps", positive=True)
 
 
 def beta_vae() -> Derivation:
-    """T9 as a derivation."""
+    """The derivation of claim beta-vae."""
     beta = sp.Symbol("beta", positive=True)
     data_dim, misfit, divergence = sp.symbols("D V kl", positive=True)
     reconstruction = -data_dim / 2 * sp.log(2 * sp.pi * EPS) - misfit / EPS

@@ -1,9 +1,9 @@
-r"""T8: full and block-diagonal covariance.
+r"""Claim block-encoder: full and block-diagonal covariance.
 
 Full: gap = eps * 1/12 V3_abc V3_def N_ad N_be N_cf + O(eps^2): no contrast, no prior, a sum of squares.
 Blocks: gap -> 1/2 [sum_B log det A_BB - log det A]; chain rule c_MF = contrast_B + sum_B c_MF(A_BB).
 The formula with covariance blocks, 1/2 [sum log det (A^-1)_BB - log det A^-1], agrees for two blocks only.
-Source: T8 (block-encoder).
+Source: new here.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ import sympy as sp
 from ..algebra.gaussian_moments import in_ring
 from ..algebra.indices import formula
 from ..algebra.tensors import adjugate, determinant, symmetric
+from ..formulas.contrast import triangular
 from ..formulas.general import ELBO_SLOPE, FORCE, contrast_terms
 from ..proof.derivation import Bound, Derivation, Shown, Step, argued
 from ..steps.encoder import covariance_limit_steps, expectation_steps, mean_steps
 from ..steps.likelihood import DIMENSIONS, likelihood_steps, potential_ring, slope_formula
-from .contrast import triangular
 
 FULL_SLOPE = formula("a1", skewness="1/12 V3_abc V3_def N_ad N_be N_cf")
 PARTITIONS = (((0, 1), (2,)), ((0, 2), (1,)), ((1, 2), (0,)))
@@ -75,7 +75,7 @@ def _three_blocks() -> tuple[Any, Any]:
 
 
 def block_encoder() -> Derivation:
-    """T8 as a derivation; the limit itself is the general theorem's with these blocks."""
+    """The derivation of claim block-encoder; the limit itself is the general theorem's with these blocks."""
     one = _one_dimension()
     steps = (
         *likelihood_steps(),

@@ -1,11 +1,10 @@
-r"""T6: the IMA contrast c = sum_k log |J_k| - 1/2 log det J'J: sign, meaning, invariances, equality case.
+r"""Claim contrast: the IMA contrast c = sum_k log |J_k| - 1/2 log det J'J: sign, meaning, invariances, equality case.
 
 Triangularisation J = O R (O with orthonormal columns, R upper triangular, positive diagonal) gives A = R'R,
 det A = prod R_kk^2 and A_kk = R_kk^2 + sum_(i<k) R_ik^2: every d is decided by sums of squares. d up to 5
-is checked, and the induction step. Source: T6 (contrast), T8 (block encoders).
+is checked, and the induction step. Source: Gresele et al. 2021 (arXiv 2106.05200), definition 4.4.
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,24 +12,10 @@ import sympy as sp
 
 from ..algebra.gaussian_moments import in_ring
 from ..algebra.tensors import determinant, independent, symmetric
+from ..formulas.contrast import contrast_of_metric, triangular
 from ..proof.derivation import Derivation, Shown, Step, argued
 
 LARGEST = 5
-
-
-@cache
-def triangular(d: int) -> np.ndarray:
-    """Upper triangular R with positive diagonal symbols."""
-    out = np.full((d, d), sp.Integer(0), dtype=object)
-    for i in range(d):
-        for j in range(i, d):
-            out[i, j] = sp.Symbol(f"R_{i}{j}", positive=True) if i == j else sp.Symbol(f"R_{i}{j}", real=True)
-    return out
-
-
-def contrast_of_metric(metric: np.ndarray) -> sp.Expr:
-    """1/2 sum_k log A_kk - 1/2 log det A."""
-    return sum(sp.log(entry) for entry in np.diagonal(metric)) / 2 - sp.log(determinant(metric)) / 2
 
 
 def _triangular_contrast(d: int) -> sp.Expr:
@@ -221,8 +206,8 @@ def invariance_steps() -> tuple[Step, ...]:
     )
 
 
-def contrast_derivation() -> Derivation:
-    """T6 as a derivation."""
+def contrast() -> Derivation:
+    """The derivation of claim contrast."""
     remark = argued(
         "Gram-Schmidt",
         "Every J with independent columns is O R with orthonormal columns O and R upper triangular with positive "

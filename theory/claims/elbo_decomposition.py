@@ -1,8 +1,8 @@
-r"""T1: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)), exactly and for every encoder.
+r"""Claim elbo-decomposition: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)), exactly and for every encoder.
 
 Pointwise log p(x, z) - log q = log p(x) - (log q - log p(z|x)); the expectation under q and Gibbs'
 inequality do the rest. Checked beside it with every integral evaluated, in the conjugate Gaussian model (d
-= D = 1). Source: T1 (elbo-decomposition).
+= D = 1). Source: Kingma and Welling 2014 (arXiv 1312.6114).
 """
 
 from typing import Any
@@ -94,5 +94,5 @@ def decomposition_steps() -> tuple[Step, ...]:
 
 
 def elbo_decomposition() -> Derivation:
-    """T1 as a derivation."""
+    """The derivation of claim elbo-decomposition."""
     return Derivation("elbo-decomposition", "ELBO(q) = log p(x) - KL(q || posterior)", decomposition_steps())

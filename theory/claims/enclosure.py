@@ -1,4 +1,4 @@
-r"""T22: the reduction that makes the shear decoders enclosable: one-dimensional integrals without a small parameter.
+r"""Claim enclosure: shear decoders reduce to one-dimensional integrals without a small parameter, as enclosures need.
 
 f(z) = W (z_0 + p(z_1), z_1), prior N(0, I), G = W'W, y = W^-1 x, kappa = det G / G_00, rho = 1/(1 + eps/G_00) and
 c(z_1) = y_0 - p(z_1) + (G_01/G_00)(y_1 - z_1). Then z_0 is integrated exactly,
@@ -6,7 +6,7 @@ c(z_1) = y_0 - p(z_1) + (G_01/G_00)(y_1 - z_1). Then z_0 is integrated exactly,
     int N(x; f, eps I) N(z_0; 0, 1) dz_0  is proportional to  exp(-kappa (z_1 - y_1)^2/(2 eps) - rho c^2/2),
 
 the ELBO is profiled over (mu_0, sigma_0) exactly, and d/d eps of the remaining integral has no negative powers of eps.
-Source: T22 (enclosure).
+Source: new here.
 """
 
 from typing import Any
@@ -59,8 +59,8 @@ def _heat() -> tuple[Any, Any]:
     return left, [sp.Integer(n * (n - 1)) * expected(n - 2) / (2 * kappa) for n in orders]
 
 
-def shear_reduction() -> Derivation:
-    """T22's reduction as a derivation."""
+def enclosure() -> Derivation:
+    """The derivation of claim enclosure."""
     kappa, y = sp.Symbol("kappa", positive=True), sp.Symbol("y", real=True)
     quadratic, second, profile, heat = _quadratic(), _second_square(), _profile(), _heat()
     steps = (

@@ -1,4 +1,4 @@
-r"""T19 at order eps^2: a2 = L2 - E2 in closed form for any d, and odd orders of h that vanish.
+r"""Claim higher-orders: a2 = L2 - E2 in closed form for any d, and odd orders of h that vanish.
 
 log p: L2 is the sum of the connected diagrams of order h^4, proved equal to the logarithm of the expanded integral (d
 = 1, 2). ELBO: with F_4 the order-h^4 coefficient of the expected exponent, the optimum m = m_0 + eps m_1, Q = S + eps
@@ -7,7 +7,7 @@ T gives
     E2 = F_4(m, S) + 1/4 tr(X S X S)   (X within the encoder's blocks, m = m_0):
 
 m_1 drops out because F_2 is stationary in m, and T = -S X S is known: first-order m and Q suffice at order eps^2 (2n
-+ 1 rule). Source: T19 (higher-orders).
++ 1 rule). Source: new here.
 """
 
 from functools import cache
@@ -20,44 +20,12 @@ from ..algebra.diagrams import connected_diagrams
 from ..algebra.gaussian_moments import in_ring
 from ..algebra.indices import formula
 from ..algebra.tensors import same_block, symmetric
-from ..formulas.general import CURVATURE, with_inverses, with_mean_shift
+from ..formulas.second_order import SECOND_VARIATION
 from ..proof.derivation import Bound, Derivation, Shown, Step, argued
 from ..steps.encoder import FAMILIES, elbo_coefficients, encoder_ring
 from ..steps.likelihood import log_evidence_coefficients, potential_ring
 
 DIMENSIONS = (1, 2)
-SECOND_VARIATION = formula(
-    "F4",
-    cubic="-1/6 V3_abc m_a m_b m_c",
-    quartic="-1/4 V4_abcd m_a m_b Q_cd",
-    quintic="-1/8 V5_abcde m_a Q_bc Q_de",
-    sextic="-1/48 V6_abcdef Q_ab Q_cd Q_ef",
-    prior_second="1/2 l2_ab m_a m_b",
-    prior_third="1/2 l3_abc m_a Q_bc",
-    prior_fourth="1/8 l4_abcd Q_ab Q_cd",
-)
-ELBO_SECOND = formula(
-    "E2",
-    cubic="-1/6 V3_abc m_a m_b m_c",
-    quartic="-1/4 V4_abcd m_a m_b S_cd",
-    quintic="-1/8 V5_abcde m_a S_bc S_de",
-    sextic="-1/48 V6_abcdef S_ab S_cd S_ef",
-    prior_second="1/2 l2_ab m_a m_b",
-    prior_third="1/2 l3_abc m_a S_bc",
-    prior_fourth="1/8 l4_abcd S_ab S_cd",
-    covariance="1/4 X_ab S_bc X_cd S_da",
-)
-
-
-def elbo_second_terms(components: dict[str, Any], blocks: Any) -> dict[str, Any]:
-    """Terms of E2 from M, V3..V6, l1..l4 for a block-diagonal encoder."""
-    known = with_mean_shift(with_inverses(components, blocks))
-    return ELBO_SECOND.evaluate(known | {"X": CURVATURE.total(known) * known["P"]})
-
-
-def likelihood_second_terms(components: dict[str, Any]) -> dict[str, Any]:
-    """Terms of L2, one a connected diagram, from M, V3..V6, l1..l4."""
-    return connected_diagrams("L2", 4).evaluate(with_inverses(components, None))
 
 
 @cache

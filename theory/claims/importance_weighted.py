@@ -1,8 +1,8 @@
-r"""T14: importance-weighted bounds with the ELBO-optimal mean-field encoder, in the limit eps -> 0.
+r"""Claim importance-weighted: the bounds with the ELBO-optimal mean-field encoder, in the limit eps -> 0.
 
 With R the correlation matrix of the columns of J and v ~ N(0, I), the importance weight is w = sqrt(det R) exp(-1/2
 v'(R - I)v), and gap_K -> -E log (1/K sum_i w_i). For d = 2, R = [[1, rho], [rho, 1]]: w = sqrt(1 - rho^2) exp(-rho
-v_1 v_2). Source: T14 (importance-weighted).
+v_1 v_2). Source: Burda et al. 2016 (arXiv 1509.00519) for the bound; the limit is new here.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ import sympy as sp
 
 from ..algebra.tensors import determinant, symmetric
 from ..formulas.closed_forms import importance_chi2_terms
+from ..formulas.contrast import contrast_of_metric
 from ..proof.derivation import Derivation, Shown, Step, argued
-from .contrast import contrast_of_metric
 
 
 def _log_weight(d: int) -> tuple[Any, Any]:
@@ -32,7 +32,7 @@ def _log_weight(d: int) -> tuple[Any, Any]:
 
 
 def importance_weighted() -> Derivation:
-    """T14 as a derivation."""
+    """The derivation of claim importance-weighted."""
     kappa = sp.Symbol("kappa", positive=True)
     rho = sp.Symbol("rho", real=True)
     example = np.array([[1, rho], [rho, 1]], dtype=object)

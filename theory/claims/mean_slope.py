@@ -1,8 +1,8 @@
-r"""T18: the expectation of L1 over the data, and the two slopes of the mean gap.
+r"""Claim mean-slope: the expectation of L1 over the data, and the two slopes of the mean gap.
 
 D = d: L1 = 1/2 Laplacian(p)/p, so E_p[L1] = 1/2 int Laplacian(p) = 0 when the flux of grad p vanishes at infinity or
 at the boundary. Then E_p[a1] = -E_p[E1], KL(p || p_eps) = eps^2/2 E[L1^2] + O(eps^3), and under x ~ p_eps the slope
-gains 1/2 E_p[Laplacian c]. Source: T18 (mean-slope), T4.
+gains 1/2 E_p[Laplacian c]. Source: new here.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ def _divergence_series() -> tuple[Any, Any]:
 
 
 def mean_slope() -> Derivation:
-    """T18 as a derivation."""
+    """The derivation of claim mean-slope."""
     normal = sp.exp(-(X**2) / 2) / sp.sqrt(2 * sp.pi)
     infinity = (X, -sp.oo, sp.oo)
     green, series = _green(), _divergence_series()

@@ -1,10 +1,9 @@
-r"""T15: probabilistic PCA. The ELBO of the linear VAE with its best encoder attains pPCA's likelihood, at orthogonal
-columns only.
+r"""Claim ppca: the ELBO of the linear VAE with its best encoder attains pPCA's likelihood, at orthogonal columns only.
 
 With C = W W' + eps I and sample covariance Sigma, log p depends on W through W W' only; at W = P (Lambda - eps)^(1/2)
 (P eigenvectors, Lambda the largest eigenvalues of Sigma) the gradient vanishes; eps is the mean of the discarded
-eigenvalues. W and WU have the same likelihood, but the gap of WU is zero iff its columns are orthogonal. Source: T15
-(ppca), T7 (linear-vae).
+eigenvalues. W and WU have the same likelihood, but the gap of WU is zero iff its columns are orthogonal.
+Source: Tipping and Bishop 1999; Lucas et al. 2019 (arXiv 1911.02469).
 """
 
 from typing import Any
@@ -60,7 +59,7 @@ def _rotated_gap() -> tuple[Any, Any]:
 
 
 def ppca() -> Derivation:
-    """T15 as a derivation."""
+    """The derivation of claim ppca."""
     weights = independent("W", (3, 2))
     turn = _rotation()
     gradient, noise, gap = _gradient(), _noise_derivative(), _rotated_gap()

@@ -1,8 +1,8 @@
-r"""T21: priors. What a reparametrisation keeps, the uniform prior with a logit-normal encoder, and a prior with a kink.
+r"""Claim priors: what a reparametrisation keeps; a uniform prior with a logit-normal encoder; a kinked prior.
 
 z_k = h_k(y_k) turns prior p0 and decoder f into p0(h) h' and f o h: log p_eps, L1 and the contrast stay, E1 and a1
 change. A uniform prior through the sigmoid is exactly a logistic prior. At a kink of the log-prior the slope term is
-of order sqrt(eps). Source: T21 (priors).
+of order sqrt(eps). Source: new here.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def _full_slope() -> tuple[Any, Any]:
 
 
 def priors() -> Derivation:
-    """T21 as a derivation."""
+    """The derivation of claim priors."""
     y, u = sp.symbols("y u", real=True)
     q = sp.Symbol("Q", positive=True)
     sigmoid = 1 / (1 + sp.exp(-y))

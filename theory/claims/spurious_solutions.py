@@ -1,8 +1,8 @@
-r"""T17: solutions with the same likelihood and another contrast: rotated priors, swirls, Darmois.
+r"""Claim spurious-solutions: solutions with the same likelihood and another contrast: rotated priors, swirls, Darmois.
 
 If a preserves the measure of p0, f o a has the same push-forward density for every eps, hence the same L1; the ELBO
-differs by the contrasts: ELBO*(f o a) - ELBO*(f) -> c(f) - c(f o a). Source: T17 (spurious-solutions); T5 for the
-limit.
+differs by the contrasts: ELBO*(f o a) - ELBO*(f) -> c(f) - c(f o a). Source: Hyvarinen and
+Pajunen 1999 for Darmois; Gresele et al. 2021 (arXiv 2106.05200); claim elbo-limit for the limit.
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..formulas.contrast import contrast_of_metric
 from ..proof.derivation import Derivation, Shown, Step, argued
-from .contrast import contrast_of_metric
 
 Z = sp.symbols("z_:2", real=True)
 
@@ -42,7 +42,7 @@ def _conditional_transform() -> tuple[Any, Any]:
 
 
 def spurious_solutions() -> Derivation:
-    """T17 as a derivation."""
+    """The derivation of claim spurious-solutions."""
     t, omega = sp.symbols("rho rho_0", real=True)
     swirl = _swirl()
     norm = Z[0] ** 2 + Z[1] ** 2

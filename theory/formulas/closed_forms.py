@@ -1,10 +1,13 @@
 r"""Predictions that are closed formulas of a few scalars, with the claim each belongs to, as terms by name.
 
-random_mean, random_variance: E c and Var c of d isotropic columns in R^D (T16). beta_constant: what L_beta* differs
-by from beta ELBO* (T9). linear_first, linear_second, linear_third: a_1, a_2, a_3 of the linear VAE (T7).
-kink_coefficient: the coefficient of sqrt(eps) in the gap at the kink of a Laplace prior of scale beta, s = 1/A_kk, B
-= (A^-1)_kk (T21). fold_value: the gap of f = z^2 at x = 0 (T13). importance_chi2: Var w at correlation rho of two
-columns, |rho| < 1/2 (T14). Each is derived under its claim's id.
+random_mean, random_variance: E c and Var c of d isotropic columns in R^D (random-directions).
+beta_constant: what L_beta* differs by from beta ELBO* (beta-vae).
+linear_first, linear_second, linear_third: a_1, a_2, a_3 of the linear VAE (linear-vae).
+kink_coefficient: the coefficient of sqrt(eps) in the gap at the kink of a Laplace prior of scale beta, s = 1/A_kk,
+B = (A^-1)_kk (priors).
+fold_value: the gap of f = z^2 at x = 0 (folds).
+importance_chi2: Var w at correlation rho of two columns, |rho| < 1/2 (importance-weighted).
+Each is derived under its claim's id.
 """
 
 from collections.abc import Callable
@@ -14,11 +17,29 @@ import numpy as np
 import sympy as sp
 
 from ..algebra.tensors import inverse
-from ..claims.random_directions import mean_contrast, variance_contrast
 
 Terms = dict[str, Any]
 Recipe = tuple[str, tuple[str, ...], Callable[[dict[str, np.ndarray], int], Terms]]
 HALF = sp.Rational(1, 2)
+
+
+def mean_contrast(data_dim: Any, d: int) -> sp.Expr:
+    """E c for d isotropic columns in R^D."""
+    return (
+        sum(
+            sp.digamma(data_dim / sp.Integer(2)) - sp.digamma((data_dim - k + 1) / sp.Integer(2))
+            for k in range(1, d + 1)
+        )
+        / 2
+    )
+
+
+def variance_contrast(data_dim: Any, d: int) -> sp.Expr:
+    """Var c for d isotropic columns in R^D."""
+    half = sp.Integer(2)
+    return (
+        sum(sp.polygamma(1, (data_dim - k + 1) / half) - sp.polygamma(1, data_dim / half) for k in range(1, d + 1)) / 4
+    )
 
 
 def _random_mean(a: dict[str, np.ndarray], d: int) -> Terms:

@@ -7,7 +7,8 @@ encoder. J is (D, d), H (D, d, d), T (D, d, d, d); l1 and l2 are gradient and He
     log p_eps(x) = l0 - 1/2 log det A - (D - d)/2 log(2 pi eps) + eps L1 + O(eps^2),
     ELBO*(x) = log p_eps(x) - c - eps a1 + O(eps^2),  a1 = L1 - E1.
 
-Source: T2 (m), T3 (s, t), T4 (L1), T5 (E1, a1), T10 (D > d). K is the inverse Jacobian (D = d).
+Source: claims encoder-mean (m), encoder-variance (s, t), likelihood-limit (L1), elbo-limit (E1, a1), rectangular
+(D > d). K is the inverse Jacobian (D = d).
 """
 
 from collections.abc import Mapping
@@ -104,7 +105,7 @@ def heat_slope_terms(components: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def contrast_terms(metric: np.ndarray) -> dict[str, sp.Expr]:
-    """c = sum_k log |J_k| - 1/2 log det A (T6), the limit of the gap."""
+    """c = sum_k log |J_k| - 1/2 log det A (claim contrast), the limit of the gap."""
     half = sp.Rational(1, 2)
     return {
         "columns": half * sum(sp.log(entry) for entry in np.diagonal(metric)),
@@ -113,7 +114,7 @@ def contrast_terms(metric: np.ndarray) -> dict[str, sp.Expr]:
 
 
 def likelihood_limit_terms(metric: np.ndarray, data_dim: int, l0: sp.Expr, eps: sp.Expr) -> dict[str, sp.Expr]:
-    """l0 - 1/2 log det A - (D - d)/2 log(2 pi eps) (T4)."""
+    """l0 - 1/2 log det A - (D - d)/2 log(2 pi eps) (claim likelihood-limit)."""
     half = sp.Rational(1, 2)
     return {
         "prior": l0,
@@ -123,12 +124,12 @@ def likelihood_limit_terms(metric: np.ndarray, data_dim: int, l0: sp.Expr, eps: 
 
 
 def paper_variance_terms(metric: np.ndarray, l2: np.ndarray, eps: sp.Expr) -> dict[str, Any]:
-    """The paper's encoder variance 1 / (A_kk / eps - l2_kk), accurate to Theta(eps^2) (T3)."""
+    """The paper's encoder variance 1 / (A_kk / eps - l2_kk), accurate to Theta(eps^2) (claim encoder-variance)."""
     return {"formula": 1 / (np.diagonal(metric) / eps - np.diagonal(l2))}
 
 
 def linear_gap_terms(metric: np.ndarray, eps: sp.Expr) -> dict[str, sp.Expr]:
-    """1/2 sum_k log(1 + A_kk / eps) - 1/2 log det(I + A / eps), A = W'W: exact at every eps (T7)."""
+    """1/2 sum_k log(1 + A_kk / eps) - 1/2 log det(I + A / eps), A = W'W: exact at every eps (claim linear-vae)."""
     half = sp.Rational(1, 2)
     scaled = metric / eps + np.array(sp.eye(metric.shape[0]).tolist(), dtype=object)
     return {

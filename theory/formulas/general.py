@@ -1,4 +1,4 @@
-r"""T0, the general theorem, as index formulas in the derivatives of a potential V and a log-prior ell.
+r"""The general theorem as index formulas in the derivatives of a potential V and a log-prior ell.
 
 Joint density: ``p(x, z) = C(x, eps) exp(-V(z)/eps + ell(z))``, g the minimiser of V, M = Hess V(g), V3 and
 V4 its third and fourth derivatives at g, l1 and l2 gradient and Hessian of ell at g. The encoder is
@@ -8,7 +8,7 @@ full). N stands for M^-1 and Q for S or N.
     b_a(Q) force on the mean, e(Q) expected second-order term, m = N b(S), T = -S X S in each block,
     E1 = e(S) + 1/2 b(S).m,   L1 = e(N) + 1/2 b(N)'N b(N) + 1/12 V3 V3 N N N,   a1 = L1 - E1.
 
-Source: theorem T0 (general-limit); its derivation is in `general_derivation`.
+Source: claim general-limit, where they are derived.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Coefficients of log p_eps, of ELBO* and of the gap to any order in eps (claim T19, mean-field encoder).
+"""Coefficients of log p_eps, of ELBO* and of the gap to any order in eps (claim higher-orders, mean-field encoder).
 
 The joint density is C exp(-V(z)/eps + ell(z)), V minimal at g with Hessian M, and
 

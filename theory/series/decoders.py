@@ -4,7 +4,7 @@ A `SymbolicDecoder` holds f: R^d -> R^D in symbols z_1..z_d with exact rational 
 `potential_series` gives the Taylor series at g of V(z) = |f(z) - f(g)|^2 / 2 and `standard_normal_series`
 that of ell(z) = -|z|^2 / 2 (without its constant). `callable_form` lambdifies for any array module. The test
 decoders are those of the tables of the theory: f2, f3, f23 and shears f(z) = M (z_1 + p(z_2), z_2). Source:
-claims T0, T19, T22.
+claims general-limit, higher-orders, enclosure.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""ELBO* and its maximiser as power series in eps, for the mean-field encoder (claim T19, part 3).
+"""ELBO* and its maximiser as power series in eps, for the mean-field encoder (claim higher-orders, part 3).
 
 For q = N(g + eps mu, eps diag(w)) the heat operator exp(sum_k w_k d_k^2 / 2) turns P_n (the terms of order
 h^n of the log joint in z = g + h u, h^2 = eps) into polynomials in (h mu, w); a term mu^a w^b carries

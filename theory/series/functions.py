@@ -8,7 +8,7 @@ theta y = F'(a) theta a, so that part n of y follows from lower parts:
 exp: y; tanh: 1 - y^2; tan: 1 + y^2; the pairs (sin, cos) and (sinh, cosh) feed each other; log: 1/a;
 atan: 1/(1 + a^2); asinh: (1 + a^2)^(-1/2); erf: 2 exp(-a^2)/sqrt(pi). A power y = a^q obeys
 n a_0 y_n = sum_{k=1}^{n} (q k - (n - k)) a_k y_{n-k}. Only the value at a_0 needs the ring.
-Source: claim T19.
+Source: claim higher-orders.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""log p_eps as a power series in eps: Gaussian moments of a graded exponential (claim T19, part 2).
+"""log p_eps as a power series in eps: Gaussian moments of a graded exponential (claim higher-orders, part 2).
 
 In z = g + h u, h^2 = eps, the log joint is -u'Mu/2 + sum_{n>=1} h^n P_n(u). The exponential sum h^j F_j of
 this sum obeys j F_j = sum_k k P_k F_{j-k}; its moments under N(0, M^-1) are taken in coordinates y with

@@ -4,7 +4,7 @@ A series of degree N in t = (t_1, ..., t_d) is kept by its homogeneous parts: pa
 with |alpha| = n to the coefficient of t^alpha. Exponents are packed into one integer, 8 bits a variable, so
 that the product of monomials is a sum of integers. Products drop everything above degree N. The
 coefficients may be rationals, floats, multi-precision numbers or balls (`series_ring.Ring`); nothing here
-divides by a coefficient. Elementary functions of a series are in `series_functions`. Source: claim T19.
+divides by a coefficient. Elementary functions of a series are in `functions`. Source: claim higher-orders.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 r"""Steps to the correction T of the encoder's covariance: Sigma* = eps S + eps^2 T + O(eps^3), T_B = -(S X S)_BB.
 
 Stationarity of F_0 + eps F_2 in the block Q_B gives Q_B^-1 = M_BB + eps X_BB; the inverse is expanded block by block.
-Source: T0 (general-limit), T3 (encoder-variance). Encoders: mean field, two blocks and full, d = 1, 2, 3.
+Source: claims general-limit, encoder-variance. Encoders: mean field, two blocks and full, d = 1, 2, 3.
 """
 
 from functools import cache

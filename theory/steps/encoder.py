@@ -7,7 +7,8 @@ joint density,
     F_0 = d/2 + 1/2 log det Q - 1/2 tr(M Q),   F_2 = -1/2 m'Mm + b(Q).m + e(Q).
 
 F_0 is maximal at Q = S = blockdiag((M_BB)^-1), F_2 at m = M^-1 b(S); the correction of Q enters ELBO* only
-at eps^2. Source: T0 (general-limit), T2, T3, T5. Encoders: mean field, two blocks and full, d = 1, 2, 3.
+at eps^2. Encoders: mean field, two blocks and full, d = 1, 2, 3. Source: claims general-limit, encoder-mean,
+encoder-variance, elbo-limit.
 """
 
 from functools import cache

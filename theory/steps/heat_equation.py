@@ -7,7 +7,7 @@ x = f(z) + sqrt(eps) n, so p_eps = p * N(0, eps I) solves d p_eps / d eps = 1/2 
 
 In latent coordinates, with K = J^-1: d/dx_i = K_ai d/dz_a and dK_ai/dz_b = -K_aj H_jbc K_ci. Equality with
 the Laplace form is proved in the coordinates w = J z for d = 1, 2, 3, and beside it for a general J,
-triangular after a rotation of x. Source: T4 (likelihood-limit).
+triangular after a rotation of x. Source: claim likelihood-limit.
 """
 
 from functools import cache

@@ -6,7 +6,7 @@ z = g + h u with h = sqrt(eps):  -V/eps + ell = l0 - 1/2 u'Mu + h P_1(u) + h^2 P
     log p_eps(x) = log C + (d/2) log(2 pi eps) + l0 - 1/2 log det M + eps L1 + O(eps^2),
     L1 = E[P_2] + 1/2 E[P_1^2] under u ~ N(0, M^-1).
 
-Source: T0 (general-limit), T4 (likelihood-limit). Dimensions d = 1, 2, 3 are checked, each with independent
+Source: claims general-limit, likelihood-limit. Dimensions d = 1, 2, 3 are checked, each with independent
 symbols.
 """
 
@@ -230,3 +230,8 @@ def likelihood_steps() -> tuple[Step, ...]:
             "Isserlis moments under N(0, M^-1), logarithm of a power series; b is the force at Q = M^-1",
         ),
     )
+
+
+def expansion_steps() -> tuple[Step, ...]:
+    """From the joint density to the expansion that evidence and ELBO share: rescaling, Taylor, Gaussian moments."""
+    return (*joint_density_steps(), taylor_step(), *moment_steps())

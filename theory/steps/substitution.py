@@ -1,9 +1,10 @@
 r"""Steps from V3, V4, M to the decoder's J, H, T for Gaussian noise on the manifold (x = f(g), V = |f - x|^2 / 2).
 
 An identity of its own: V is expanded from the Taylor polynomial of f; then every general formula of
-`general_limit` is shown equal to the decoder-level formula of `gaussian_noise`. B (the inverse of A = J'J)
+`formulas.general` is shown equal to the decoder-level formula of `formulas.gaussian`. B (the inverse of A = J'J)
 and s (1/A_kk) are independent symbols: the inverse of J'J is never expanded. Checked for (d, D) = (1, 1),
-(2, 2), (2, 3), (3, 3). Source: T0 (its Gaussian case), T2, T3, T4, T5, T10.
+(2, 2), (2, 3), (3, 3). Source: claims general-limit (its Gaussian case), encoder-mean, encoder-variance,
+likelihood-limit, elbo-limit, rectangular.
 """
 
 from functools import cache

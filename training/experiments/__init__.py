@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from ...errors import RequestError
+from ...shell.requests import known
 
 MODULES = {
     "moebius-gamma": "moebius_gamma",
@@ -18,9 +18,7 @@ MODULES = {
 
 def check_name(name: str) -> str:
     """The name; RequestError if there is no such experiment. Imports nothing heavy."""
-    if name not in MODULES:
-        raise RequestError(f"unknown experiment {name!r}: expected one of {', '.join(MODULES)}")
-    return name
+    return known("experiment", name, MODULES)
 
 
 def experiment(name: str) -> ModuleType:

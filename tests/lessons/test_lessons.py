@@ -70,6 +70,8 @@ ANSWERS: dict[str, dict[str, tuple[Right, str]]] = {
     },
 }
 """Of each exercise an answer that must be accepted, and one that must not."""
+WIDEST_FONT = 125
+"""Per cent: no font that a machine may have is wider than the one here by a quarter."""
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 120_000
 """Milliseconds that a lesson may take to compile and to answer on a machine that is busy with other work."""
@@ -423,7 +425,10 @@ def test_static_pages_in_a_browser(quick: bool, tmp_path: Path) -> None:
             for scheme, width in (("light", 390), ("dark", 1280)):
                 page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": width, "height": 900})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (one.name, width)
+                for zoom in (100, WIDEST_FONT):
+                    page.evaluate("(zoom) => { document.documentElement.style.fontSize = zoom + '%'; }", zoom)
+                    overflow = page.evaluate("document.documentElement.scrollWidth") - width
+                    assert overflow <= 0, (one.name, width, zoom, overflow)
             page.emulate_media(media="print")
             assert all(panel.is_visible() for panel in panels.all())
             assert [url for url in fetched if not url.startswith(("data:", "file:"))] == []

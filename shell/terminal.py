@@ -1,0 +1,76 @@
+"""What a person sees in the terminal: widths, tables, one line for what was noticed, pipes that end early."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PAGE, TABLE = 110, 160
+"""Columns where there is no terminal to ask: of a page of sentences, and of wide tables."""
+INTERRUPTED = 130
+"""The exit status of a command that was stopped by Ctrl-C."""
+
+
+def console(width: int = TABLE, file: io.StringIO | None = None) -> Console:
+    """A console on standard output: as wide as the terminal, `width` columns where there is none."""
+    from rich.console import Console
+
+    stream = file or sys.stdout
+    return Console(file=file, width=None if stream is not None and stream.isatty() else width, highlight=False)
+
+
+def plain_table(columns: Sequence[str], right: Sequence[str] = (), **options: Any) -> Table:
+    """An empty table with one line under its head; the columns in `right` are set flush right."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left", **options)
+    for column in columns:
+        table.add_column(escape(column), overflow="fold", justify="right" if column in right else "left")
+    return table
+
+
+def records_table(title: str, records: Sequence[Mapping[str, object]]) -> Table:
+    """Records that share their keys as a table, two digits a number."""
+    from rich.text import Text
+
+    table = plain_table(list(records[0]) if records else (), title=Text(title))
+    for record in records:
+        table.add_row(*(Text(f"{value:.2g}" if isinstance(value, float) else str(value)) for value in record.values()))
+    return table
+
+
+def notice(line: str) -> None:
+    """One line on standard error."""
+    print(f"elbogap: {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+def let_pipes_end() -> None:
+    """From here on a reader that closes the pipe early (`| head`) is no error: what it does not want is dropped."""
+    sys.stdout, sys.stderr = _dropping(sys.stdout, 1), _dropping(sys.stderr, 2)
+
+
+class _Pipe(io.FileIO):
+    """A file descriptor whose writes succeed when nobody reads them any more."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content) or 0
+        except BrokenPipeError:
+            return memoryview(content).nbytes
+
+
+def _dropping(stream: TextIO | None, descriptor: int) -> Any:
+    if stream is None:  # closed by whoever started this process
+        return open(os.devnull, "w")
+    stream.flush()
+    raw = io.BufferedWriter(_Pipe(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, stream.encoding, stream.errors, line_buffering=descriptor == 2 or stream.isatty())
