@@ -108,6 +108,6 @@ def _moments(model: LatentModel, x: Array, mixture: _Components, draw: Draws) ->
     # The largest weights are cut to one size: moments of a handful of draws would collapse the next proposal.
     weights = jax.nn.softmax(jnp.minimum(logs, jnp.sort(logs)[-min(_CLIPPED, count)]))
     mean = weights @ points
-    centred = points - mean
+    centred = points - mean[None, :]
     covariance = jnp.einsum("n,na,nb->ab", weights, centred, centred)
     return mean, covariance, effective

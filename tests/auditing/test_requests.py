@@ -117,9 +117,6 @@ def test_a_logarithm_taken_for_a_deviation_is_refused() -> None:
     [
         ({"latent_dim": None}, "number of latents"),
         ({"latent_dim": 0}, "latent_dim: expected an integer >= 1"),
-        ({"latent_dim": 2.4}, "latent_dim: expected an integer"),
-        ({"points": 2.6}, "points: expected an integer"),
-        ({"seed": 0.6}, "seed: expected an integer"),
         ({"points": 0}, "points: expected an integer >= 1"),
         ({"samples": 2}, "samples: expected an integer >= 64"),
         ({"relative": -1.0}, "relative tolerance"),
