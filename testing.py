@@ -84,8 +84,7 @@ def points(latent_dim: int, *, radius: float = 1.0) -> st.SearchStrategy[np.ndar
 
 
 def priors(latent_dim: int) -> st.SearchStrategy[Prior]:
-    """Every prior of the package with moderate parameters; the first is Normal(0, 1). Log-prob is finite on
-    R^d.
+    """Every prior of the package with moderate parameters; the first is Normal(0, 1). Log-prob is finite on R^d.
 
     Laplace has a kink at 0, Student t heavy tails, `correlated_normal` dependent coordinates.
     """
@@ -113,9 +112,7 @@ def covariance(size: int, seed: int) -> np.ndarray:
 
 
 def noises(output_dim: int) -> st.SearchStrategy[Noise]:
-    """Scalar, diagonal, full and z-dependent noise of every scale in `NOISE_SCALES`, shapes of condition at
-    most 4.
-    """
+    """Scalar, diagonal, full and z-dependent noise of every scale in `NOISE_SCALES`, shapes of condition at most 4."""
     scale = st.sampled_from(NOISE_SCALES)
     return st.one_of(
         st.builds(ScalarNoise, scale),
@@ -140,9 +137,7 @@ def varying_noise(scale: float, amplitude: float) -> StateNoise:
 
 
 class GaussianEncoder(NamedTuple):
-    """q = N(mean, diag(std^2)), or N(mean, std std') for std (d, d): the arguments of `elbo(model, x, mean,
-    std)`.
-    """
+    """q = N(mean, diag(std^2)), or N(mean, std std') for std (d, d): the arguments of `elbo(model, x, mean, std)`."""
 
     mean: np.ndarray
     std: np.ndarray

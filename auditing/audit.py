@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -15,6 +16,7 @@ from ..numerics.model import LatentModel
 from ..numerics.noise import StateNoise
 from ..numerics.precision import EPS64, require_float64
 from ..numerics.priors import Normal, Prior
+from ..numerics.reduction import Reduction, reduction
 from .account import Account
 from .consistency import Consistency, consistency
 from .entries import Setting, Task, account
@@ -88,9 +90,14 @@ def audit(
 
 @dataclass(frozen=True)
 class Subject:
-    """What is audited: the model, its decoder, the data (None: drawn), the encoder (None: none), the prior's widths."""
+    """What is audited: the model, its decoder, the data (None: drawn), the encoder (None: none), the prior's widths.
+
+    whole: the model with fewer outputs where its decoder ends in an affine map; one for the whole audit, so that each
+    of its programs is compiled once.
+    """
 
     model: LatentModel
+    whole: Reduction
     decoder: Decoder
     rows: Any
     encode: Encoder | None
@@ -103,26 +110,40 @@ def _subject(model: LatentModel | Any, request: AuditRequest) -> Subject:
     if request.encoder is not None:
         encode = as_encoder(request.encoder, found.latent_dim, decoder.shape, request.encoder_output)
     rows = None if request.data is None else check_data(request.data, decoder)
-    return Subject(found, decoder, rows, encode, prior_deviation(found))
+    return Subject(found, _reduced(found, decoder), decoder, rows, encode, prior_deviation(found))
+
+
+def _reduced(model: LatentModel, decoder: Decoder) -> Reduction:
+    """The reduced model; the model itself where the decoder computes in less than float64, which it must say."""
+    return reduction(model) if decoder.resolution <= EPS64 else Reduction(model, model, None, None)
 
 
 def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditReport:
     """All stages, one after another."""
     model, decoder = subject.model, subject.decoder
-    points = points_of(model, subject.rows, subject.encode, count=request.points, seed=request.seed, progress=progress)
+    points = points_of(
+        subject.whole, subject.rows, subject.encode, count=request.points, seed=request.seed, progress=progress
+    )
     kinks = find_kinks(decoder, points.z)
     noise = None
     if isinstance(model.noise, StateNoise):
         noise = variances_at(model.noise, points.z, decoder.size)
         model = model.with_noise(rescaled(model.noise, float(np.mean(noise))))
-        subject = replace(subject, model=model)
+        subject = replace(subject, model=model, whole=_reduced(model, decoder))
     measured, complete = geometry(
-        model,
+        subject.whole.model,
         points.z,
         subject.prior_std,
         notify=lambda done, total: progress(done, total, "geometry: contrast and columns"),
     )
-    setting = Setting(model, subject.prior_std, request.pairs, request.search, kinks.found, decoder.derivatives.orders)
+    setting = Setting(
+        subject.whole.model,
+        subject.prior_std,
+        request.pairs,
+        request.search,
+        kinks.found,
+        decoder.derivatives.orders,
+    )
     stages = _Stages()
     if complete and decoder.derivatives.orders >= _SECOND:
         some = spread(len(points.z), request.account_points)
@@ -162,12 +183,11 @@ def _account_and_regime(
         return _Stages()
     targets = points.targets(subject.model, some)
     encodings = subject.encode(targets) if subject.encode else None
-    tasks = [
-        Task(
-            int(points.indices[i]), x, points.z[i], None if encodings is None else (encodings.mean[n], encodings.std[n])
-        )
-        for n, (i, x) in enumerate(zip(some, targets, strict=True))
-    ]
+    tasks = []
+    for n, i in enumerate(some):
+        reduced, constant = subject.whole.data(jnp.asarray(targets[n]))
+        encoding = None if encodings is None else (encodings.mean[n], encodings.std[n])
+        tasks.append(Task(int(points.indices[i]), np.asarray(reduced), points.z[i], encoding, float(constant.value)))
     entries, complete = account(
         setting, tasks, notify=lambda done, total: progress(done, total, "account of the ELBO gap")
     )

@@ -61,17 +61,22 @@ class Setting:
 
 
 class Task(NamedTuple):
-    """A point: its index, x (D,), where to start (d,), and the encoder's mean and std (d,) or None."""
+    """A point: its index, x (D,), where to start (d,), and the encoder's mean and std (d,) or None.
+
+    constant: what log p of the model lacks, because a reduced model leaves it out.
+    """
 
     index: int
     data: Float[np.ndarray, " D"]
     start: Float[np.ndarray, " d"]
     encoding: tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]] | None
+    constant: float = 0.0
 
 
 class Local(NamedTuple):
-    """f linearised at z: contrast, finite-noise contrast, variances if latents were independent, the largest posterior
-    variance in any direction; the last two in units of the prior.
+    """f linearised at z: contrast, finite-noise contrast, and posterior variances in units of the prior.
+
+    variances (d,): of each latent if all were independent; largest: of any direction, to first order.
     """
 
     contrast: Float[Array | np.ndarray, ""]
@@ -230,7 +235,7 @@ def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | No
     slope = theory.a1 * float(setting.model.eps)
     return Entry(
         point=task.index,
-        log_likelihood=float(found.log_likelihood),
+        log_likelihood=float(found.log_likelihood) + task.constant,
         amortisation=float(found.amortisation),
         contrast=theory.contrast,
         a1=theory.a1,

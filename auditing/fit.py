@@ -25,8 +25,10 @@ _LOGITS, _BYTES = 1.0, 20.0  # how far outputs leave data in [0, 1]; how much la
 
 
 class Fit(NamedTuple):
-    """deviations: rho; expected: sqrt((D - d)/D); variance: the noise variance that would fit, the mean over outputs;
-    per_output (D,): the same for each; data_range, output_range: smallest and largest value.
+    """The residual against the noise, and the noise variance that would fit.
+
+    deviations: rho; expected: sqrt((D - d)/D); variance: the mean square of r over points and outputs; per_output (D,):
+    over points; data_range, output_range: smallest and largest value.
     """
 
     deviations: float

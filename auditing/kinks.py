@@ -24,8 +24,10 @@ _SEED = 20220602
 
 
 class Kinks(NamedTuple):
-    """lines: how many were walked; kinked: on how many the derivative jumps; jump: the largest, relative to the
-    derivative's largest size on its line; where (d,): the place of that jump.
+    """How often and where the derivative jumps.
+
+    lines: how many were walked; kinked: on how many there is a jump; jump: the largest, relative to the largest size of
+    the derivative on its line; where (d,): its place.
     """
 
     lines: int

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from ..errors import RequestError
 from ..numerics.model import LatentModel
 from ..numerics.priors import CorrelatedNormal, Normal
+from ..numerics.reduction import Reduction
 from ..numerics.starts import search_starts
 from .geometry import spread
 from .inputs.decoder import Decoder
@@ -43,15 +44,15 @@ class Points(NamedTuple):
 
 
 def points_of(
-    model: LatentModel, rows: Any, encode: Encoder | None, *, count: int, seed: int, progress: Progress
+    whole: Reduction, rows: Any, encode: Encoder | None, *, count: int, seed: int, progress: Progress
 ) -> Points:
     """At most `count` points, spread over the data, or drawn from the prior where there is none."""
     if rows is None:
-        rng = np.random.default_rng(seed)
+        rng, model = np.random.default_rng(seed), whole.model
         z = np.array([model.prior.sample(rng, model.latent_dim) for _ in range(count)])
         return Points(z.reshape(count, model.latent_dim), np.arange(count), None)
     chosen = spread(len(rows), count)
-    return Points(latents_of(model, rows, chosen, encode, progress), chosen, rows)
+    return Points(latents_of(whole, rows, chosen, encode, progress), chosen, rows)
 
 
 def check_data(data: Any, decoder: Decoder) -> Any:
@@ -103,7 +104,7 @@ def rows_at(rows: Any, indices: np.ndarray) -> Float[np.ndarray, "n D"]:
 
 
 def latents_of(
-    model: LatentModel, rows: Any, indices: np.ndarray, encode: Encoder | None, progress: Progress
+    whole: Reduction, rows: Any, indices: np.ndarray, encode: Encoder | None, progress: Progress
 ) -> Float[np.ndarray, "n d"]:
     """The encoder's mean, or argmin |f(z) - x| in the noise's metric, at each row; a chunk of the data at a time."""
     parts, chunk = [], _ENCODE_CHUNK if encode else _SEARCH_CHUNK
@@ -113,6 +114,7 @@ def latents_of(
             parts.append(encode(part).mean)
         else:
             filled = np.concatenate([part, np.repeat(part[-1:], chunk - len(part), axis=0)])
-            parts.append(np.asarray(_nearest(model, jnp.asarray(filled)))[: len(part)])
+            reduced, _ = jax.vmap(whole.data)(jnp.asarray(filled))
+            parts.append(np.asarray(_nearest(whole.model, reduced))[: len(part)])
         progress(first + len(part), len(indices), "encoder's means" if encode else "preimages of the data")
     return np.concatenate(parts)

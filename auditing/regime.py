@@ -37,10 +37,10 @@ class Check(NamedTuple):
 
 
 class Regime(NamedTuple):
-    """Tolerance in nats, the threshold predicted, the one that measurement confirms (None: none down to the last
-    check), the checks made, how many points they use, and the check at the model's own eps (the account's).
+    """Down to which noise variance the gap is the contrast, and how that was found.
 
-    rate: how D falls, "1/gamma^2" or, with kinks, "1/gamma".
+    Tolerance in nats, the threshold predicted, the one that measurement confirms (None: none down to the last check),
+    the checks made, how many points they use, and the check at the model's own eps (the account's). rate: how D falls, "1/gamma^2" or, with kinks, "1/gamma".
     """
 
     tolerance: float

@@ -65,9 +65,7 @@ def gram_contrast(jacobian: torch.Tensor) -> torch.Tensor:
 
 
 def backward_loop(network: Callable, z: torch.Tensor) -> torch.Tensor:
-    """J of the batch by one backward pass an output, which keeps the graph: the loop found in most training
-    code.
-    """
+    """J of the batch by one backward pass an output, which keeps the graph: the loop found in most training code."""
     z = z.clone().requires_grad_(True)
     x = network(z)
     rows = [torch.autograd.grad(x[:, k].sum(), z, create_graph=True)[0] for k in range(x.shape[1])]
@@ -103,9 +101,7 @@ def compare(sizes: tuple[int, ...], batch: int, rivals: dict[str, Callable], our
 
 
 def memory(sizes: tuple[int, ...], batches: tuple[int, ...]) -> None:
-    """Prints the temporary memory of the compiled program for several batches, chunk of 4 points, beside that
-    of all J.
-    """
+    """Print the temporary memory of the compiled program for several batches, chunks of 4, beside that of all J."""
     network = jax_network(sizes)
     print(f"\ntemporary memory, decoder {'-'.join(map(str, sizes))}, chunk 4")
     for batch in batches:
@@ -116,9 +112,7 @@ def memory(sizes: tuple[int, ...], batches: tuple[int, ...]) -> None:
 
 
 def benchmark(sizes: tuple[int, ...], batch: int, mode: str, *, loops: bool) -> None:
-    """One decoder: ours against torch.func in the given mode and, if asked for, against loops of backward
-    passes.
-    """
+    """One decoder: ours against torch.func in the given mode and, if asked for, against loops of backward passes."""
     z = np.random.default_rng(1).standard_normal((batch, sizes[0]))
     z_torch, z_jax = torch.as_tensor(z), jnp.asarray(z)
     network, decoder = torch_network(sizes), jax_network(sizes)

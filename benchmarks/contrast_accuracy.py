@@ -1,7 +1,6 @@
-"""The error of the contrast against the condition number, beside the two usual formulas; prints the tables of
-docs/numerics.md.
+"""The error of the contrast against the condition number, beside the two usual formulas.
 
-Run: python benchmarks/contrast_accuracy.py
+Prints the tables of docs/numerics.md. Run: python benchmarks/contrast_accuracy.py
 
 Matrices Q1 diag(s) Q2 with s spaced evenly in logarithm from 1 to 1 / condition, 20 a row; the reference is
 mpmath with 80 digits from the float64 entries. Gram: 1/2 sum log A_kk - 1/2 log det A, A = J'J. slogdet: sum

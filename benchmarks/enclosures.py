@@ -1,7 +1,8 @@
 """Times of the enclosures and of the series engine, each against the figure asked for, as a ratio of one run.
 
 Run `python benchmarks/enclosures.py [--full]`; a ratio below 1 meets the figure. `--full` adds the pieces up to
-eps0 = 1 (about ten seconds). The best of a few runs is taken for the short ones. Instances: claims T19 and T22.
+eps0 = 1 (about ten seconds). The best of a few runs is taken for the short ones. Instances: those of the claims
+`higher-orders` and `enclosure`.
 """
 
 import sys

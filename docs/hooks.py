@@ -140,11 +140,13 @@ def on_files(files: Files, config: Any) -> Files:
 
 def claims_index(claims: dict[str, Any]) -> str:
     """One row a claim."""
-    rows = [f"| [{name}]({name}.md) | {claim.title} | {claim.source} |" for name, claim in claims.items()]
+    rows = [
+        f"| [{name}]({name}.md) | {claim.paper} | {claim.title} | {claim.source} |" for name, claim in claims.items()
+    ]
     head = (
         "# Claims\n\nEvery statement that `elbogap verify` checks, in the order in which they build on each other.\n\n"
     )
-    return head + "\n".join(["| claim | about | source |", "|---|---|---|", *rows]) + "\n"
+    return head + "\n".join(["| claim | in the paper | about | source |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def claim_page(claim: Any) -> str:
@@ -155,6 +157,7 @@ def claim_page(claim: Any) -> str:
     lines = [
         f"# {claim.id}: {claim.title}",
         "",
+        *([f"In the paper: {claim.paper}.", ""] if claim.paper else []),
         claim.statement,
         "",
         f"$${claim.latex}$$",

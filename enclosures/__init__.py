@@ -3,7 +3,7 @@
 A ball [m +- r] is a set that contains the true value; every operation returns a ball that contains all
 possible results. An enclosure printed by this package is therefore a theorem about its instance, up to the
 correctness of Arb. The package needs the extra `rigorous` and nothing else in elbogap imports it eagerly.
-Source: claim T22.
+Source: claim `enclosure`.
 """
 
 try:

@@ -12,7 +12,7 @@ With gap(t) and gap'(t) enclosed to many digits at one rational point t of the p
 where the first terms hold eps once and the last is bounded by its values at the ends. The first piece
 contains 0 and takes t = 0, where gap = c and gap' = a_1: it yields a_1 + K/2 eps. Pieces are halved until
 their interval is narrow enough. If the hull of all pieces excludes 0, the order of the theorem is exactly 1
-for the instance. Claim T22.
+for the instance. Claim `enclosure`.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 gap = log I - max F - log(2 pi e)/2 + normaliser (notation of `shear`). The integral is `likelihood`, the
 maximiser `maximiser`, that it is global `global_maximum`. At eps = 0 the same formulas give the contrast and
-a_1 (T5). Claim T22.
+a_1 (claim `elbo-limit`). Claim `enclosure`.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,7 @@ GUARD_BITS = 32
 
 @dataclass(frozen=True)
 class StationaryGap:
-    """Enclosures at one eps: gap and d gap/d eps as functions of the one stationary point of the ELBO in
-    `box`.
-    """
+    """Enclosures at one eps: gap and d gap/d eps as functions of the one stationary point of the ELBO in `box`."""
 
     eps: fmpq
     gap: arb
@@ -33,16 +31,13 @@ class StationaryGap:
 
 @dataclass(frozen=True)
 class FixedGap(StationaryGap):
-    """A `StationaryGap` whose stationary point is proved to be the global maximum; `neighbourhood` is the
-    proof's B0.
-    """
+    """A `StationaryGap` whose stationary point is proved to be the global maximum; `neighbourhood`: the proof's B0."""
 
     neighbourhood: Cell
 
 
 def stationary_gap(instance: ShearInstance, eps: fmpq, digits: int, start: Box | None = None) -> StationaryGap:
-    """The gap at eps >= 0 to about `digits` decimal digits, if the stationary point that Newton finds is the
-    maximum.
+    """The gap at eps >= 0 to about `digits` decimal digits, if the stationary point that Newton finds is the maximum.
 
     `start` is a guess of that point. Raises EnclosureError where a proof does not go through and ValueError
     for eps < 0 or digits < 1.

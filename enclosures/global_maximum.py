@@ -8,7 +8,7 @@ Phi <= 0 confines the maximisers, for F >= L with L a proved lower bound of max 
 w^2 <= 2 T/kappa, T = -1/2 - log(kappa)/2 - L, and -kappa e^lambda/2 + lambda/2 >= L. Cells of this box
 outside a neighbourhood B0 are excluded by F < L or by a derivative that has one sign; on B0 the Hessian is
 negative definite, so the stationary point in B0 is the only one, and it is the global maximum. h may be a
-ball. Claim T22.
+ball. Claim `enclosure`.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear
-class.
+"""Enclosures of I(eps) = int exp(-kappa u^2/2) w(g_d + h u; eps) du and its derivatives in eps, for the shear class.
 
 h = sqrt(eps) makes d/deps of the integrand singular, but integration by parts removes that:
 
@@ -9,7 +8,7 @@ h = sqrt(eps) makes d/deps of the integrand singular, but integration by parts r
 With w = exp(phi), D(w q) = w [ (q_zz + 2 q_z phi_z + q (phi_zz + phi_z^2)) / (2 kappa) + q_eps + q phi_eps ],
 so all derivatives are w times a polynomial in z. eps may be a ball, also one that contains 0. The integral
 over |u| <= U is Arb's rigorous quadrature; the tails are bounded by incomplete Gamma functions, since
-0 < w <= 1. Claim T22.
+0 < w <= 1. Claim `enclosure`.
 """
 
 from functools import partial
@@ -68,8 +67,7 @@ def _tail(factor: arb_poly, curvature: fmpq, limit: arb) -> arb:
 
 
 def likelihood_integrals(instance: ShearInstance, eps: arb, h: arb, order: int, accuracy: int) -> list[arb]:
-    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is
-    exact.
+    """[I, I', ..., I^(order)](eps) for a ball eps and h its square root; about `accuracy` bits where eps is exact.
 
     The square root is passed apart: for a ball that contains 0 it must be built from the end points.
     """

@@ -7,7 +7,7 @@ Notation of `shear`: mu_d = g_d + eps m, sigma_d^2 = eps v. The stationarity equ
 are regular at eps = 0, so eps may be a ball that contains 0. For a box X about x0 and a matrix Y ~ r'(x0)^-1,
 if K(X) = x0 - Y r(x0) + (1 - Y r'(X))(X - x0) lies inside X then, for every eps of the ball, X holds exactly
 one stationary point, and it lies in K(X). Derivatives of Phi come from second-order series over balls.
-Centres are exact midpoints of balls; nothing is a float. Claim T22.
+Centres are exact midpoints of balls; nothing is a float. Claim `enclosure`.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
 `evidence(effort)` encloses the gap of shears at fixed eps and (gap - c)/eps for all eps in (0, eps0], eps0 = 1/10
 (quick), 1/2 (standard) or 1 (full). It holds if every proof goes through, every hull excludes 0 (so that the order in
 eps is exactly 1) and the exact rational a_1 of the series engine lies in the enclosed slope at 0. Controls are false
-statements refuted by an interval, and false certificates refused by the separate checker. Claims T5, T19, T22.
+statements refuted by an interval, and false certificates refused by the separate checker. Claims `elbo-limit`,
+`higher-orders`, `enclosure`.
 """
 
 import json
@@ -66,7 +67,7 @@ class Evidence:
 
 @lru_cache
 def reference_instances() -> tuple[ShearInstance, ShearInstance, ShearInstance]:
-    """The two instances of T22, and one of three latents."""
+    """The two instances of the claim, and one of three latents."""
     matrix, profile = [["1", "1/2"], ["-1/5", "6/5"]], ["0", "0", "1/2", "1/5"]
     wide = [["1", "1/2", "-1/4"], ["-1/5", "6/5", "1/3"], ["1/4", "1/5", "1"]]
     return (

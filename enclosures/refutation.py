@@ -8,7 +8,7 @@ proved enclosure of that quantity; it stands if the two are disjoint. Quantities
 
 At eps = 0 each stands for its limit, which an enclosure for all eps of (0, eps0] proves to exist.
 
-Sources: the FALSE variants of claims T3, T5, T6 and T22.
+Sources: the false variants of the claims `encoder-variance`, `elbo-limit`, `contrast` and `enclosure`.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def row_contrast(instance: ShearInstance) -> arb:
 
 
 def refutations(instance: ShearInstance) -> tuple[Refutation, ...]:
-    """The false variants of the theorem on one instance; the two bounds in eps are those of T22's first instance."""
+    """The false variants of the theorem on one instance; the two bounds in eps are its own."""
     zero, eps, tenth, three_tenths = fmpq(0), fmpq(1, 100), fmpq(1, 10), fmpq(3, 10)
     with ctx.workprec(DIGITS * 4):
         proved = {at: enclosed_quantities(instance, at) for at in (zero, eps)}

@@ -1,5 +1,4 @@
-"""The shear class f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) and its reduction to one
-dimension.
+"""The shear class f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) and its reduction to one dimension.
 
 Notation, for x = f(g), prior N(0, I), noise variance eps, d >= 2: a runs over 1..d-1 (the sheared latents), G
 is the leading (d-1) x (d-1) block of M'M, kappa = det(M)^2 / det(G), y = M^-1 x, and
@@ -20,7 +19,7 @@ and sigma_d^2 = eps v the rest of the ELBO is
     gap = log I - max F - log(2 pi e)/2 + (sum_a log(G_aa + eps) - log det(G + eps I))/2.
 
 Nothing here is singular at eps = 0: Cov_q(c)/eps is the polynomial
-sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)] E[c^(k)]'. For d = 2 this is the reduction of claim T22; it stays
+sum_{k>=1} eps^{k-1} v^k/k! E[c^(k)] E[c^(k)]'. For d = 2 this is the reduction of claim `enclosure`; it stays
 one-dimensional for every d, since G, R and the covariance only gain indices.
 """
 
@@ -42,9 +41,7 @@ Rows = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class ShearInstance:
-    """A shear decoder and a point g: matrix M (d, d), coefficients of p_1..p_{d-1} from degree 0 up, point
-    (d,).
-    """
+    """A shear decoder and a point g: matrix M (d, d), coefficients of p_1..p_{d-1} from degree 0 up, point (d,)."""
 
     matrix: Rows
     profiles: Rows
@@ -122,9 +119,7 @@ def _matrix(rows: Sequence[Sequence[fmpq]]) -> fmpq_mat:
 def shear_instance(
     matrix: Sequence[Sequence[Any]], profiles: Sequence[Sequence[Any]], point: Sequence[Any]
 ) -> ShearInstance:
-    """An instance from rationals (integers, Fractions or strings such as "-1/5"); ValueError if it is not
-    one.
-    """
+    """An instance from rationals (integers, Fractions or strings such as "-1/5"); ValueError if it is not one."""
     size = len(point)
     if size < 2 or len(profiles) != size - 1 or len(matrix) != size or any(len(row) != size for row in matrix):
         raise ValueError(
@@ -142,9 +137,7 @@ def shear_instance(
 
 
 def response(instance: ShearInstance, eps: arb, order: int) -> list[list[list[arb]]]:
-    """Taylor coefficients in tau of R(eps + tau) = G (G + eps + tau)^-1: R_0, ..., R_order, each (d-1,
-    d-1).
-    """
+    """Taylor coefficients in tau of R(eps + tau) = G (G + eps + tau)^-1: R_0, ..., R_order, each (d-1, d-1)."""
     size = instance.dimension - 1
     gram = arb_mat([[arb(entry) for entry in row] for row in instance.block])
     shifted = arb_mat([[gram[a, b] + (eps if a == b else 0) for b in range(size)] for a in range(size)])

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import COLUMN, subplots
 from ..results import recorded
-from .curves import series
+from .curves import letter, series
 from .data import Data, where
 
 EXPERIMENT = "affine-flow"
@@ -38,7 +39,8 @@ def draw(data: Data) -> Figure:
         axes.plot(contrast, mcc, marker, color=color, markersize=size, alpha=alpha, markeredgewidth=0)
     rank = spearmanr(contrast, mcc).statistic
     note = f"Spearman {rank:.2f}, n = {len(mcc)}".replace("-", "−")
-    axes.text(0.97, 0.95, note, transform=axes.transAxes, ha="right", va="top", fontsize=6.8)
+    axes.text(0.97, 0.95, note, transform=axes.transAxes, ha="right", va="top", fontsize=points(6.8))
+    letter(axes, "affine flows: recovery against contrast")
     axes.set_xlabel("mean IMA contrast of the mixing")
     axes.set_ylabel("mean correlation coefficient")
     return figure

@@ -18,6 +18,7 @@ from ..numerics.families.registry import FAMILIES
 from ..proofs_checks.programs import Programs
 from ..report.style import INK, PALETTE, power_of_ten, subplots
 from ..results import Table
+from .curves import letter
 from .data import Data, distinct, where
 from .measure import instances
 
@@ -87,6 +88,7 @@ def draw(data: Data) -> Figure:
     axes.errorbar([], [], [], fmt="o", color=INK, markersize=3.5, label="second route")
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xticks(range(len(noises)), [f"ε = {power_of_ten(eps)}\nγ² = {1 / eps:.0f}" for eps in noises])
+    letter(axes, "the gap and its parts")
     axes.set_ylabel("log p − ELBO (nats)")
     figure.legend(loc="outside lower center", ncols=3)
     return figure

@@ -1,4 +1,4 @@
-"""Where assumptions break: folds and kinks, and the rates 1, 1/2 and 1/4 (T5, T13, T20).
+"""Where assumptions break: folds and kinks, and the rates 1, 1/2 and 1/4 (claims `elbo-limit`, `folds`, `kinks`).
 
 Left: the expected gap less its limit, for one latent with a normal prior: leaky ReLU decoders (limit 0, rate 1/2),
 folded decoders a z^2 + b z^4 (limit log 2, rate 1/4), beside a smooth decoder at a point (rate 1). Right: why. Within
@@ -25,9 +25,9 @@ KINK = Kink(np.array(1.0), np.array(0.2), np.array(0.3))
 RHO = np.linspace(0.0, 4.0, 41)
 NOISES = (1e-1, 1e-2, 1e-4)
 CAPTION = (
-    "Where assumptions break. Left: the expected gap less its limit falls like the square root of eps for leaky ReLU "
-    "decoders and like its fourth root for folds, against eps for a smooth decoder; constants are predicted. Right: "
-    "near a kink the gap follows a profile in r over the square root of eps, towards which it converges."
+    "Where assumptions break. Left: the expected gap less its limit falls like the square root of ε for leaky ReLU "
+    "decoders and like its fourth root for folds, against ε for a smooth decoder; constants are predicted. Right: "
+    "near a kink the gap follows a profile in r over the square root of ε, towards which it converges."
 )
 
 

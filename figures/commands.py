@@ -6,21 +6,24 @@ output; progress and what had to be left out go to standard error.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import RequestError
+from ..report.look import Look, look
 from ..shell import requests
 from ..shell.cache import cache_directory, prepare_jax
-from ..shell.options import Whole
+from ..shell.options import Real, Whole
 from ..shell.progress import progress
 from ..shell.terminal import notice
 from .registry import FIGURES, Entry, entry
 
 if TYPE_CHECKING:
     from .data import Data
+    from .gallery import Shown
     from .making import Request
 
 FORMATS = ("pdf", "svg", "png")
@@ -35,6 +38,10 @@ def figures_command(
     recompute: bool = False,
     decoder: str | None = None,
     latent_dim: Whole | None = None,
+    style: str = "paper",
+    width: Real | None = None,
+    font_size: float | None = None,
+    gallery: Path | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
     """Draw figures, with their numbers as CSV.
@@ -57,14 +64,19 @@ def figures_command(
         FILE.py:NAME of a decoder of your own, for the figure `convergence`.
     latent_dim
         Its latent dimension.
+    style
+        paper, or slides: smaller figures with larger text.
+    width
+        Width of every figure in inches; the height follows.
+    font_size
+        Size of the text in points.
+    gallery
+        Folder for the figures and index.html, a page that shows each with its command and its numbers.
     list_
         List the figures and stop.
     """
     if list_:
-        width = max(map(len, FIGURES))
-        for known in FIGURES.values():
-            print(f"{known.name:<{width}}  {known.title}{' (recorded)' if known.experiment else ''}")
-        return 0
+        return _list()
     chosen = [entry(name) for name in dict.fromkeys(names)] or list(FIGURES.values())
     formats = _formats(format)
     requests.effort(effort)
@@ -73,6 +85,10 @@ def figures_command(
         requests.whole("--latent-dim", latent_dim, 1)
     if (decoder is None) != (latent_dim is None) or (decoder and [one.name for one in chosen] != ["convergence"]):
         raise RequestError("--decoder: expected `figures convergence --decoder FILE.py:NAME --latent-dim D`")
+    chosen_look = look(style, width, font_size)
+    if out is not None and gallery is not None:
+        raise RequestError("--gallery: expected it in place of --out, got both")
+    out = out or gallery
     if out is None:
         raise RequestError("--out: expected a folder for the figures, got none")
     with requests.out_folder(out):
@@ -85,16 +101,40 @@ def figures_command(
         own = own_tables(decoder, latent_dim, seed) if decoder and latent_dim is not None else None
         recordings = _trained_again(chosen, effort, seed, out / "recorded") if recompute else FOLDER
         programs = Programs(cache_directory() / "traces", optimise=effort != "quick")
-        missing = _draw(chosen, own, Request(effort, seed, programs, recompute, recordings), out, formats)
-    return 1 if missing else 0
+        request = Request(effort, seed, programs, recompute, recordings)
+        drawn = _draw(chosen, own, request, Files(out, formats, chosen_look))
+        if gallery is not None:
+            from ..shell.files import write_by_rename
+            from .gallery import gallery_page
+
+            print(write_by_rename(out / "index.html", gallery_page(drawn, effort, seed)))
+    return 1 if len(drawn) < len(chosen) else 0
 
 
-def _draw(chosen: list[Entry], own: Data | None, request: Request, out: Path, formats: list[str]) -> int:
-    """Write the figures and print their paths; how many had to be left out."""
+def _list() -> int:
+    width = max(map(len, FIGURES))
+    for known in FIGURES.values():
+        print(f"{known.name:<{width}}  {known.title}{' (recorded)' if known.experiment else ''}")
+    return 0
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where figures are written, in which formats and in which look."""
+
+    folder: Path
+    formats: list[str]
+    look: Look
+
+
+def _draw(chosen: list[Entry], own: Data | None, request: Request, files: Files) -> list[Shown]:
+    """Write the figures and print their paths; those that were not left out."""
+    from .gallery import shown
     from .making import drawing, tables
     from .store import write
+    from .words import words
 
-    missing = 0
+    drawn = []
     with progress() as notify:
         for done, one in enumerate(chosen):
             notify(done, len(chosen), one.name)
@@ -104,13 +144,16 @@ def _draw(chosen: list[Entry], own: Data | None, request: Request, out: Path, fo
                 if len(chosen) == 1:
                     raise
                 notice(f"left out {one.name}: {error}")
-                missing += 1
                 continue
             name = f"{one.name}-{data.parameters['decoder']}" if own else one.name
-            for path in write(out, name, data, drawing(one, data), formats):
+            figure = drawing(one, data, files.look)
+            said = words(one.load().CAPTION, figure)
+            written = write(files.folder, name, data, figure, files.formats, said, files.look)
+            drawn.append(shown(one, figure, said, written, request.effort, request.seed))
+            for path in written:
                 print(path)
         notify(len(chosen), len(chosen), "done")
-    return missing
+    return drawn
 
 
 def _formats(text: str) -> list[str]:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from ..numerics.contrast import contrast_of_jacobian
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import log_axis, subplots
-from .curves import series
+from .curves import letter, series
 from .data import Data, columns, distinct, where
 from .measure import instances
 
@@ -82,8 +83,11 @@ def draw(data: Data) -> Figure:
         axes.plot(levels, worst, marker, linestyle="-", color=color, markersize=3, label=METHODS[method])
     log_axis(axes, "x")
     log_axis(axes)
+    letter(axes, "digits of the contrast")
     axes.set_xlabel("condition number of J")
     axes.set_ylabel("absolute error of the contrast")
-    axes.legend(loc="upper left", title="worst of the matrices (points: each)", title_fontsize=6.8, alignment="left")
+    axes.legend(
+        loc="upper left", title="worst of the matrices (points: each)", title_fontsize=points(6.8), alignment="left"
+    )
     axes.set_ylim(LOWEST / 3, 1e6)
     return figure

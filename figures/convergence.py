@@ -1,7 +1,8 @@
-"""The gap converges to the contrast: order, predicted constant, and the next order (T5, T19).
+"""The gap converges to the contrast: order, predicted constant, and the next order.
 
 Left: abs(gap - c) of random decoders against eps, with abs(a1) eps from theory. Right: what is left after a1 eps, for
 the polynomial shears whose a2 theory's power series give, with abs(a2) eps^2. No line is fitted to the points.
+Claims `elbo-limit` and `higher-orders`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .measure import SHOWN, measurements, named, records
 
 NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
 CAPTION = (
-    "The gap converges to the IMA contrast at the rate gamma^-2. Left: the gap less the contrast, measured on random "
+    "The gap converges to the IMA contrast at the rate γ⁻². Left: the gap less the contrast, measured on random "
     "decoders without any asymptotics, on lines of slope one whose constants are predicted. Right: what is left after "
     "the predicted first order, on lines of slope two whose constants are predicted as well."
 )

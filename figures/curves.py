@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..report.look import points
 from ..report.style import INK, MARKERS, PALETTE, log_axis, noise_axis
 from ..results import Table
 from .data import Data, distinct, where
@@ -16,6 +17,8 @@ from .data import Data, distinct, where
 WIDTH, APART = 0.07, 0.1
 """Decades: the half-width over which runs of one gamma^2 are spread, and the offset of two quantities."""
 GREY = "#555555"
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
+"""Lines of the instances of one series: colour and marker tell the series apart, dashes the instances."""
 WIDEST = 5
 """Entries of a legend in one row."""
 VISIBLE = 3.0
@@ -23,12 +26,13 @@ VISIBLE = 3.0
 
 
 def draw_law(axes: Axes, table: Table, color: str, marker: str, label: str = "") -> None:
-    """Each instance's absolute differences as points, its predicted constant eps^order as a line."""
-    for instance in distinct(table, "instance"):
+    """Each instance's absolute differences as points; predicted constant eps^order as a line with its own dashes."""
+    for number, instance in enumerate(distinct(table, "instance")):
         rows = where(table, instance=instance)
         eps, size = rows.column("eps"), np.abs(rows.column("difference"))
         solid = size > VISIBLE * rows.column("floor")
-        axes.plot(eps, np.abs(rows.column("predicted")), color=color, linewidth=0.8, zorder=2)
+        dashes = DASHES[number % len(DASHES)]
+        axes.plot(eps, np.abs(rows.column("predicted")), color=color, linestyle=dashes, linewidth=0.8, zorder=2)
         axes.plot(eps[solid], size[solid], marker, color=color, markersize=3, linestyle="none", zorder=3)
         axes.plot(eps[~solid], size[~solid], marker, color=color, fillstyle="none", markersize=2.4, alpha=0.6)
     axes.plot([], [], marker, color=color, linestyle="-", linewidth=0.8, label=label)
@@ -74,7 +78,7 @@ def letter(axes: Axes, text: str) -> None:
 def stamp(figure: Figure, data: Data) -> None:
     """Write under a figure of recorded results that they are recorded, with seed and versions."""
     if data.stamp:
-        figure.supxlabel(data.stamp, fontsize=5, color=GREY, x=0.99, ha="right")
+        figure.supxlabel(data.stamp, fontsize=points(5.0), color=GREY, x=0.99, ha="right")
 
 
 def series(index: int) -> tuple[str, str]:

@@ -12,13 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import PAGE, log_axis, noise_axis, subplots
 from ..results import recorded
 from .curves import letter, runs_over_noise, series
 from .data import Data, distinct, where
 
 EXPERIMENT = "fixed-decoder"
-CURVES = {"log_likelihood": "log-likelihood", "elbo": "ELBO", "l_ima": "log-likelihood − contrast"}
+CURVES = {"log_likelihood": "log-likelihood", "elbo": "ELBO", "l_ima": "log p − contrast"}
 SHOWN = "triangular"
 CAPTION = (
     "ELBO and log-likelihood over the decoder precision for decoders that are kept fixed. The ELBO tends to the "
@@ -45,17 +46,17 @@ def draw(data: Data) -> Figure:
         color, _ = series(index + 3)
         rows = where(runs, decoder=decoder)
         runs_over_noise(right, rows, "difference", index + 3, f"{decoder}, trained", "index")
-        for name, style, what in (("optimal_difference", "--", "exact best encoder"), ("gap", ":", "from log p")):
+        for name, style, what in (("optimal_difference", "--", "exact"), ("gap", ":", "from log p")):
             levels = sorted(distinct(rows, "gamma2"))
             medians = [np.median(where(rows, gamma2=level).column(name)) for level in levels]
             right.plot(1 / np.array(levels), medians, style, color=color, label=f"{decoder}, {what}")
     for axes in (left, right):
-        noise_axis(axes, towards_zero=True)
+        noise_axis(axes)
     log_axis(right)
     left.set_ylabel("nats, mean over points")
     right.set_ylabel("nats from log p − contrast")
     left.legend(loc="best")
-    right.legend(loc="lower left", fontsize=5.8)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=points(5.8))
     letter(left, f"a  one {SHOWN} decoder")
     letter(right, "b  distance from the limit")
     return figure

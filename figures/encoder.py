@@ -1,4 +1,4 @@
-"""The best encoder against its prediction: mean, variance, and how far the paper's variance formula reaches (T2, T3).
+"""The best encoder against its prediction: mean, variance, and how far the paper's variance formula reaches.
 
 Every vector is looked at along one random direction u of its instance. Left: abs(u.(mu* - g)) with abs(u.m) eps.
 Middle: abs(u.(sigma^2 - eps s)) with abs(u.t) eps^2. Right: the error of the paper's formula
@@ -26,8 +26,8 @@ NAMES = {"mlp": "smooth MLP", "shear": "polynomial shear"}
 SHOWN = 2
 CAPTION = (
     "The encoder that maximises the ELBO inverts the decoder. Left: its mean approaches the preimage g at the rate "
-    "gamma^-2. Middle: its variance less eps over the squared column norm, of order gamma^-4. Right: the error of the "
-    "paper's variance formula is of the same order gamma^-4. Lines are predicted, not fitted."
+    "γ⁻². Middle: its variance less ε over the squared column norm, of order γ⁻⁴. Right: the error of the "
+    "paper's variance formula is of the same order γ⁻⁴. Lines are predicted, not fitted."
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ..proofs_checks.programs import Programs
+from ..report.look import PAPER, Look
 from ..report.style import style
 from ..results import FOLDER, recorded
 from ..shell.cache import cache_directory
@@ -41,9 +42,10 @@ def tables(one: Entry, request: Request) -> Data:
     return data
 
 
-def drawing(one: Entry, data: Data) -> Figure:
-    """The figure, stamped if its results are recorded."""
-    with style():
+def drawing(one: Entry, data: Data, look: Look = PAPER) -> Figure:
+    """The figure in this look, stamped if its results are recorded."""
+    with style(look):
         figure = one.load().draw(data)
         stamp(figure, data)
+    figure.set_size_inches(*look.sized(*figure.get_size_inches()))
     return figure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import PAGE, subplots
 from ..results import Table, recorded
 from .curves import letter, series
@@ -45,7 +46,7 @@ def draw(data: Data) -> Figure:
         axes.plot(contrast, mcc, marker, color=color, markersize=3, alpha=0.7, markeredgewidth=0)
         rank = spearmanr(contrast, mcc).statistic
         note = f"Spearman {rank:.2f}, n = {len(mcc)}".replace("-", "−")
-        axes.text(0.97, 0.95, note, transform=axes.transAxes, ha="right", va="top", fontsize=6.8)
+        axes.text(0.97, 0.95, note, transform=axes.transAxes, ha="right", va="top", fontsize=points(6.8))
         axes.set_xlabel(label)
         letter(axes, "ab"[index])
     panels[0].set_ylabel("mean correlation coefficient")

@@ -19,7 +19,7 @@ EXPERIMENT = "moebius-gamma"
 CAPTION = (
     "VAEs trained on Moebius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
     "with the sources; right: the IMA contrast of the learnt decoder. Points: the restart with the largest held-out "
-    "ELBO, one a mixing; faint: the other restarts; lines: medians. As gamma grows the sources are recovered."
+    "ELBO, one a mixing; faint: the other restarts; lines: medians. As γ grows the sources are recovered."
 )
 
 
@@ -38,13 +38,13 @@ def draw(data: Data) -> Figure:
     for index, (name, label) in enumerate(labels.items()):
         runs_over_noise(right, runs, name, index + 2, label)
     for axes in (left, right):
-        noise_axis(axes, towards_zero=True)
+        noise_axis(axes)
     log_axis(right)
     left.set_ylabel("mean correlation coefficient")
     left.set_ylim(top=1.02)
     right.set_ylabel("IMA contrast of the decoder")
-    left.legend(loc="lower right")
-    right.legend(loc="lower left")
+    left.legend(loc="lower left")
+    right.legend(loc="lower right")
     letter(left, "a  recovery of the sources")
     letter(right, "b  contrast")
     return figure

@@ -36,9 +36,7 @@ def instances(effort: str) -> int:
 def measurements(effort: str, seed: int, programs: Programs | None = None) -> Measurements:
     """The measurements that figures share: what one has measured, the next one shows."""
     count = instances(effort)
-    measured = Measurements("quick", seed, programs=programs)
-    measured.effort = Effort(count, BATCHES.get(effort, ALL_BATCHES))
-    return measured
+    return Measurements(Effort(count, BATCHES.get(effort, ALL_BATCHES)), seed, programs=programs)
 
 
 def named(laws: Sequence[Law], name: str) -> ConvergenceLaw:

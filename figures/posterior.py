@@ -24,6 +24,7 @@ from ..numerics.model import LatentModel
 from ..proofs_checks.formulas import evaluate, total
 from ..proofs_checks.measurements import stack
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import INK, PAGE, PALETTE, subplots
 from .curves import letter
 from .data import Data, columns, distinct, where
@@ -116,7 +117,7 @@ def draw(data: Data) -> Figure:
             axes.contour(z1, z2, value - value.max(), levels=heights, colors=color, linestyles=lines, linewidths=0.9)
         gaps = where(data["gaps"], decoder=name)
         numbers = f"gap {gaps.column('gap')[0]:.3f}, contrast {gaps.column('contrast')[0]:.3f}"
-        axes.text(0.5, 0.98, numbers, transform=axes.transAxes, ha="center", va="top", color=INK, fontsize=6.8)
+        axes.text(0.5, 0.98, numbers, transform=axes.transAxes, ha="center", va="top", color=INK, fontsize=points(6.8))
         axes.set_aspect("equal")
         axes.set_xlabel("z₁")
         axes.set_ylabel("z₂")

@@ -1,4 +1,4 @@
-"""The contrast of random directions against the data dimension D (T16).
+"""The contrast of random directions against the data dimension D (claim `random-directions`).
 
 Independent isotropic columns in R^D: the mean of c over random Jacobians, its central 90 per cent, and theory's
 1/2 sum_k [ psi(D/2) - psi((D-k+1)/2) ]. Large D makes columns orthogonal by itself: c ~ d(d-1)/(4D).
@@ -17,7 +17,7 @@ from ..proofs_checks.programs import Programs
 from ..report.style import log_axis, power_of_ten, subplots
 from ..results import Table
 from ..theory.predictions import prediction
-from .curves import key, series
+from .curves import key, letter, series
 from .data import Data, distinct, where
 from .measure import instances
 
@@ -71,6 +71,7 @@ def draw(data: Data) -> Figure:
     axes.set_xticks([1, 10, 100, 1000], [power_of_ten(x) for x in (1, 10, 100, 1000)])
     axes.set_xlim(1.5, 1500)
     axes.set_ylim(bottom=1e-5)
+    letter(axes, "random directions become orthogonal")
     axes.set_xlabel("data dimension D")
     axes.set_ylabel("IMA contrast of random columns")
     key(axes, hollow=False, location="upper right")

@@ -1,4 +1,4 @@
-"""The landscape of the contrast over rotations of the latents (T6, T17).
+"""The landscape of the contrast over rotations of the latents (claims `contrast`, `spurious-solutions`).
 
 A rotation R leaves the likelihood as it is; c(f o R) says which of these decoders the ELBO prefers, averaged over
 latents from the prior (each with its images under quarter turns, so that the average has the period of 90 degrees that

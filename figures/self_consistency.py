@@ -40,7 +40,7 @@ def draw(data: Data) -> Figure:
     runs_over_noise(right, runs, "share_of_rows_within_5_percent", 3, "rows of J (control)")
     middle.axhline(1.0, color=INK, linewidth=0.6, linestyle="--")
     for axes in (left, middle, right):
-        noise_axis(axes, towards_zero=True)
+        noise_axis(axes)
     log_axis(left)
     right.set_ylim(0, 1.3)  # room for the legend
     right.set_yticks([0, 0.25, 0.5, 0.75, 1])

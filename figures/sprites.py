@@ -22,7 +22,7 @@ EXPERIMENT = "sprites"
 GAP = 2  # white pixels between the images of a traversal
 CAPTION = (
     "Sprites. Left: traversals of the median run, one latent a row, for a palette in the IMA class and one far outside "
-    "it. Right: mean correlation with the true factors and ELBO over training, every run; the precision gamma^2 grows "
+    "it. Right: mean correlation with the true factors and ELBO over training, every run; the precision γ² grows "
     "over the first half."
 )
 FACTORS = ("x", "y", "size", "hue")
@@ -56,10 +56,11 @@ def draw(data: Data) -> Figure:
     upper.set_ylabel("MCC")
     lower.set_ylabel("ELBO")
     lower.set_ylim(bottom=_usual(data.arrays["curve_elbo"]))
-    lower.set_xlabel("share of the training steps")
+    lower.set_xlabel("share of training")
     upper.tick_params(labelbottom=False)
     upper.legend(loc="lower right")
-    letter(upper, "c  training")
+    letter(upper, "c  recovery")
+    letter(lower, "d  objective")
     return figure
 
 
@@ -72,7 +73,7 @@ def _renderer(data: Data, palette: str) -> str:
     """The contrast of the renderer itself, where it is recorded."""
     if "renderer" not in data.tables:
         return ""
-    return f": the renderer has contrast {where(data['renderer'], palette=palette).column('contrast_point')[0]:.3f}"
+    return f": contrast {where(data['renderer'], palette=palette).column('contrast_point')[0]:.3f}"
 
 
 def _curves(axes: Axes, data: Data, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Spurious solutions: equal likelihood at every noise, different ELBO (T17).
+"""Spurious solutions: equal likelihood at every noise, different ELBO (claim `spurious-solutions`).
 
 A decoder f after a map a of the latents that preserves the prior, a rotation or a swirl, against f itself at the same
 x. Left: the log-likelihoods differ by no more than the error of the quadrature. Right: the ELBOs differ by
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ..proofs_checks.claims import spurious_solutions
 from ..proofs_checks.laws import IdentityLaw
 from ..proofs_checks.programs import Programs
+from ..report.look import points
 from ..report.style import PAGE, log_axis, noise_axis, power_of_ten, subplots
 from ..results import Table
 from .curves import key, letter, series
@@ -66,7 +67,9 @@ def draw(data: Data) -> Figure:
     log_axis(left)
     left.set_ylim(bottom=LOWEST / 3, top=1.0)
     left.plot([], [], "k:", linewidth=0.6, label="error bound of the measurement")
-    left.legend(loc="upper left", title=f"equal: drawn at {power_of_ten(LOWEST)}", title_fontsize=6.8, alignment="left")
+    left.legend(
+        loc="upper left", title=f"equal: drawn at {power_of_ten(LOWEST)}", title_fontsize=points(6.8), alignment="left"
+    )
     left.set_ylabel("|log p(f∘a) − log p(f)|")
     noise_axis(right)
     right.set_ylabel("ELBO*(f∘a) − ELBO*(f)")

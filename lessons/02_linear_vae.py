@@ -239,7 +239,7 @@ def _(angle, contrast, measured, noise_var):
         _axes.plot(LADDER, measured.gap[: len(LADDER)], "o", color=PALETTE[0], label="measured by the library")
         _axes.axhline(contrast, color=PALETTE[2], linestyle=":", label="contrast c of the columns")
         _axes.plot(noise_var, _here, "o", color=PALETTE[0], markersize=9, fillstyle="none", label="your ε")
-        noise_axis(_axes, towards_zero=True)
+        noise_axis(_axes)
         _axes.set_ylim(0, max(1.2 * contrast, 0.05))
         _axes.legend(loc="lower right")
     _words = f"At {angle} degrees and noise variance {noise_var:g} the gap is {_here:.6f}; its limit is {contrast:.6f}."

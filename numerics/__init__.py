@@ -1,6 +1,6 @@
 """The measuring side, as JAX: what can be measured for a given decoder, without any asymptotics.
 
-`expansion` is the exception: it evaluates the general formula T0 of the theory by automatic differentiation,
+`expansion` is the exception: it evaluates the formulas of claim `general-limit` by automatic differentiation,
 and is there to be compared with what the rest measures. Names of functions shadow those of their modules here; import
 from the module (`elbogap.numerics.gap`) for anything that is not in this list.
 """

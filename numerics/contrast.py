@@ -1,7 +1,7 @@
 """The IMA contrast c(f, z) = sum_k log |J_k| - 1/2 log det J'J, accurately and for decoders of any size.
 
 Notation: J (D, d) the decoder's Jacobian at z, J_k its columns, D >= d; A = J'J. c >= 0 by Hadamard's
-inequality, and c = 0 exactly when the columns are orthogonal (claim T6; Gresele et al., NeurIPS 2021,
+inequality, and c = 0 exactly when the columns are orthogonal (claim `contrast`; Gresele et al., NeurIPS 2021,
 definition 4.4).
 
 Method. Columns are scaled to length one, which leaves c unchanged, and orthogonalised by modified
@@ -26,20 +26,22 @@ import jax.scipy.linalg
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
 
+from .affine_output import shortened
 from .chunks import contrasts_of_chunk
 from .orthogonalise import contrast_of_columns, unit_columns
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
-CHUNK_POINTS = 512  # at most so many points at once: a decoder's hidden layers need memory, too
+CHUNK_POINTS = 256  # at most so many points at once: a decoder's hidden layers need cache, too
+VECTOR = 8  # float64 numbers of the widest vectors: chunks of other lengths take up to half as long again
 
 
 def ima_contrast(
     decoder: Callable[[Array], Array], z: Shaped[Array | np.ndarray, "*batch d"], *, chunk: int | None = None
 ) -> Inexact[Array, "*batch"]:
-    """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (claim T6).
+    """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (claim `contrast`).
 
     decoder: JAX-traceable, (d,) -> (D,), D >= d. z: (d,) or (..., d); the result has the leading axes, and
-    c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 512).
+    c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 256).
 
     +inf where columns are linearly dependent to working precision (a pivot below 4 d eps), nan where a column
     is zero; the other members of the batch, and their derivatives, are not affected.
@@ -57,10 +59,7 @@ def ima_contrast(
         raise TypeError(f"z must be floating with shape (..., d), got {z.dtype} with shape {z.shape}")
     output = jax.eval_shape(decoder, jax.ShapeDtypeStruct(z.shape[-1:], z.dtype))
     _check_output(output, z.shape[-1])
-    if chunk is None:
-        bytes_of_jacobian = output.size * z.shape[-1] * output.dtype.itemsize
-        chunk = max(1, min(CHUNK_POINTS, CHUNK_BYTES // bytes_of_jacobian))
-    elif chunk < 1:
+    if chunk is not None and chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
     message = "the Jacobian of the decoder must be finite, got nan or inf"
@@ -73,8 +72,7 @@ def ima_contrast(
 
 
 def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
-    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D <
-    d.
+    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D < d.
 
     Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
     """
@@ -84,8 +82,7 @@ def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> 
 def metric_contrast(
     metric: Shaped[Array | np.ndarray, "*batch d d"], blocks: Sequence[Sequence[int]] | None = None
 ) -> Inexact[Array, "*batch"]:
-    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M] of a symmetric positive definite M (claim
-    T0).
+    """contrast_B(M) = 1/2 [sum_B log det M_BB - log det M], M symmetric positive definite (claim `general-limit`).
 
     blocks: a partition of range(d); None means singletons, 1/2 [sum_k log M_kk - log det M]. nan where M is
     not positive definite. Accurate to about eps times the condition number of the correlation matrix of M.
@@ -103,7 +100,7 @@ def metric_contrast(
 def block_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], blocks: Sequence[Sequence[int]]
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (claim T8).
+    """1/2 [sum_B log det (J'J)_BB - log det J'J]: what a block-diagonal encoder pays (claim `block-encoder`).
 
     blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0.
     Columns within a block may be replaced by an orthonormal basis of their span, which makes this the
@@ -117,8 +114,7 @@ def block_contrast(
 def finite_noise_contrast(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], noise_var: ArrayLike
 ) -> Inexact[Array, "*batch"]:
-    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the gap of the linearised model
-    (claim T7).
+    """1/2 [sum_k log(1 + A_kk / eps) - log det(I + A / eps)], A = J'J: the linearised gap (claim `linear-vae`).
 
     It is the contrast of J / sqrt(eps) with the identity appended below, so that nothing is squared.
     noise_var = eps > 0.
@@ -150,9 +146,7 @@ def conformal_contrast(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 
 
 def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch d d"]:
-    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines of the angles between columns; unit diagonal, nan for
-    zero columns.
-    """
+    """R_kl = J_k . J_l / (|J_k| |J_l|), the cosines between columns; unit diagonal, nan for zero columns."""
 
     def correlation(matrix: Array) -> Array:
         unit, logarithm = unit_columns(matrix.T)
@@ -167,8 +161,7 @@ def column_correlation(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> In
 def amari_distance(
     jacobian: Shaped[Array | np.ndarray, "*batch D d"], other: Shaped[Array | np.ndarray, "*batch D d"]
 ) -> Inexact[Array, "*batch"]:
-    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1
-    gives 0.
+    """How far two Jacobians are from equality up to permutation and scaling of columns, in [0, 1]; d = 1 gives 0.
 
     With P = pinv(J) J_other: [sum_i (sum_j |P_ij| / max_j |P_ij| - 1) + the same over columns] / (2 d (d -
     1)) (Amari, Cichocki and Yang, NeurIPS 1996). 0 exactly when P is a permutation times a diagonal matrix.
@@ -186,9 +179,7 @@ def amari_distance(
 
 
 def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.ndarray, "*batch D d"]) -> Array:
-    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their
-    shape.
-    """
+    """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their shape."""
     arrays = [jnp.asarray(matrix) for matrix in matrices]
     for array in arrays:
         if array.ndim < 2 or array.shape[-2] < array.shape[-1] or array.shape != arrays[0].shape:
@@ -210,9 +201,7 @@ def _partition(blocks: Sequence[Sequence[int]], size: int) -> tuple[tuple[int, .
 
 @partial(jax.jit, static_argnums=1)
 def _contrast_of_blocks(columns: Inexact[Array, "d D"], blocks: tuple[tuple[int, ...], ...]) -> Inexact[Array, ""]:
-    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its
-    span.
-    """
+    """The contrast of the columns after each block of them is replaced by an orthonormal basis of its span."""
     unit, logarithm = unit_columns(columns)
     factors = [jnp.linalg.qr(unit[jnp.asarray(block)].T) for block in blocks]
     pivots = jnp.concatenate([jnp.abs(jnp.diagonal(r)) for _, r in factors])
@@ -229,18 +218,27 @@ def _check_output(output: Any, latent_dim: int) -> None:
         raise ValueError(f"the decoder must return shape (D,) with D >= d = {latent_dim}, got shape {output.shape}")
 
 
+def _even(count: int, most: int) -> int:
+    """At most `most` points a chunk, of whole vectors where there are several, so that the last one is nearly full."""
+    unit = VECTOR if most >= VECTOR else 1
+    chunk = -(-count // -(-count // (most // unit * unit)))
+    return min(count, -(-chunk // unit) * unit)
+
+
 @eqx.filter_jit
 def _contrast_of_batch(
-    decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
+    decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int | None
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
-    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never
-    leave the map.
-    """
-
-    count, chunk = len(points), max(1, min(chunk, len(points)))
+    """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never leave the map."""
+    count, size = points.shape
     if count == 0:
         return jnp.zeros(0, points.dtype), jnp.ones(0, bool)
-    basis = jnp.eye(points.shape[1], dtype=points.dtype)
+    decoder = shortened(decoder, size, points.dtype)
+    if chunk is None:
+        output = jax.eval_shape(decoder, points[0])
+        chunk = max(1, min(CHUNK_POINTS, CHUNK_BYTES // (output.size * size * output.dtype.itemsize)))
+    chunk = _even(count, chunk)
+    basis = jnp.eye(size, dtype=points.dtype)
 
     def columns_at(point: Array) -> Array:
         return jax.vmap(lambda e: jax.jvp(decoder, (point,), (e,))[1])(basis)
@@ -251,5 +249,5 @@ def _contrast_of_batch(
     # The last chunk is filled up with copies of the last point, so that all have one shape.
     padded = jnp.pad(points, ((0, -count % chunk), (0, 0)), mode="edge")
     with jax.default_matmul_precision("highest"):  # else some accelerators round float32 products to 10 bits
-        contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, points.shape[1]))
+        contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, size))
     return contrast.reshape(-1)[:count], finite.reshape(-1)[:count]

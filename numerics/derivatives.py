@@ -18,9 +18,7 @@ Point = Float[Array | np.ndarray, " d"]
 
 
 def tower(function: Callable, z: Point, order: int) -> tuple[Any, ...]:
-    """Return (function(z), its first, ..., its order-th derivative), each with one more trailing axis of
-    size d.
-    """
+    """Return (function(z), its first, ..., its order-th derivative), each with one more trailing axis of size d."""
     levels = [function]
     for _ in range(order):
         levels.append(jax.jacfwd(levels[-1]))

@@ -1,9 +1,8 @@
-"""The expansion T0 in eps of log p_eps, ELBO* and the gap, for any smooth decoder, prior, noise and
-observation.
+"""The expansion in eps of log p_eps, ELBO* and the gap, for any smooth decoder, prior, noise and observation.
 
 Notation: joint = C exp(-V/eps + ell), g the minimiser of V, M = Hess V(g), S = blockdiag((M_BB)^-1) for the
-encoder's blocks. With the second-order operator  Lap_Q F = sum_ab Q_ab d_a d_b F,  the formulas of T0
-become
+encoder's blocks. With the second-order operator  Lap_Q F = sum_ab Q_ab d_a d_b F,  the formulas of the claim
+`general-limit` become
 
     b(Q) = grad(ell - 1/2 Lap_Q V)           m  = M^-1 b(S)
     e(Q) = 1/2 Lap_Q ell - 1/8 Lap_Q Lap_Q V   T_B = -S_B [Hess(m.grad V + 1/2 Lap_S V - ell)]_BB S_B
@@ -30,6 +29,7 @@ from .model import LatentModel
 from .modes import whitening
 from .newton import minimise, second_derivatives
 from .precision import require_float64
+from .reduction import reduction
 
 Scalar = Callable[[Array], Array]
 
@@ -38,7 +38,7 @@ _CHUNK = 16
 
 
 class Expansion(NamedTuple):
-    """The coefficients of T0 at g = point; scalars, (d,) vectors and (d, d) matrices.
+    """The coefficients of the expansion at g = point; scalars, (d,) vectors and (d, d) matrices.
 
     log p_eps(x) = (limit) + eps log_likelihood_slope + O(eps^2); ELBO* likewise with elbo_slope;
     gap = contrast + eps gap_slope + O(eps^2); mean = point + eps mean_shift + O(eps^2);
@@ -95,12 +95,12 @@ def third_derivative_norm(potential: Scalar, point: Array, root: Float[Array, "d
 def expansion(
     model: LatentModel, z: ArrayLike, *, x: ArrayLike | None = None, family: Family = "mean-field"
 ) -> Expansion:
-    """Return the coefficients of T0 for the encoder family ("mean-field", "full" or blocks).
+    """Return the coefficients of the expansion for the encoder family ("mean-field", "full" or blocks).
 
     z (d,): the preimage g of x = f(z) (of the model's mean for observations) when x is None; else where the
-    search for the minimiser g of V(., x) starts, x (D,) on or off the manifold. Assumes T0 (i) to (iii):
-    unique minimiser, M > 0, V smooth. Does not depend on the noise scale. Raises `ValueError` for wrong
-    shapes, and an error (also inside jit) when no minimiser with M > 0 is reached.
+    search for the minimiser g of V(., x) starts, x (D,) on or off the manifold. Assumes a unique
+    minimiser, M > 0, V smooth (claim `general-limit`). Does not depend on the noise scale. Raises `ValueError` for
+    wrong shapes, and an error (also inside jit) when no minimiser with M > 0 is reached.
 
     For a linear decoder with a standard normal prior a1 = 1/2 (sum_k 1/A_kk - tr A^-1), here 1/2 (1.8 - 2.25):
 
@@ -110,7 +110,9 @@ def expansion(
     """
     require_float64("expansion")
     start = model.check_latent(z)
-    data = model.mean(start) if x is None else model.check_data(x)
+    whole = reduction(model)
+    data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]
+    model = whole.model
     blocks = blocks_of(family, model.latent_dim)
     g = start
 

@@ -1,10 +1,9 @@
-"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural
-parameter f(z).
+"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural parameter f(z).
 
-Every model is written as in T0:  log p(x, z) = log C(x) - V(z, x) / eps + ell(z),  with
+Every model is written as in claim `general-limit`:  log p(x, z) = log C(x) - V(z, x) / eps + ell(z),  with
 - V the potential: 1/2 |S(z)^-1/2 (f(z) - x)|^2 for Gaussian noise, -(t.f - sum Psi(f)) for observations
-  (T12);
-- ell the effective log-prior: log p0, minus 1/2 log det S(z) when the noise depends on z (T11);
+  (claim `exponential-family`);
+- ell the effective log-prior: log p0, minus 1/2 log det S(z) when the noise depends on z (claim `anisotropic-noise`);
 - log C(x) = -(D/2) log(2 pi eps) - 1/2 log det S for constant S; the log base measure for observations.
 All leaves (decoder parameters, prior parameters, noise scale) can be traced and mapped over.
 """
@@ -89,9 +88,7 @@ class LatentModel(eqx.Module):
         return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
-        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not
-        finite.
-        """
+        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
         array = jnp.asarray(x, dtype=float)
         size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
         if array.shape != size:

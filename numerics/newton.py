@@ -25,9 +25,7 @@ _GROW, _SHRINK, _FIRST, _DROP, _LAST = 4.0, 0.25, 1e-3, 1e-6, 1e9
 
 
 class Minimum(NamedTuple):
-    """The point reached, the value and derivatives there, the Newton decrement, and whether it is a
-    minimum.
-    """
+    """The point reached, the value and derivatives there, the Newton decrement, and whether it is a minimum."""
 
     point: Float[Array, " P"]
     value: Float[Array, ""]

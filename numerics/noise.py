@@ -1,12 +1,13 @@
 """Gaussian observation noise: the covariance of x given z is scale * shape(z).
 
 `scale` is the eps of the theory (1/gamma^2 in the paper), a scalar leaf that can be traced and swept; the
-shape S stays fixed while eps -> 0 (T11). `whiten(residual, z)` returns S(z)^(-1/2) residual (a left inverse
+shape S stays fixed while eps -> 0. `whiten(residual, z)` returns S(z)^(-1/2) residual (a left inverse
 square root: any R with R'R = S^-1 serves, since only its norm is used) and `log_det(z, size)` log det S(z).
 """
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import equinox as eqx
 import jax
@@ -52,7 +53,7 @@ class Noise(eqx.Module):
 
     @property
     def depends_on_state(self) -> bool:
-        """Whether shape(z) varies with z; its log-determinant is then part of the effective prior (T11)."""
+        """Whether shape(z) varies with z; its log-determinant is then part of the effective prior."""
         return False
 
 
@@ -120,9 +121,7 @@ class FullNoise(Noise):
 
 
 class StateNoise(Noise):
-    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance
-    (heteroscedastic, T11).
-    """
+    """Covariance scale * fn(z), with fn(z) a scalar, (D,) variances or a (D, D) covariance (heteroscedastic)."""
 
     scale: Float[Array, ""]
     fn: Callable
@@ -167,15 +166,18 @@ def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
     """
     if isinstance(noise_var, Noise):
         return noise_var
-    if callable(noise_var):
-        return StateNoise(1.0, noise_var)
-    array = jnp.asarray(noise_var, dtype=float)
-    if array.ndim == 0:
-        return ScalarNoise(array)
-    if array.ndim == 1:
-        scale = jnp.mean(array)
-        return DiagonalNoise(scale, array / scale)
-    if array.ndim == 2:
-        scale = jnp.mean(jnp.diagonal(array))
-        return FullNoise(scale, array / scale)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(noise_var))
+    # What is known while a program is traced stays known.
+    with nullcontext() if traced else jax.ensure_compile_time_eval():
+        if callable(noise_var):
+            return StateNoise(1.0, noise_var)
+        array = jnp.asarray(noise_var, dtype=float)
+        if array.ndim == 0:
+            return ScalarNoise(array)
+        if array.ndim == 1:
+            scale = jnp.mean(array)
+            return DiagonalNoise(scale, array / scale)
+        if array.ndim == 2:
+            scale = jnp.mean(jnp.diagonal(array))
+            return FullNoise(scale, array / scale)
     raise ValueError(f"noise_var: expected shape (), (D,) or (D, D), got {array.shape}")

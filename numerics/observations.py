@@ -1,5 +1,4 @@
-"""Exponential-family observations: x given z has log-density n [t.f(z) - sum Psi(f(z))] + log base(x), t =
-x / n (T12).
+"""Exponential-family observations: x given z has log-density n [t.f(z) - sum Psi(f(z))] + log base(x), t = x / n.
 
 The decoder's output is the natural parameter; n (trials, or counts pooled) plays the part of 1/eps, so the
 near-deterministic regime is n -> infinity. The base measure cancels from the gap, and x need not be an

@@ -1,5 +1,4 @@
-"""Triangular factor of a matrix with few columns, by modified Gram-Schmidt: compiled as plain array
-operations.
+"""Triangular factor of a matrix with few columns, by modified Gram-Schmidt: compiled as plain array operations.
 
 Notation: J (D, d), D >= d, is held by rows, `columns` (d, D), so that each column is contiguous in memory. U
 is J with columns scaled to length one, U = Q R with R upper triangular. Modified Gram-Schmidt gives the exact

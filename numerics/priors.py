@@ -6,7 +6,7 @@ leaves: they can be traced and mapped. Factorised priors take scalar parameters 
 coordinate.
 
 In the claims' notation ell = log p0; the limit theorems need neither a factorised nor a log-concave prior
-(T21).
+(claim `priors`).
 """
 
 from abc import abstractmethod
@@ -125,16 +125,14 @@ class Logistic(Prior):
 class UniformLogitNormal(Logistic):
     """A uniform prior on (0, 1)^d with a logit-normal encoder z = sigmoid(y), y Gaussian.
 
-    Written in y it is exactly the logistic prior with the decoder f o sigmoid and a Gaussian encoder (T21);
+    Written in y it is exactly the logistic prior with the decoder f o sigmoid and a Gaussian encoder (claim `priors`);
     the decoder of the model must therefore be f o sigmoid. A Gaussian encoder in z itself would have ELBO =
     -inf.
     """
 
 
 class Laplace(Prior):
-    """Independent Laplace coordinates with scale b; its log-density has a kink at 0 (T21: rate sqrt(eps)
-    there).
-    """
+    """Independent Laplace coordinates with scale b; its log-density has a kink at 0: rate sqrt(eps) there."""
 
     scale: Float[Array, "..."]
 
@@ -179,8 +177,9 @@ class StudentT(Prior):
 
 
 class Bimodal(Prior):
-    """Independent coordinates, each an even mixture of N(-centre, scale^2) and N(centre, scale^2): not log-concave
-    where centre > scale.
+    """Independent coordinates, each an even mixture of N(-centre, scale^2) and N(centre, scale^2).
+
+    Not log-concave where centre > scale.
     """
 
     centre: Float[Array, "..."]

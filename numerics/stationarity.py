@@ -3,7 +3,7 @@
 For q = N(mu, diag(sigma^2)) Bonnet's and Price's theorems give the derivatives of the ELBO without any asymptotics:
     d ELBO / d mu_k       = E_q[ d_k log p(x, z) ]                       = 0 at an optimum,
     d ELBO / d sigma_k^2  = 1/2 ( E_q[ d_kk log p(x, z) ] + 1/sigma_k^2 )  = 0 at an optimum,
-so that 1/sigma_k^2 = -E_q[ d_kk log p ] at any stationary point, at every noise variance (T3, exact identity).
+so that 1/sigma_k^2 = -E_q[ d_kk log p ] at any stationary point, at every noise variance (claim `encoder-variance`).
 Evaluated with a finer rule than the search used, what is left of them bounds the errors of search and quadrature.
 """
 

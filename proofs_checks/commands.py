@@ -1,4 +1,4 @@
-"""The commands `elbogap verify` and `elbogap explain`: parameters in, a table or one JSON document out.
+"""The commands `verify`, `explain` and `false-alarms`: parameters in, a table or one JSON document out.
 
 Everything heavy is imported inside the functions, after the request has been found valid. What is printed on
 standard output is the result alone; progress goes to standard error.
@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
+from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
 
@@ -37,7 +38,8 @@ def verify_command(
     Parameters
     ----------
     claims
-        Ids of the claims to check; all when none is named. `--list` shows them.
+        Ids of the claims to check, or their names in the paper ("Theorem 1"); all when none is named. `--list` shows
+        them.
     effort
         quick (two minutes at most), standard or full.
     seed
@@ -59,9 +61,9 @@ def verify_command(
         return 0
     requests.effort(effort)
     requests.seed(seed)
-    chosen = [known_claim(name) for name in claims]
+    chosen = [claim for name in claims for claim in known_claims(name)]
     with requests.out_folder(out):
-        from .verify import verify
+        from .verify import forget, verify
 
         with progress() as notify:
             report = verify(
@@ -71,12 +73,22 @@ def verify_command(
                 progress=notify,
                 certificate=out is not None,
                 cache_dir=cache_directory(),
+                keep_unfinished=True,
             )
-        written = report.write(out) if out else []
-    if json:
-        print(report.to_json())
-    else:
-        _print_report(report, written, tables=bool(claims), controls=controls)
+
+        def show() -> None:
+            if json:
+                print(report.to_json(), flush=True)
+            else:
+                _print_report(report, tables=bool(claims), controls=controls)
+
+        def write() -> None:
+            for path in report.write(out) if out else ():
+                if not json:
+                    print(f"wrote {path}", flush=True)
+
+        try_all(show, write)
+        forget(effort, seed, cache_directory())
     return 0 if report.holds else 1
 
 
@@ -86,58 +98,75 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim; `elbogap verify --list` shows them.
+        Id of the claim, or its name in the paper ("Theorem 1"); `elbogap verify --list` shows them.
     latex
         Print a LaTeX document body instead of Unicode.
     """
     from .explain import explain
 
-    print(explain(known_claim(claim), latex=latex, cache_dir=cache_directory() / "derivations"))
+    folder = cache_directory() / "derivations"
+    print("\n\n".join(explain(one, latex=latex, cache_dir=folder) for one in known_claims(claim)))
     return 0
 
 
-def false_alarms_command(*, seeds: Whole = 200, out: Path | None = None) -> int:
+def false_alarms_command(
+    *, seeds: Whole = 200, first: Whole = 0, trained: Flag = False, out: Path | None = None
+) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
     ----------
     seeds
-        How many: 0, 1, 2, ...
+        How many: first, first + 1, ...
+    first
+        The first seed; other than 0 only with --trained.
+    trained
+        Study the case that is trained on the spot, not what is measured.
     out
-        Folder for false-alarms.json, the table as it is recorded in the package.
+        Folder for false-alarms.json, or false-alarms-trained.json, the table as it is recorded in the package.
     """
-    requests.whole("--seeds", seeds, 1)
+    requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
+    requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
     prepare_jax()
-    from .study import study
+    from . import study, trained_study
 
     with requests.out_folder(out):
         with progress() as notify:
-            found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["claims"]
-        console = terminal.console()
-        title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
-        console.print(terminal.records_table(title, table.records()))
-        for failure in found.failures:
-            console.print(failure, markup=False)
-        if out:
-            console.print(f"wrote {found.write(out)}", markup=False, soft_wrap=True)
+            if trained:
+                found = trained_study.study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+            else:
+                found = study.study(seeds, cache_dir=cache_directory(), progress=notify)
+
+        def show() -> None:
+            title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
+            rows = found.tables["rates" if trained else "claims"].records()
+            terminal.console().print(terminal.records_table(title, rows))
+            print("".join(f"{failure}\n" for failure in found.failures), end="", flush=True)
+
+        def write() -> None:
+            if out:
+                print(f"wrote {found.write(out)}")
+
+        try_all(show, write)
+        (trained_study if trained else study).forget(cache_directory())
     return 1 if found.failures else 0
 
 
-def known_claim(name: str) -> Claim:
-    """The claim with this id; RequestError with the nearest id if there is none."""
-    from .registry import CLAIMS
+def known_claims(name: str) -> tuple[Claim, ...]:
+    """The claims of this id or name in the paper; RequestError with the nearest id or name if there is none."""
+    from .registry import CLAIMS, named
 
-    return CLAIMS[requests.known("claim", name, CLAIMS)]
+    in_the_paper = dict.fromkeys(claim.paper for claim in CLAIMS.values() if claim.paper)
+    return named(name) or named(requests.known("claim", name, [*CLAIMS, *in_the_paper]))
 
 
 def _print_list(claims: list[Claim]) -> None:
-    width = max(len(claim.id) for claim in claims)
+    widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
-        print(f"{claim.id:<{width}}  {claim.title}")
+        print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
 
 
-def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
+def _print_report(report: Report, *, tables: bool, controls: bool) -> None:
     """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
     console = terminal.console()
     console.print(report_table(report))
@@ -159,10 +188,30 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     held = sum(result.verdict == "holds" for result in report.results)
     total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
+    for line in chances(report):
+        console.print(line, markup=False)
+
+
+def chances(report: Report) -> list[str]:
+    """The chance that a true claim fails, by kind of randomised decision; what no bound covers is named."""
+    lines = []
     if report.false_alarm:
-        console.print(f"chance of a false alarm: at most {report.false_alarm:.0e} (all randomised decisions together)")
-    for path in written:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+        lines.append(f"chance of a false alarm: at most {report.false_alarm:.0e} where samples are averaged (a bound)")
+    trained = [result.evidence["trained"].details for result in report.results]
+    for rates in (details["false_alarm"] for details in trained if details.get("false_alarm")):
+        lines.append(
+            f"chance of a false alarm: below {rates['rate_below']:.1e} for the case trained now "
+            f"({rates['false_alarms']} of {rates['seeds']} seeds, 95 % confidence); no verdict: "
+            f"{rates['inconclusive']} of {rates['seeds']}"
+        )
+    if any(report.laws.values()):
+        lines.append(
+            "left out: laws on random decoders, whose tolerances are computed error bounds; they fail falsely only if "
+            "such a bound is wrong (`elbogap false-alarms` counts)"
+        )
+    if any(details.get("findings") for details in trained):
+        lines.append("left out: recorded findings, the same on every seed; their intervals over runs have 95 %")
+    return lines
 
 
 def _control_rows(report: Report) -> list[dict[str, str]]:
@@ -192,5 +241,6 @@ def report_table(report: Report) -> Table:
             )
         rejected = sum(control.rejected for control in result.controls)
         verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        table.add_row(result.claim.id, verdict, *cells, f"{rejected} / {len(result.controls)}")
+        name = result.claim.id + (f"\n[dim]{escape(result.claim.paper)}[/]" if result.claim.paper else "")
+        table.add_row(name, verdict, *cells, f"{rejected} / {len(result.controls)}")
     return table

@@ -21,7 +21,8 @@ def explain(claim: Claim, *, latex: bool = False, cache_dir: Path | None = None)
         return _latex(claim, explain_latex(derivation) if derivation else "")
     lines = [claim.id, "=" * len(claim.id), claim.title, ""]
     lines += textwrap.wrap(claim.statement, WIDTH)
-    lines += ["", f"Source: {claim.source}", "", "Assumptions"]
+    lines += ["", *([f"In the paper: {claim.paper}"] if claim.paper else []), f"Source: {claim.source}"]
+    lines += ["", "Assumptions"]
     lines += [f"  - {assumption}" for assumption in claim.assumptions]
     if derivation is None:
         lines += ["", "This claim has no symbolic derivation; its evidence is measured."]

@@ -90,11 +90,13 @@ class Law:
 
     false_alarm: a bound on the probability that the law is rejected although it is true. Tolerances made of computed
     error bounds leave none to chance (0); those made of standard errors state what they leave.
+    place: where it stands in the claim's own table, if it has one.
     """
 
     name: str
     instances: Instances
     false_alarm: float = field(default=0.0, kw_only=True)
+    place: tuple[str, ...] = field(default=(), kw_only=True)
 
     def judge_rows(self) -> list[InstanceResult]:
         """The verdict on each row."""

@@ -1,10 +1,10 @@
 """The shared table of measured gaps: random decoders, priors and points, and a ladder of noise variances.
 
-One table serves T1 to T5 and T7. A `Batch` holds the rows of one (family, d): decoders drawn valid by construction,
-two to six priors by a traced index, one point g in the cube of the family, x = f(g). For each eps of the ladder it
-holds the measured log-likelihood, optimal ELBO, encoder mean and variance with their error bounds (quadrature and
-optimisation, no asymptotics), and once the derivatives of decoder and log-prior at g, which `theory`'s formulas take
-as arguments.
+One table serves the claims about Gaussian noise and x = f(g). A `Batch` holds the rows of one (family, d): decoders
+drawn valid by construction, two to six priors by a traced index, one point g in the cube of the family, x = f(g). For
+each eps of the ladder it holds the measured log-likelihood, optimal ELBO, encoder mean and variance with their error
+bounds (quadrature and optimisation, no asymptotics), and once the derivatives of decoder and log-prior at g, which
+`theory`'s formulas take as arguments.
 
 One jitted program a batch measures everything (parameters, prior, point and eps are traced), so that the number of
 programs does not grow with the number of instances. Randomness: one NumPy seed sequence a batch, spawned from the seed,
@@ -14,10 +14,11 @@ the family's name and d; the same seed gives the same instances whatever else is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -31,6 +32,9 @@ from ..numerics.priors import Bimodal, Choice, CorrelatedNormal, Logistic, Norma
 from ..numerics.stationarity import stationarity
 from .batch import LADDER, Batch, batch_of
 from .programs import Programs
+
+Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
 
 SIX_DECADES = 10.0 ** -np.arange(1.0, 7.25, 0.5)
 """eps from 1e-1 to 1e-7, for `full`: the last decade tests that the estimators know what round-off leaves."""
@@ -85,26 +89,36 @@ EFFORTS = {
 
 
 class Measurements:
-    """What a run measures, each part on first use: the table of gaps, and a source of randomness for each name."""
+    """What a run measures, each part on first use: the table of gaps, and a source of randomness for each name.
+
+    What claims work out of it is kept on the object (`once`), and goes with it.
+    """
 
     def __init__(
         self,
-        effort: str = "quick",
+        effort: Effort,
         seed: int = 0,
         *,
         programs: Programs | None = None,
         notify: Callable[[str], None] = lambda what: None,
     ):
-        self.effort = EFFORTS[effort]
+        self.effort = effort
         self.seed = seed
         self.programs = programs or Programs()
         self._notify = notify
         self._table: dict[tuple[str, int], Batch] = {}
+        self._kept: dict[Hashable, Any] = {}
 
     def rng(self, *name: str | int) -> np.random.Generator:
         """The generator of this name: independent of every other name's, equal for equal seeds."""
         key = [zlib.crc32(str(part).encode()) for part in name]
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def once(self, key: Hashable, build: Callable[[], Value]) -> Value:
+        """What `build` gives, worked out the first time that `key` is asked for."""
+        if key not in self._kept:
+            self._kept[key] = build()
+        return self._kept[key]
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -135,6 +149,20 @@ class Measurements:
         family, d = batch
         self._notify(f"measuring {family}, d = {d}")
         return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
+
+
+OfMeasurements = Callable[Concatenate[Measurements, Arguments], Value]
+
+
+def once(build: OfMeasurements[Arguments, Value]) -> OfMeasurements[Arguments, Value]:
+    """A function of measurements and hashable arguments, worked out once an object of `Measurements`."""
+
+    @wraps(build)
+    def kept(measured: Measurements, *arguments: Arguments.args, **named: Arguments.kwargs) -> Value:
+        key = (build, arguments, tuple(sorted(named.items())))
+        return measured.once(key, lambda: build(measured, *arguments, **named))
+
+    return kept
 
 
 def stack(members: list[Any]) -> Any:

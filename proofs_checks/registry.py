@@ -13,4 +13,10 @@ def _found() -> list[Claim]:
     return sorted((module.CLAIM for module in modules), key=lambda claim: (claim.order, claim.id))
 
 
+def named(name: str) -> tuple[Claim, ...]:
+    """The claim with this id, or those of this name in the paper ("Theorem 1"), in any case; none if there is none."""
+    wanted = name.casefold()
+    return tuple(claim for claim in CLAIMS.values() if wanted and wanted in (claim.id, claim.paper.casefold()))
+
+
 CLAIMS: dict[str, Claim] = {claim.id: claim for claim in _found()}

@@ -1,8 +1,7 @@
 """The outcome of a run as data: the JSON document, the numbers as CSV, and how they reach the disk.
 
 The JSON document has `version` 1; docs/report-schema.md says what is in it, and `report.verification` makes a page of
-it. Files are written beside their target and renamed into place, so
-that an interrupted run leaves no half-written file.
+it. Files are written beside their target and renamed into place: an interrupted run leaves no half-written file.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shell.files import write_by_rename
+from ..shell.files import write_all
 from .batch import Batch
 from .claim import ClaimResult
 from .laws import ConvergenceLaw, LawResult
@@ -118,7 +117,7 @@ class Report:
         texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv(), "controls.csv": self.controls_csv()}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
-        return [write_by_rename(folder / name, text) for name, text in texts.items()]
+        return write_all(folder, texts)
 
 
 FIGURES = (
@@ -146,6 +145,7 @@ def _claim_document(result: ClaimResult) -> dict[str, Any]:
         "title": result.claim.title,
         "statement": result.claim.statement,
         "latex": result.claim.latex,
+        "paper": result.claim.paper,
         "source": result.claim.source,
         "assumptions": list(result.claim.assumptions),
         "verdict": result.verdict,
@@ -179,8 +179,9 @@ def law_document(result: LawResult) -> dict[str, Any]:
 
 
 def series(law: ConvergenceLaw) -> list[dict[str, Any]]:
-    """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant, for one
-    instance of each family and size, at most `LARGEST_SERIES` of them.
+    """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant.
+
+    For one instance of each family and size, at most `LARGEST_SERIES` of them.
     """
     rows = [law.instances.row(i) for i in range(len(law.instances))]
     first = {(row["family"], row["d"]): i for i, row in reversed(list(enumerate(rows)))}

@@ -8,7 +8,7 @@ identity from values of log p alone,
     d/d mu_k E e = E[e xi_k] / sigma_k,    d/d tau_k E e = E[e (xi_k^2 - 1)],    tau_k = log sigma_k,
 
 on a tensor Gauss-Hermite rule. Float64 results enter as the place to start from and as the scale of the lattice only.
-Source: T1 (the ELBO and the evidence by their definitions), Stein 1981.
+Source: the definitions of the ELBO and the evidence; Stein 1981.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """How figures look, and how one becomes part of a page.
 
-One style file, `elbogap.mplstyle`, holds sizes, fonts and colours; `style()` applies it. Figures are made with
-`subplots`, without pyplot, so that nothing global is touched. COLUMN and PAGE are the widths, in inches, of one column
-and of the text block of a paper.
+One style file, `elbogap.mplstyle`, holds sizes, fonts and colours; `style()` applies it, for a paper or another `Look`.
+Figures are made with `subplots`, without pyplot, so that nothing global is touched.
 
 Inline SVG: ids carry a prefix made of the content, so that several figures share a page; the ink and the palette become
 `currentColor` and `var(--series-N)`, which the page sets for light and for dark.
 
-The small parameter is eps = 1/gamma^2; `noise_axis` shows eps below and gamma^2 on top.
+The small parameter is eps = 1/gamma^2; `noise_axis` shows eps below and gamma^2 on top. It grows to the right in every
+figure, so that the limit is at the left and an order of convergence is a slope.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from .look import COLUMN, PAGE, PAPER, Look
+
+__all__ = [
+    "COLUMN", "INK", "MARKERS", "PAGE", "PALETTE", "log_axis", "noise_axis", "power_of_ten", "style", "subplots", "svg",
+]  # fmt: skip
+
 STYLE_FILE = Path(__file__).parent / "elbogap.mplstyle"
-COLUMN, PAGE = 3.4, 6.8
 _PARAMETERS = matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False)
 PALETTE: tuple[str, ...] = tuple(f"#{color.lstrip('#')}" for color in _PARAMETERS["axes.prop_cycle"].by_key()["color"])
 """Colour-blind-safe colours, in the order in which series take them."""
@@ -44,9 +49,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """The style file's settings, inside the block: for drawing and for saving."""
-    with matplotlib.rc_context(fname=STYLE_FILE):
+def style(look: Look = PAPER) -> Iterator[None]:
+    """The style file's settings in this look, inside the block: for drawing and for saving."""
+    with matplotlib.rc_context(fname=STYLE_FILE), matplotlib.rc_context(look.settings()):
         yield
 
 
@@ -108,15 +113,10 @@ def power_of_ten(value: float | int, position: int | None = None) -> str:
     return power if digits == "1" else f"{digits}×{power}"
 
 
-def noise_axis(axes: Axes, *, towards_zero: bool = False) -> None:
-    """Make the abscissa eps on a log scale, with gamma^2 = 1/eps on top.
-
-    towards_zero: eps falls to the right, so that gamma^2 grows, as the paper plots it.
-    """
+def noise_axis(axes: Axes) -> None:
+    """Make the abscissa eps on a log scale, growing to the right, with gamma^2 = 1/eps on top."""
     log_axis(axes, "x")
     axes.set_xlabel("noise variance ε")
-    if towards_zero and not axes.xaxis_inverted():
-        axes.invert_xaxis()
     axes.spines["top"].set_visible(True)
     top = axes.secondary_xaxis("top", functions=(_reciprocal, _reciprocal))
     _log_ticks(top.xaxis)  # its scale is that of the axis below, turned round

@@ -1,6 +1,7 @@
 """The house rules that a machine can read: who imports whom, what is documented, what a start costs in imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,9 @@ Arrows to `errors`, which everybody may raise and which knows nobody, are left o
 
 FOLDERS = tuple(name for name in ARROWS if (ROOT / name).is_dir())
 FORBIDDEN_LIBRARIES = {"theory": {"jax", "equinox", "optimistix"}, "numerics": {"sympy", "mpmath"}}
+NOT_WRITTEN = {"results", "build", "dist", "site"}
+"""Folders of the root that are recorded or built, not written."""
+
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))] + sorted(ROOT.glob("*.py"))
 
 
@@ -87,6 +91,18 @@ def test_every_module_is_documented_and_holds_one_concept(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
     assert text.count("\n") <= 400, f"{path} is too long to be one concept"
+
+
+def test_claims_go_by_their_names() -> None:
+    """No text numbers the claims, as a T and a number would: a reader has their names to find them by."""
+    folders = [
+        path for path in ROOT.iterdir() if path.is_dir() and path.name not in NOT_WRITTEN and path.name[0] != "."
+    ]
+    paths = [path for folder in folders for path in folder.rglob("*")] + list(ROOT.iterdir())
+    texts = [path for path in paths if path.suffix in (".py", ".md", ".toml", ".html", ".cff") and path.is_file()]
+    assert len(texts) > 250
+    for path in texts:
+        assert not re.findall(r"\bT\d{1,2}\b", path.read_text(encoding="utf-8")), path
 
 
 @pytest.mark.parametrize("statement", ["import elbogap", "import elbogap.cli"])

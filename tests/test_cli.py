@@ -25,12 +25,14 @@ def test_list_names_every_claim(capsys: pytest.CaptureFixture) -> None:
     assert run(["verify", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(CLAIMS)
+    assert all(claim.paper in line for line, claim in zip(lines, CLAIMS.values(), strict=True))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["verify", "elbo-limt"], "unknown claim 'elbo-limt': did you mean 'elbo-limit'?"),
+        (["explain", "Theorm 1"], "unknown claim 'Theorm 1': did you mean 'Theorem 1'?"),
         (["verify", "qqqq"], "unknown claim 'qqqq': expected one of"),
         (["verify", "--effort", "huge"], "--effort: expected one of quick, standard, full, got 'huge'"),
         (["verify", "--seed", "-1"], "--seed: expected an integer from 0 to 4294967295, got -1"),
@@ -114,6 +116,18 @@ def elbogap_into(stdout: int, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
     finally:
         os.close(stdout)
+
+
+@pytest.mark.parametrize("asked", ["", "elbogap.keep_programs()", "environment"])
+def test_programs_are_kept_only_where_that_is_asked_for(asked: str, tmp_path: Path) -> None:
+    """The library leaves JAX's cache alone; asked once, it keeps every program where the command line does."""
+    environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path), "ELBOGAP_KEEP_PROGRAMS": "0"}
+    code = "import jax.numpy as jnp, elbogap; {}; elbogap.ima_contrast(jnp.sin, jnp.ones(2))"
+    if asked == "environment":
+        environment["ELBOGAP_KEEP_PROGRAMS"], asked = "1", ""
+    wanted = bool(asked) or environment["ELBOGAP_KEEP_PROGRAMS"] == "1"
+    subprocess.run([sys.executable, "-c", code.format(asked or "pass")], env=environment, check=True)
+    assert (tmp_path / "programs").is_dir() == wanted and (not wanted or any((tmp_path / "programs").iterdir()))
 
 
 @pytest.fixture

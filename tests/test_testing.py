@@ -1,6 +1,4 @@
-"""The public strategies: values are valid by construction, failures shrink and print as code that rebuilds
-them.
-"""
+"""The public strategies: values are valid by construction, failures shrink and print as code that rebuilds them."""
 
 import re
 import subprocess
@@ -25,7 +23,7 @@ FEW = settings(max_examples=25)
 
 @jax.jit
 def linear_evidence(decoder, x, noise_var):
-    """log p(x) of a linear decoder with prior N(0, I), in closed form (claim T7)."""
+    """log p(x) of a linear decoder with prior N(0, I), in closed form (claim `linear-vae`)."""
     covariance = noise_var * jnp.eye(len(x)) + decoder.matrix @ decoder.matrix.T
     return jax.scipy.stats.multivariate_normal.logpdf(x, decoder.shift, covariance)
 
@@ -43,9 +41,7 @@ def linear_elbo(decoder, x, noise_var, mean, factor):
 @FEW
 @given(testing.decoders(("linear",), (2,)), testing.points(2), testing.encoders(2, full=True))
 def test_the_elbo_is_below_the_evidence(decoder, z, encoder):
-    """T1 as a user would state it: no drawn encoder exceeds the evidence; the round-off allowed is that of
-    terms of size 1e3.
-    """
+    """As a user would state it: no drawn encoder exceeds the evidence, up to round-off of terms of size 1e3."""
     x = decoder(jnp.asarray(z))
     gap = linear_evidence(decoder, x, 0.1) - linear_elbo(decoder, x, 0.1, encoder.mean, encoder.std)
     assert gap >= -1e-11
@@ -97,9 +93,7 @@ def test_encoders_have_the_stated_size(factorised, full):
 
 
 def test_failures_shrink_to_the_first_family_and_the_lowest_dimension():
-    """The smallest failing example has the first family that fails, its lowest dimension, and a small
-    seed.
-    """
+    """The smallest failing example has the first family that fails, its lowest dimension, and a small seed."""
     with_two = testing.decoders(("mlp", "linear"), (1, 2))
     smallest = find(with_two, lambda f: isinstance(f, Linear), settings=settings(derandomize=True, database=None))
     assert repr(smallest) == repr(testing.member("linear", 1, 0))
@@ -133,9 +127,7 @@ def test_a_failing_decoder_prints_as_code_that_rebuilds_it():
 
 
 def test_a_false_theorem_is_refuted():
-    """Control: "the contrast is the same after a rotation of z" does not survive 50 draws; for conformal
-    members it does.
-    """
+    """Control: "the contrast is the same after a rotation of z" fails in 50 draws; of conformal members it holds."""
     turn = np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
 
     both = jax.jit(lambda jacobian: contrast_of_jacobian(jnp.stack([jacobian, jacobian @ turn])))

@@ -24,7 +24,9 @@ _DRAWS = 256  # antithetic draws where a tensor rule is too large
 
 
 class Evaluation(NamedTuple):
-    """Of R runs at m points: encoder mean and std (in y), latents z = link(mean), a posterior sample of z, the latents
+    """What R runs do at m held-out points.
+
+    Encoder mean and std (in y), latents z = link(mean), a posterior sample of z, the latents
     of the decoded latents, the ELBO's mean over points and its values, the mean squared reconstruction error at z, and
     (at the first points) the decoder's Jacobians at z.
     """

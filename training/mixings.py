@@ -92,11 +92,16 @@ class AffineFlow(Decoder):
         return x
 
 
-def draw_moebius(rng: np.random.Generator, latent_dim: int) -> Scaled:
-    """x = Q u / |u|^2, u = s - 1/2 - a; `Moebius` is used where it is conformal, |u| >= 1 in its own units."""
+def draw_moebius(rng: np.random.Generator, latent_dim: int, *, nearest: float = 0.5) -> Scaled:
+    """x = Q u / |u|^2, u = s - 1/2 - a; `Moebius` is used where it is conformal, |u| >= 1 in its own units.
+
+    nearest: what every coordinate of a exceeds in modulus, at least 1/2, the cube's side.
+    """
+    if not nearest >= 0.5:
+        raise ValueError(f"nearest: expected >= 0.5, outside of the cube, got {nearest}")
     pole = np.empty(latent_dim)
     for k in range(latent_dim):
-        while abs(value := rng.standard_normal()) <= 0.5:
+        while abs(value := rng.standard_normal()) <= nearest:
             pass
         pole[k] = value
     factor = _ON_CUBE / np.linalg.norm(np.abs(pole) - 0.5)

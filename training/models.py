@@ -3,7 +3,7 @@
 Notation: x an observation of any shape, y (d,) the Gaussian latent of the encoder, z = link(y) (d,) the latent that
 the decoder sees and that is compared with the sources. The generative model is y ~ prior, x | y ~ N(f(link(y)), eps I)
 and the encoder q(y | x) = N(mean, diag(exp(2 log_std))). With `link = sigmoid` and the prior `LogitBeta(1, 1)` this is
-exactly a uniform prior on (0, 1)^d with a logit-normal encoder (claim T21).
+exactly a uniform prior on (0, 1)^d with a logit-normal encoder (claim `priors`).
 
 The interface that `loop.train` needs, for any pair of networks:
 

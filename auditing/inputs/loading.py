@@ -46,9 +46,7 @@ _SAFETENSORS = {
 
 
 def named_object(text: str, option: str) -> Any:
-    """The object NAME of FILE.py, given as FILE.py:NAME; a `torch.nn.Module` or Equinox class is called without
-    arguments.
-    """
+    """The object NAME of FILE.py, given as FILE.py:NAME; a class of PyTorch or Equinox is called without arguments."""
     file, _, name = text.rpartition(":")
     path = Path(file)
     if path.suffix != ".py" or not name.isidentifier():

@@ -1,4 +1,4 @@
-"""Maps a of R^d onto itself that preserve the standard Gaussian, and composition f o a (claim T17).
+"""Maps a of R^d onto itself that preserve the standard Gaussian, and composition f o a.
 
 f and f o a have the same likelihood for every noise, but not the same ELBO: their gaps tend to c(f, a(z)) and
 c(f o a, z). A map preserves N(0, I) when it preserves lengths and volume: a rotation, or a swirl, whose angle
@@ -29,9 +29,7 @@ class Rotation(Decoder):
 
 
 class Swirl(Decoder):
-    """a(z) = R(w |z|^2 / 2) z, turning the first two coordinates, d >= 2: nonlinear, preserves length and
-    volume.
-    """
+    """a(z) = R(w |z|^2 / 2) z, turning the first two coordinates, d >= 2: nonlinear, preserves length and volume."""
 
     strength: Scalar
 
@@ -78,8 +76,6 @@ def draw_swirl(rng: np.random.Generator, latent_dim: int) -> Swirl:
 
 
 def draw_swirled_mlp(rng: np.random.Generator, latent_dim: int) -> Composition:
-    """A random member of "mlp" after a random swirl: a spurious solution, with the likelihood of its
-    `outer`.
-    """
+    """A random member of "mlp" after a random swirl: a spurious solution, with the likelihood of its `outer`."""
     outer: SmoothMLP = draw_mlp(rng, latent_dim)
     return Composition(outer, draw_swirl(rng, latent_dim))

@@ -1,5 +1,4 @@
-"""The Darmois construction in two dimensions: a spurious solution with the likelihood of the truth
-(claim T17).
+"""The Darmois construction in two dimensions: a spurious solution with the likelihood of the truth.
 
 Truth: x = M (s_1 + p(s_2), s_2), s ~ N(0, I), the shear of `shear.py`. Darmois (1951; Hyvarinen and Pajunen,
 Neural Networks 12, 1999) maps x to independent Gaussian coordinates in the order x_1, x_2:
@@ -33,9 +32,7 @@ _UNIT_WEIGHTS = np.tile(_GAUSS_WEIGHTS / (2 * _PANELS), _PANELS)
 
 
 class Darmois(Decoder):
-    """The decoder y -> x of the Darmois construction for the shear with M (2, 2), q and r (1,); det M and
-    M_11 positive.
-    """
+    """The decoder y -> x of the Darmois construction for a shear: M (2, 2), q and r (1,); det M and M_11 positive."""
 
     matrix: Matrix
     quadratic: Vector
@@ -93,18 +90,14 @@ def _normal_quantile(below: Float[Array, ""], above: Float[Array, ""]) -> Float[
 
 @_normal_quantile.defjvp
 def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    """dy = d(below) / phi(y) = -d(above) / phi(y), much shorter to compile than the derivative of rational
-    functions.
-    """
+    """dy = d(below) / phi(y) = -d(above) / phi(y), shorter to compile than the derivative of rational functions."""
     y = _normal_quantile(*primals)
     change = jnp.where(primals[0] < primals[1], tangents[0], -tangents[1])
     return y, change * jnp.exp(y**2 / 2) * np.sqrt(2 * np.pi)
 
 
 def draw_darmois(rng: np.random.Generator, latent_dim: int) -> Darmois:
-    """M near the identity with both off-diagonal entries of size 0.2 to 0.5, p as for shears. latent_dim =
-    2.
-    """
+    """M near the identity with both off-diagonal entries of size 0.2 to 0.5, p as for shears. latent_dim = 2."""
     if latent_dim != 2:
         raise ValueError(f"the construction is for the plane, expected latent_dim 2, got {latent_dim}")
     off = signed(rng, 0.2, 0.5, 2)

@@ -23,9 +23,7 @@ else:
 
 
 class Decoder(eqx.Module):
-    """A deterministic decoder f: z (d,) -> x (D,). Subclasses give `__call__` and, where it exists,
-    `inverse`.
-    """
+    """A deterministic decoder f: z (d,) -> x (D,). Subclasses give `__call__` and, where it exists, `inverse`."""
 
     def __call__(self, z: Float[Array, "d"]) -> Float[Array, "D"]:
         """f(z)."""
@@ -41,9 +39,7 @@ class Decoder(eqx.Module):
 
 
 def _code(value: Any) -> str:
-    """Python code for a field. `repr` of a float is exact, so the rebuilt arrays are equal to the last
-    bit.
-    """
+    """Python code for a field. `repr` of a float is exact, so the rebuilt arrays are equal to the last bit."""
     if isinstance(value, np.ndarray | np.generic) or eqx.is_array(value):
         try:
             return f"np.array({np.asarray(value).tolist()!r})"

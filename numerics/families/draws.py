@@ -1,7 +1,7 @@
 """Random matrices that are well conditioned by construction. NumPy only: nothing here compiles.
 
 Conventions: singular values lie in a given range [low, high]; `entangling` matrices have columns that are far
-from orthogonal, so that the contrast c = sum_k log |W_k| - 1/2 log det W'W is not small (claim T6).
+from orthogonal, so that the contrast c = sum_k log |W_k| - 1/2 log det W'W is not small (claim `contrast`).
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """The named decoders of the reference tables, with the points at which their numbers hold.
 
 All are plain functions of z. Prior N(0, I). f2 and f3 are square, f23 is a surface in R^3, `shear` is
-polynomial; `folded` is f2 after a fold, z -> f2(z_1^2, z_2 + 0.4 z_1), not injective (T13); `swirled` is f2
-after the swirl of T17.
+polynomial; `folded` is f2 after a fold, z -> f2(z_1^2, z_2 + 0.4 z_1), not injective (claim `folds`); `swirled` is f2
+after the swirl of claim `spurious-solutions`.
 """
 
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from .shear import Shear
 
 G2 = np.array([0.7, -0.4])
 G3 = np.array([0.7, -0.4, 0.3])
-FOLDED_BRANCHES = np.array([[0.9, -0.3], [-0.9, 0.42]])  # two preimages under `folded`, those of T13's table
+FOLDED_BRANCHES = np.array([[0.9, -0.3], [-0.9, 0.42]])  # two preimages under `folded`
 
 SHEAR = Shear(np.array([[1.0, 0.5], [-0.2, 1.2]]), np.array([0.5]), np.array([0.2]))
 

@@ -1,4 +1,4 @@
-"""Decoders that are not injective: a coordinate that is squared, or folded by a cubic (claim T13).
+"""Decoders that are not injective: a coordinate that is squared, or folded by a cubic (claim `folds`).
 
 With several preimages g_b of x, log p_eps sums over them while a Gaussian encoder can cover only one.
 `preimages` lists them all, one a row; `inverse` gives the first. At a critical point (a fold) J is singular
@@ -14,9 +14,7 @@ from .draws import entangling, signed
 
 
 class Squared(Decoder):
-    """f(z) = M (z_1^2 / 2, z_k + t_k z_1 for k > 1): two preimages, which differ by the sign of z_1; fold at
-    z_1 = 0.
-    """
+    """f(z) = M (z_1^2 / 2, z_k + t_k z_1 for k > 1): two preimages, +-z_1; fold at z_1 = 0."""
 
     matrix: Matrix
     tilt: Vector
@@ -80,9 +78,7 @@ def point_beside_zero(rng: np.random.Generator, latent_dim: int) -> np.ndarray:
 
 
 def point_between_folds(rng: np.random.Generator, latent_dim: int) -> np.ndarray:
-    """A point of [-1, 1]^d with z_1 in [-0.4, 0.4] or +-[0.95, 1.1]: in the folded region, away from z_1 =
-    +-a.
-    """
+    """A point of [-1, 1]^d with z_1 in [-0.4, 0.4] or +-[0.95, 1.1]: in the folded region, away from z_1 = +-a."""
     point = rng.uniform(-1.0, 1.0, size=latent_dim)
     point[0] = rng.uniform(-0.4, 0.4) if rng.uniform() < 0.5 else signed(rng, 0.95, 1.1)
     return point

@@ -1,4 +1,4 @@
-"""Piecewise linear decoders with leaky ReLU: invertible, but not smooth (claim T20).
+"""Piecewise linear decoders with leaky ReLU: invertible, but not smooth (claim `kinks`).
 
 f(z) = W_1 L(W_0 z + b), L(t) = t for t > 0 and a t else. Its kinks are the hyperplanes W_0[j] . z + b_j = 0.
 Away from them the gap differs from that of the active linear piece by an exponentially small term; within
@@ -37,9 +37,7 @@ class LeakyReLU(Decoder):
 
 
 def draw_kinked(rng: np.random.Generator, latent_dim: int) -> LeakyReLU:
-    """Slope 0.3 to 0.5, W_0 entangling with singular values in [0.7, 1.4], W_1 orthogonal, biases of size
-    0.4.
-    """
+    """Slope 0.3 to 0.5, W_0 entangling with singular values in [0.7, 1.4], W_1 orthogonal, biases of size 0.4."""
     return LeakyReLU(
         entangling(rng, latent_dim, low=0.7, high=1.4),
         rng.uniform(-0.4, 0.4, size=latent_dim),

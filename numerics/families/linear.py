@@ -1,6 +1,6 @@
-"""Linear decoders f(z) = W z + b: the case in which the gap is known exactly (claim T7).
+"""Linear decoders f(z) = W z + b: the case in which the gap is known exactly (claim `linear-vae`).
 
-Square ones with entangled columns, and ones with random directions in many dimensions (claim T16).
+Square ones with entangled columns, and ones with random directions in many dimensions (claim `random-directions`).
 """
 
 import jax.numpy as jnp
@@ -38,9 +38,7 @@ def draw_linear(rng: np.random.Generator, latent_dim: int, *, output_dim: int | 
 
 
 def draw_random_directions(rng: np.random.Generator, latent_dim: int) -> Linear:
-    """Columns with random directions in R^(8 d): independent Gaussian entries of variance 1 / (8 d)
-    (claim T16).
-    """
+    """Columns with random directions in R^(8 d): independent Gaussian entries of variance 1 / (8 d)."""
     output_dim = 8 * latent_dim
     matrix = rng.standard_normal((output_dim, latent_dim)) / np.sqrt(output_dim)
     return Linear(matrix, np.zeros(output_dim))

@@ -1,5 +1,4 @@
-"""Invertible multilayer perceptrons with a smooth leaky ReLU and square weights, well conditioned by
-construction.
+"""Invertible multilayer perceptrons with a smooth leaky ReLU and square weights, well conditioned by construction.
 
 f(z) = W_L s(W_{L-1} s(... s(W_0 z + b_0) ...) + b_{L-1}); s is `monotone.smooth_leaky_relu`. With every W_i
 invertible f is a diffeomorphism of R^d; its Jacobian's singular values lie within the product of those of the
@@ -36,9 +35,7 @@ class SmoothMLP(Decoder):
 
 
 def draw_mlp(rng: np.random.Generator, latent_dim: int) -> SmoothMLP:
-    """Two hidden layers; the first weight entangles (singular values in [0.7, 1.45]), the others are
-    orthogonal.
-    """
+    """Two hidden layers; the first weight entangles (singular values in [0.7, 1.45]), the others are orthogonal."""
     weights = (
         entangling(rng, latent_dim, low=0.7, high=1.45),
         orthogonal(rng, latent_dim),

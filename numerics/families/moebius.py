@@ -1,11 +1,10 @@
-"""The Moebius family: inversion in a sphere, conformal in every dimension, hence with contrast 0 (claim
-T6).
+"""The Moebius family: inversion in a sphere, conformal in every dimension, hence with contrast 0 (claim `contrast`).
 
 f(z) = b + s Q u / |u|^2 with u = z - a, a the pole, Q orthogonal, s > 0 (Gresele et al., NeurIPS 2021, use it
 as a nonlinear decoder whose columns stay orthogonal). Its Jacobian is s / |u|^2 times an orthogonal matrix.
 
 The pole needs care. For d <= 2 the integral of |f|^2 against any Gaussian diverges there, so the ELBO of the
-bare map is -infinity for every Gaussian encoder: assumption (v) of T0 fails. Within |u| < 1 the
+bare map is -infinity for every Gaussian encoder, which claim `general-limit` excludes. Within |u| < 1 the
 radial profile 1/r is therefore continued by its tangent 2 - r: f stays injective and continuously
 differentiable away from the pole, becomes bounded, and is unchanged where |u| >= 1. Drawn members keep their
 pole at a distance of 4.5 or more from the origin.
@@ -20,9 +19,7 @@ from .draws import entangling, orthogonal
 
 
 class Moebius(Decoder):
-    """f(z) = b + s Q u h(|u|) / |u|, u = z - a, with h(r) = 1/r for r >= 1 and 2 - r within (see the
-    module).
-    """
+    """f(z) = b + s Q u h(|u|) / |u|, u = z - a, with h(r) = 1/r for r >= 1 and 2 - r within (see the module)."""
 
     pole: Vector
     rotation: Matrix
@@ -55,9 +52,7 @@ class MoebiusLinear(Decoder):
 
 
 def _inversion(u: Float[Array, "d"]) -> Float[Array, "d"]:
-    """u / |u|^2, with profile 2 - r within the unit ball. Both branches are finite, so derivatives are
-    too.
-    """
+    """u / |u|^2, with profile 2 - r within the unit ball. Both branches are finite, so derivatives are too."""
     square = u @ u
     outside = square >= 1.0
     near = jnp.where(outside | (square == 0.0), 1.0, square)
@@ -75,9 +70,7 @@ def _reverse_inversion(y: Float[Array, "d"]) -> Float[Array, "d"]:
 
 
 def draw_moebius(rng: np.random.Generator, latent_dim: int) -> Moebius:
-    """A random member: pole at a distance r of 4.5 to 6.5 (+ sqrt(d) - 1), local scale 0.8 to 1.2 at the
-    origin.
-    """
+    """A random member: pole at a distance r of 4.5 to 6.5 (+ sqrt(d) - 1), local scale 0.8 to 1.2 at the origin."""
     direction = orthogonal(rng, latent_dim, 1)[:, 0]
     distance = rng.uniform(4.5, 6.5) + np.sqrt(latent_dim) - 1.0
     rotation = orthogonal(rng, latent_dim)

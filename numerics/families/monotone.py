@@ -34,8 +34,7 @@ def invert_increasing(
     *,
     iterations: int = 64,
 ) -> Float[Array, "*n"]:
-    """The t in [-radius, radius] with function(t) = y, elementwise; `function` increasing, with positive
-    derivative.
+    """The t in [-radius, radius] with function(t) = y, elementwise; `function` increasing, with positive derivative.
 
     Newton steps that leave the current bracket are replaced by its midpoint, so that 64 steps reach the
     resolution of float64. Derivatives of every order, in y and in what `function` closes over, are those of

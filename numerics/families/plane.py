@@ -1,5 +1,4 @@
-"""Maps of the plane with orthogonal columns, hence contrast 0: conformal ones, and polar coordinates
-(claim T6).
+"""Maps of the plane with orthogonal columns, hence contrast 0: conformal ones, and polar coordinates.
 
 A conformal map is an analytic function of z_1 + i z_2; its Jacobian is a multiple of a rotation. Polar
 coordinates have orthogonal columns of different lengths. Neither is injective on the whole plane (only affine
@@ -16,9 +15,7 @@ from .draws import signed
 
 
 class ComplexQuadratic(Decoder):
-    """w = m (z + a z^2) in complex numbers, m and a given as (real, imaginary); injective for |z| < 1 / (2
-    |a|).
-    """
+    """w = m (z + a z^2) in complex numbers, m and a given as (real, imaginary); injective for |z| < 1 / (2 |a|)."""
 
     factor: Vector
     coefficient: Vector
@@ -37,9 +34,7 @@ class ComplexQuadratic(Decoder):
 
 
 class Polar(Decoder):
-    """x = s exp(a z_1) (cos b z_2, sin b z_2): columns orthogonal, of lengths in the ratio a : b; injective
-    for |b z_2| < pi.
-    """
+    """x = s exp(a z_1) (cos b z_2, sin b z_2): orthogonal columns, lengths as a : b; injective for |b z_2| < pi."""
 
     scale: Scalar
     radial: Scalar
@@ -71,9 +66,7 @@ def draw_conformal(rng: np.random.Generator, latent_dim: int) -> ComplexQuadrati
 
 
 def draw_polar(rng: np.random.Generator, latent_dim: int) -> Polar:
-    """a in [0.2, 0.4], b in [0.5, 0.8], s such that columns at the origin are near length one. latent_dim =
-    2.
-    """
+    """a in [0.2, 0.4], b in [0.5, 0.8], s such that columns at the origin are near length one. latent_dim = 2."""
     _plane_only(latent_dim)
     scale = rng.uniform(1.6, 2.2)
     return Polar(np.array(scale), np.array(rng.uniform(0.2, 0.4)), signed(rng, 0.5, 0.8))

@@ -1,4 +1,4 @@
-"""Polynomial shears f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) (claim T22).
+"""Polynomial shears f(z) = M (z_1 + p_1(z_d), ..., z_{d-1} + p_{d-1}(z_d), z_d) (claim `enclosure`).
 
 Each p_k(t) = q_k t^2 + r_k t^3. A shear is a polynomial diffeomorphism with polynomial inverse, and its
 Jacobian determinant is that of M. In one dimension there is nothing to shear with; there
@@ -56,9 +56,7 @@ class Cubic(Decoder):
 
 
 def draw_shear(rng: np.random.Generator, latent_dim: int) -> Shear | Cubic:
-    """|q_k| in [0.15, 0.35] and |r_k| in [0.04, 0.1], both over sqrt(d - 1); M entangling, singular values in
-    [0.7, 1.4].
-    """
+    """|q_k| in [0.15, 0.35] and |r_k| in [0.04, 0.1], both over sqrt(d - 1); M with singular values in [0.7, 1.4]."""
     if latent_dim == 1:
         cubic = rng.uniform(0.06, 0.12)
         quadratic = signed(rng, 0.4, 1.0) * np.sqrt(1.5 * cubic)

@@ -4,7 +4,7 @@ z_1 = Phi^-1(F(x_1)), z_2 = Phi^-1(F(x_2 | x_1)) are independent N(0, 1), so tha
 density of x as its push-forward, whatever the truth was. Its inverse Jacobian is triangular, and its contrast is
     c = 1/2 log(1 + r^2),    r = d F(x_2 | x_1) / d x_1  /  p(x_2 | x_1):
 nothing but the conditional distribution enters. Integrals over half-lines by the double-exponential rule.
-Source: Hyvarinen and Pajunen 1999; Gresele et al. 2021; T17.
+Source: Hyvarinen and Pajunen 1999; Gresele et al. 2021; claim `spurious-solutions`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Near the fold everything lives on the scale z = w y, w = (eps / a^2)^(1/4), x = f(u), u = w rho. With a flat prior and
 b = 0 the encoder's optimum is a closed form: mean 0 with 6 s^4 - 2 xi s^2 = 1 (xi = rho^2), or on one branch
 s^2 = (xi - sqrt(xi^2 - 3)) / 6, mu^2 = xi - 3 s^2, better from xi* > sqrt 3 on. These serve as the profile Gamma (a
-prediction) and as starts of the search at finite noise, which knows nothing else of them. Source: T13.
+prediction) and as starts of the search at finite noise, which knows nothing else of them. Claim `folds`.
 """
 
 from __future__ import annotations

@@ -41,8 +41,10 @@ Derivatives = Callable[[np.ndarray, np.ndarray], Objective]
 
 
 def expected(mu: np.ndarray, tau: np.ndarray, exponent: Callable[[np.ndarray], tuple], nodes: int) -> Objective:
-    """E_q[e] by Gauss-Hermite; `exponent(z)` returns e, e', e'' with a last axis of nodes. Exact for polynomial e of
-    degree 2 nodes - 1."""
+    """E_q[e] by Gauss-Hermite; `exponent(z)` returns e, e', e'' with a last axis of nodes.
+
+    Exact for polynomial e of degree 2 nodes - 1.
+    """
     xi, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
     offset = np.exp(tau)[..., None] * xi

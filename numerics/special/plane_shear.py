@@ -3,7 +3,7 @@
 f(z) = M (z_1 + p(z_2), z_2), p(t) = q t^2 + r t^3, prior N(0, I). With G = M'M, y = M^-1 x, kappa = det(M)^2 / G_11
 and c(t) = y_1 - p(t) + (G_12/G_11)(y_2 - t) the noise's exponent is G_11 (z_1 - c(z_2))^2 + kappa (z_2 - y_2)^2, so
 that z_1 can be integrated, and the encoder of z_1 maximised, exactly: what is left is an integral over z_2 and a
-maximum over the mean and variance of z_2. What is singular in eps cancels in the gap. No asymptotics. Source: T22.
+maximum over the mean and variance of z_2. What is singular in eps cancels in the gap. No asymptotics.
 """
 
 from __future__ import annotations

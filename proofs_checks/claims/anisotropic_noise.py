@@ -1,4 +1,4 @@
-"""T11 anisotropic-noise: noise of covariance eps S, and eps S(z): the noise sets the metric of the contrast.
+"""anisotropic-noise: noise of covariance eps S, and eps S(z): the noise sets the metric of the contrast.
 
 Random polynomial shears; S(z) = B (I + diag(tanh(K z))/2) B' with random B and K, constant (K = 0) for every other
 instance. B is drawn apart from the decoder: S near J J' would make the contrast vanish. The limit sees S(g) alone, the
@@ -7,7 +7,6 @@ slope sees how S varies: ell_eff = log p0 - 1/2 log det S(z).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -23,7 +22,7 @@ from ..batch import LADDER, Batch
 from ..batch_laws import PerBatch, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "shear", 2
@@ -69,7 +68,7 @@ def _measure(decoders: Any, points: Any, unmixings: Any, couplings: Any, ladder:
     return jax.vmap(one)(decoders, points, unmixings, couplings)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> Batch:
     """Every other instance with noise that depends on z."""
     rng, family, count = measured.rng("anisotropic-noise"), FAMILIES[FAMILY], measured.effort.instances
@@ -130,7 +129,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T11."""
+    """Its false variants."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
@@ -166,7 +165,7 @@ CLAIM = Claim(
     "preimage; how S varies acts as a prior and changes the slope only.",
     latex=r"\mathrm{gap} \to \tfrac12\Big[\sum_k \log M_{kk} - \log\det M\Big],\quad M = J^\top S(g)^{-1} J,\quad "
     r"\ell_{\mathrm{eff}} = \log p_0 - \tfrac12 \log\det S(z)",
-    source="T11 (T0 for covariance eps S(z))",
+    source="new here (general-limit for covariance eps S(z))",
     assumptions=(
         "S(z) is positive definite and as smooth as the decoder",
         "x is on the manifold: off it, derivatives of the inverse of S enter M",

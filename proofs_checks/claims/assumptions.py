@@ -6,18 +6,17 @@ log |J| + eps L1) and gap (log p - ELBO* = c + eps a1), each with a remainder of
 covariance's assumption is broken in `block_encoder`. A statement that survives is a law here, one that does not is a
 control that must be rejected, and what happens instead is a law with its own rate and constant:
 
-two preimages        gap -> log sum_b e^(l_b) - max_b l_b                                        (T13)
+two preimages        gap -> log sum_b e^(l_b) - max_b l_b                                            `folds`
 J(g) = 0, f = a z^3  sigma^2 = eps^(1/3) (45 a^2)^(-1/3), gap -> a constant: the posterior is exp(-a^2 u^6 / 2)
-kink of f at g       gap -> Gamma(0), the kink's profile                                          (T20)
-kink of log p0 at g  log p = l0 - log a - sqrt(eps s / (2 pi)) (1/b_+ + 1/b_-) + O(eps)           (T21)
+kink of f at g       gap -> Gamma(0), the kink's profile                                             `kinks`
+kink of log p0 at g  log p = l0 - log a - sqrt(eps s / (2 pi)) (1/b_+ + 1/b_-) + O(eps)              `priors`
 f -> x at infinity   f = a z/(1 + b z^2), Cauchy prior: the tails add b times the mass at g, gap -> log(1 + b)
-full covariance      gap -> 0: no regulariser                                                     (T8)
+full covariance      gap -> 0: no regulariser                                                        `block-encoder`
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from ..batch_laws import convergence, gap_law, predicted
 from ..claim import Claim, Control, ControlOutcome
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Instances, Law, LawResult
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 from . import block_encoder
 
 HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
@@ -49,7 +48,7 @@ BROKEN = {
 """What does not survive; everything else does."""
 
 NOT_MEASURED = {"mean": "another constant (block-encoder)", "likelihood": "holds: no encoder in it"}
-"""With a full covariance the likelihood is the same, and the mean's shift is T0's for one block."""
+"""With a full covariance the likelihood is the same, and the mean's shift is that of `general-limit` for one block."""
 
 
 def _normal(mean: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -156,11 +155,11 @@ class _Rows:
 
 def theorem(name: str, statement: str, measured: Measurements) -> Law:
     """One of the main theorem's statements on the instances of a case."""
-    return _rows(name, measured).theorem(statement, statement)
+    return _rows(measured, name).theorem(statement, statement)
 
 
-@lru_cache(maxsize=32)
-def _rows(name: str, measured: Measurements) -> _Rows:
+@once
+def _rows(measured: Measurements, name: str) -> _Rows:
     return _Rows(name, measured)
 
 
@@ -172,7 +171,7 @@ def cubic_gap() -> float:
 
 def limit_of_gap(name: str, measured: Measurements) -> Law:
     """gap -> limit: the order of what remains is not claimed, so the law is about the extrapolated limit."""
-    rows = _rows(name, measured)
+    rows = _rows(measured, name)
     limit = np.full(len(rows.instances), cubic_gap()) if name == RANK else rows.parameter("limit")
     spacing = {RANK: 1 / 3, DECODER_KINK: 0.5, INFINITY: 1.0, PREIMAGES: 1.0}[name]
     return rows.law(f"{name}: instead, gap", "gap", 0.0, 0.0, limit, spacing)
@@ -181,12 +180,12 @@ def limit_of_gap(name: str, measured: Measurements) -> Law:
 def laws(measured: Measurements) -> list[Law]:
     """What survives without an assumption, what happens instead, and all four statements where nothing is broken."""
     survivors = [
-        _rows(name, measured).theorem(f"{name}: {statement}", statement)
+        _rows(measured, name).theorem(f"{name}: {statement}", statement)
         for name, broken in BROKEN.items()
         for statement in STATEMENTS
         if statement not in broken
     ]
-    kink, singular = _rows(PRIOR_KINK, measured), _rows(RANK, measured)
+    kink, singular = _rows(measured, PRIOR_KINK), _rows(measured, RANK)
     full = block_encoder.measure(measured)["full"]
     closing = predicted("general_gap_slope", block_encoder.FULL)
     return [
@@ -207,7 +206,7 @@ def laws(measured: Measurements) -> list[Law]:
             limit=predicted("general_contrast", block_encoder.FULL),
             constant=closing,
         ),
-        *(_rows(NOTHING, measured).theorem(f"{NOTHING}: {statement}", statement) for statement in STATEMENTS),
+        *(_rows(measured, NOTHING).theorem(f"{NOTHING}: {statement}", statement) for statement in STATEMENTS),
     ]
 
 
@@ -217,7 +216,7 @@ def controls(measured: Measurements) -> list[Control]:
         Control(
             f"{name}: {statement}",
             f"the theorem's {statement} holds as well: {name}",
-            _rows(name, measured).theorem(statement, statement),
+            _rows(measured, name).theorem(statement, statement),
         )
         for name, broken in BROKEN.items()
         for statement in broken
@@ -270,7 +269,7 @@ CLAIM = Claim(
     latex=r"\text{two preimages: } \mathrm{gap} \to \log\sum_b e^{l_b} - \max_b l_b;\quad "
     r"J(g) = 0,\ f = a z^3: \sigma^2 = \varepsilon^{1/3} (45 a^2)^{-1/3};\quad "
     r"f \to x \text{ at infinity: } \mathrm{gap} \to \log(1 + b)",
-    source="T0 (what is used), T8, T13, T20, T21; the cubic and the decoder that approaches x at infinity are ours",
+    source="new here: what the proofs of general-limit use, and examples where it is missing",
     assumptions=("one latent and x = f(g), but for the covariance: d = 3",),
     laws=laws,
     controls=controls,

@@ -1,4 +1,4 @@
-"""T9 beta-vae: the beta-VAE at noise variance eps is the VAE at beta eps, exactly, up to a constant.
+"""beta-vae: the beta-VAE at noise variance eps is the VAE at beta eps, exactly, up to a constant.
 
 L_beta(q; eps) = E_q[log p(x|z)] - beta KL(q || p0) is computed and maximised here from its definition (tensor
 Gauss-Hermite, Newton in mean and log variance); the other side is the library's ELBO, log-likelihood and gap at
@@ -8,7 +8,6 @@ D = 4 > d = 2.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -25,7 +24,7 @@ from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of
 
 LATENT_DIM, NODES = 2, 20
@@ -82,7 +81,7 @@ def _measure(decoders: Any, betas: Any, points: Any, shifts: Any, stretches: Any
     return jax.vmap(one)(decoders, betas, points, shifts, stretches)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> tuple[Batch, dict[str, np.ndarray]]:
     """The VAE at beta eps as a batch (its eps is the beta-VAE's), and what the beta-VAE's definition gives."""
     rng, family, count = measured.rng("beta-vae"), FAMILIES["surface"], measured.effort.instances
@@ -178,9 +177,9 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T9."""
+    """Its false variants."""
     batch, found = measure(measured)
-    # log p at the beta-VAE's own noise variance, to leading order: the limit of T4 moves by D - d logarithms of beta.
+    # log p at the beta-VAE's own noise variance, to leading order: its limit moves by D - d logarithms of beta.
     shift = 0.5 * (_data_dim(batch) - LATENT_DIM) * np.log(found["beta"])
     own = found["log_likelihood"] + shift
     signs = flipped("general_gap_slope", batch)
@@ -212,7 +211,7 @@ CLAIM = Claim(
     latex=r"L_\beta(q;\varepsilon) = \beta\, \mathrm{ELBO}(q; \beta\varepsilon) + "
     r"\tfrac D2\big[\beta\log(2\pi\beta\varepsilon) - \log(2\pi\varepsilon)\big],\quad "
     r"\sigma_k^2 \sim \beta\varepsilon s_k",
-    source="Higgins et al. 2017 (beta-VAE); T9",
+    source="Higgins et al. 2017 (ICLR) for the objective; limits and slope: new here",
     assumptions=("Gaussian noise", "beta > 0", "for the limit: the assumptions of general-limit"),
     derivation="beta-vae",
     laws=laws,

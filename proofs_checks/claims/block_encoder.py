@@ -1,4 +1,4 @@
-"""T8 block-encoder: Gaussian encoders with a full or block-diagonal covariance.
+"""block-encoder: Gaussian encoders with a full or block-diagonal covariance.
 
 Random polynomial shears with three latents, the fewest for which covariance blocks and precision blocks differ;
 encoders with the blocks {1, 2}, {3}, and with a full covariance, whose gap closes whatever the prior, like
@@ -7,7 +7,6 @@ eps/12 C_abc C_def A^ad A^be A^cf (C = V3 on the manifold). Mean field is the sh
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -23,7 +22,7 @@ from ..batch import LADDER, Batch
 from ..batch_laws import PerBatch, convergence, flipped, gap_law, predicted, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import PRIORS, Measurements, shared_priors, stack
+from ..measurements import PRIORS, Measurements, once, shared_priors, stack
 from ..potential import batch_of, metric, potential_derivatives
 
 DECODERS, LATENT_DIM = "shear", 3
@@ -60,7 +59,7 @@ def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, 
     return jax.vmap(one)(decoders, priors, points)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> dict[str, Batch]:
     """A batch for each partition, of the same decoders and points; covariance[n, e] beside the derivatives."""
     rng, family, count = measured.rng("block-encoder"), FAMILIES[DECODERS], measured.effort.instances
@@ -156,7 +155,7 @@ def _covariance_blocks(batch: Batch) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T8."""
+    """Its false variants."""
     batches = measure(measured)
     pair, full = batches["pair"], batches["full"]
 
@@ -219,7 +218,7 @@ CLAIM = Claim(
     "covariance the gap closes at the rate gamma^-2, with a constant that the prior does not enter.",
     latex=r"\mathrm{gap} \to \tfrac12\Big[\sum_B \log\det A_{BB} - \log\det A\Big];\quad \text{full: } \mathrm{gap} = "
     r"\tfrac{\varepsilon}{12} C_{abc} C_{def} A^{ad} A^{be} A^{cf} + O(\varepsilon^2)",
-    source="T8 (T0 for block-diagonal covariances)",
+    source="new here (general-limit for block-diagonal covariances)",
     assumptions=("the assumptions of general-limit", "x on the manifold, for the constant in terms of A and C"),
     derivation="block-encoder",
     laws=laws,

@@ -1,4 +1,4 @@
-"""T6 contrast: the IMA contrast is non-negative, zero exactly for orthogonal columns, and what it does not notice.
+"""contrast: the IMA contrast is non-negative, zero exactly for orthogonal columns, and what it does not notice.
 
 Measured with the library's contrast (column by column orthogonalisation) on composed decoders f o h, Q f, phi o f; held
 against theory's formula (logarithms of norms and of a determinant) and against a divergence of Gaussians in NumPy.
@@ -6,7 +6,6 @@ against theory's formula (logarithms of norms and of a determinant) and against 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 
 CONDITION_TOLERANCE = 1e3 * EPS64
 """Singular values stay within [0.4, 2.5]: a contrast loses at most the condition number squared (< 40) times the few
@@ -59,7 +58,7 @@ def _contrasts(decoders: Any, moebius: Any, points: Any, others: Any, turns: Any
     return jax.vmap(one)(decoders, moebius, points, others, turns, maps)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> tuple[Instances, dict[str, np.ndarray]]:
     """The contrasts of random decoders, and of what is made of them, by name."""
     family, rng = FAMILIES[FAMILY], measured.rng("contrast")
@@ -109,7 +108,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T6."""
+    """Its false variants."""
     instances, found = measure(measured)
     c, J = found["contrast"], found["jacobian"]
     average = 0.5 * (c + found["at the other point"])
@@ -134,13 +133,14 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="contrast",
     order=6,
+    paper="Gresele et al. 2021, 4.4",
     title="the IMA contrast",
     statement="The contrast is non-negative, zero exactly where the Jacobian's columns are orthogonal, and the "
     "divergence of the best factorised Gaussian from the posterior; it ignores permutations and element-wise maps of "
     "the latents and conformal maps of the data.",
     latex=r"c_{\mathrm{IMA}}(f,z) = \sum_k \log\|J_k\| - \tfrac12\log\det J^\top J "
     r"= \mathrm{KL}\big(N(0,\mathrm{diag}(A)^{-1}) \,\|\, N(0,A^{-1})\big) \ge 0",
-    source="Gresele et al. 2021, Proposition 4.4; Reizinger et al. 2022; T6",
+    source="Gresele et al. 2021 (arXiv:2106.05200), 4.4; Reizinger et al. 2022 (arXiv:2206.02416)",
     assumptions=("J(z) has full column rank",),
     derivation="contrast",
     laws=laws,

@@ -1,4 +1,4 @@
-"""T1 elbo-decomposition: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)) for every q, so that the gap is never negative.
+"""elbo-decomposition: ELBO(q) = log p_eps(x) - KL(q || p_eps(z|x)) for every q, so that the gap is never negative.
 
 The left side is the library's ELBO (Gauss-Hermite under q), the right side comes from the joint density on a plain grid
 in latent space: evidence, posterior and divergence are sums over the grid and share nothing with the left side but
@@ -7,7 +7,6 @@ the density itself. The encoders are deliberately not optimal.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -20,7 +19,7 @@ from ...numerics.model import LatentModel
 from ..batch_laws import rows
 from ..claim import Claim, Control
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 
 NOISES = np.array([1e-2, 1e-3, 1e-4])
 GRID_STANDARD_DEVIATIONS = 10.0
@@ -56,7 +55,7 @@ def _grids(decoders: Any, points: Any, shifts: Any, stretches: Any, noises: Any)
     return jax.vmap(along_noise, in_axes=(0, 0, 0, 0, None))(decoders, points, shifts, stretches, noises)
 
 
-@lru_cache(maxsize=4)
+@once
 def _measure(measured: Measurements, count: int = 8, d: int = 2) -> tuple[Instances, dict[str, np.ndarray]]:
     family = FAMILIES["mlp"]
     rng = measured.rng("elbo-decomposition")
@@ -89,7 +88,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T1."""
+    """Its false variants."""
 
     def variant(key: str, statement: str, *weights: float) -> Control:
         return Control(key, statement, _identity("ELBO", measured, *weights))
@@ -108,7 +107,7 @@ CLAIM = Claim(
     statement="For every encoder the ELBO is the log-likelihood minus the divergence of the encoder from the "
     "posterior; so the gap is never negative.",
     latex=r"\mathrm{ELBO}(q) = \log p_\varepsilon(x) - \mathrm{KL}(q \,\|\, p_\varepsilon(z \mid x))",
-    source="Kingma and Welling 2014; T1",
+    source="Kingma and Welling 2014 (arXiv:1312.6114)",
     assumptions=("q has a density and a finite ELBO",),
     derivation="elbo-decomposition",
     laws=laws,

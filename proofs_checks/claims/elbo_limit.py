@@ -1,4 +1,4 @@
-"""T5 elbo-limit, the main theorem: log p - ELBO* tends to the IMA contrast, with the slope a1 = L1 - E1."""
+"""elbo-limit, the main theorem: log p - ELBO* tends to the IMA contrast, with the slope a1 = L1 - E1."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def laws(measured: Measurements) -> list[ConvergenceLaw]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T5."""
+    """Its false variants."""
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
         return Control(key, statement, gap_law("gap", measured.batches, limit=variant, constant=gap_slope()))
@@ -68,12 +68,13 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="elbo-limit",
     order=5,
+    paper="Theorem 1",
     title="limit of the ELBO (main theorem)",
     statement="As the noise variance goes to zero, the gap between log-likelihood and optimal ELBO tends to the IMA "
     "contrast, at the rate gamma^-2 and with a known constant.",
     latex=r"\log p_\varepsilon(x) - \mathrm{ELBO}^*(x) = c_{\mathrm{IMA}}(f, g) + \varepsilon a_1 + O(\varepsilon^2),"
     r"\quad a_1 = L_1 - E_1",
-    source="Reizinger et al. 2022, Theorem 1; constant: T5",
+    source="Reizinger et al. 2022 (arXiv:2206.02416), Theorem 1; constant: new here",
     assumptions=(
         "g is the unique global minimiser of |f(z) - x|^2, and f stays away from x elsewhere",
         "J(g) has full column rank",
@@ -83,5 +84,5 @@ CLAIM = Claim(
     derivation="elbo-limit",
     laws=laws,
     controls=controls,
-    trained=(("fixed-decoder", "ELBO"),),
+    trained=(("fixed-decoder", "limit-orthogonal"), ("fixed-decoder", "limit-triangular")),
 )

@@ -1,4 +1,4 @@
-"""T22 enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
+"""enclosure: for instances of the main theorem the gap is enclosed, for every noise variance in a range.
 
 The enclosed evidence comes from `elbogap.enclosures` (ball arithmetic, python-flint): the gap to sixty digits, and
 (gap - c)/eps in an interval that excludes 0 for all eps in (0, eps0], so that the order is exactly one. Measured beside
@@ -45,7 +45,7 @@ CLAIM = Claim(
     "in an interval that excludes zero, for every noise variance down to zero.",
     latex=r"\frac{\mathrm{gap}(\varepsilon) - c_{\mathrm{IMA}}}{\varepsilon} \in [a^-, a^+] \not\ni 0"
     r"\quad\text{for all } \varepsilon \in (0, \varepsilon_0]",
-    source="T22",
+    source="new here (elbo-limit for shears, in ball arithmetic)",
     assumptions=(
         "f(z) = M (z_1 + p(z_2), z_2) with rational coefficients, M invertible",
         "standard normal prior",
@@ -53,4 +53,5 @@ CLAIM = Claim(
     ),
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -1,4 +1,4 @@
-"""T2 encoder-mean: the optimal encoder's mean inverts the decoder, mu* = g + eps m + O(eps^2)."""
+"""encoder-mean: the optimal encoder's mean inverts the decoder, mu* = g + eps m + O(eps^2)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _metric_twice(batch: Batch) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T2."""
+    """Its false variants."""
 
     def variant(**factors: float) -> PerBatch:
         return lambda batch: batch.predict("mean_shift", **factors)
@@ -58,12 +58,13 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="encoder-mean",
     order=2,
+    paper="Proposition 1",
     title="self-consistency of the mean",
     statement="The optimal encoder inverts the decoder: its mean is the preimage up to the noise variance times a "
     "known vector.",
     latex=r"\mu^*(x) = g + \varepsilon m + O(\varepsilon^2),\quad m = A^{-1} b,\quad "
     r"b = \ell' - \tfrac12 J^\top \sum_k s_k H_{kk} - \Big(\sum_k s_k J_k \cdot H_{kj}\Big)_j",
-    source="Reizinger et al. 2022, Proposition 1; constant: T2",
+    source="Reizinger et al. 2022 (arXiv:2206.02416), Proposition 1; constant: new here",
     assumptions=(
         "g is the unique global minimiser of |f(z) - x|^2, and f stays away from x elsewhere",
         "J(g) has full column rank",
@@ -72,5 +73,5 @@ CLAIM = Claim(
     derivation="encoder-mean",
     laws=laws,
     controls=controls,
-    trained=(("moebius-gamma", "error of z(f(z))"), ("self-consistency", "error of z(f(z))")),
+    trained=(("moebius-gamma", "self-consistency"), ("self-consistency", "inverse")),
 )

@@ -1,4 +1,4 @@
-"""T3 encoder-variance: sigma_k^2 = eps s_k + eps^2 t_k + O(eps^3), and how far the paper's formula reaches."""
+"""encoder-variance: sigma_k^2 = eps s_k + eps^2 t_k + O(eps^3), and how far the paper's formula reaches."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def paper_law(name: str, measured: Measurements, constant: PerBatch, order: floa
 
 def paper_error(batch: Batch) -> np.ndarray:
     """t - s^2 l''."""
-    # The formula's own prior term has weight s^2 l''; T3 has the same term, so the rest of t is the formula's error.
+    # The formula's own prior term has weight s^2 l''; t has the same term, so the rest of t is the formula's error.
     return batch.along(batch.predict("variance_correction", prior=0.0))
 
 
@@ -79,7 +79,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T3."""
+    """Its false variants."""
     only_prior = {name: 0.0 for name in measured.batches[0].terms("variance_correction") if name != "prior"}
     no_shift = correction(mean_shift_own=0.0, mean_shift_other=0.0)
     return [
@@ -108,11 +108,12 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="encoder-variance",
     order=3,
+    paper="Proposition 1",
     title="self-consistency of the variance",
     statement="The optimal encoder's variances are the noise variance over the squared column norms of the decoder's "
     "Jacobian, with a known next term; the paper's formula is accurate to gamma^-4.",
     latex=r"\sigma_k^2 = \varepsilon s_k + \varepsilon^2 t_k + O(\varepsilon^3),\quad s_k = \|J_k\|^{-2}",
-    source="Reizinger et al. 2022, Proposition 1; correction: T3",
+    source="Reizinger et al. 2022 (arXiv:2206.02416), Proposition 1; correction: new here",
     assumptions=(
         "the assumptions of encoder-mean",
         "f and log p0 are six and four times continuously differentiable near g, for the term eps^2 t_k",
@@ -120,5 +121,9 @@ CLAIM = Claim(
     derivation="encoder-variance",
     laws=laws,
     controls=controls,
-    trained=(("self-consistency", "variances"), ("fixed-decoder", "variance")),
+    trained=(
+        ("self-consistency", "variance"),
+        ("fixed-decoder", "variance-orthogonal"),
+        ("fixed-decoder", "variance-triangular"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""T12 exponential-family: counts x in place of Gaussian noise, N -> infinity in place of eps = 1/N -> 0.
+"""exponential-family: counts x in place of Gaussian noise, N -> infinity in place of eps = 1/N -> 0.
 
 Random curved surfaces as natural parameters f(z) in R^4 of Poisson and binomial observations, t = x/N fixed:
 t = grad Psi(f(g)) + nu with J'nu = 0, so that g is the minimiser of V = -(t.f - sum Psi(f)) and
@@ -16,7 +16,6 @@ so that what belongs to the draw goes smoothly with N, except for the rounding.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -33,7 +32,7 @@ from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, w
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Measurements, measure_at, stack
+from ..measurements import Measurements, measure_at, once, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector, potential_derivatives
 
 LATENT_DIM = 2
@@ -77,7 +76,7 @@ def _measure(decoders: Any, binomial: Any, points: Any, normals: Any, lengths: A
     return jax.vmap(one)(decoders, binomial, points, normals, lengths)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> Batch:
     """Both kinds of observation, each on the manifold and off it."""
     rng, family, count = measured.rng("exponential-family"), FAMILIES["surface"], measured.effort.instances
@@ -142,7 +141,7 @@ def _measure_drawn(decoders: Any, points: Any, draws: Any, ladder: Any) -> dict[
     return jax.vmap(one)(decoders, points, draws)
 
 
-@lru_cache(maxsize=4)
+@once
 def _drawn(measured: Measurements) -> Batch:
     """Curved surfaces under Poisson noise."""
     rng, family = measured.rng("drawn-counts"), FAMILIES["surface"]
@@ -207,7 +206,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T12."""
+    """Its false variants."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, matrix: PerBatch) -> Control:
@@ -249,7 +248,7 @@ CLAIM = Claim(
     "grows, to the contrast in the metric of their Fisher information, at the rate 1/N.",
     latex=r"\mathrm{gap} \to \tfrac12\Big[\sum_k \log M_{kk} - \log\det M\Big],\quad M = J^\top F J - \nu \cdot H,"
     r"\quad F = \Psi''(f(g)),\quad \nu = x/N - \nabla\Psi(f(g))",
-    source="T12 (T0 for exponential families)",
+    source="new here (general-limit for exponential families)",
     assumptions=(
         "g is the unique maximiser of the likelihood, with M positive definite",
         "x/N is fixed as N grows (x need not be an integer: the base measure cancels), or drawn at each N: then "

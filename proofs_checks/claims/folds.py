@@ -1,4 +1,4 @@
-"""T13 folds: a decoder that is not injective: branches add up in the likelihood and compete in the ELBO.
+"""folds: a decoder that is not injective: branches add up in the likelihood and compete in the ELBO.
 
 f(z) = shear(z_1^2, z_2 + s z_1) folds the plane along z_1 = 0: a regular value has the two preimages g and
 (-g_1, g_2 + 2 s g_1). Branch b has l_b = log p0(g_b) - log |det J_b|, contrast c_b and slopes L1_b, E1_b, all from
@@ -7,7 +7,6 @@ theory's formulas. At the fold itself, and for expectations over the data, see `
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -26,7 +25,7 @@ from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Instances, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 
 LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FOLD_LADDER = 10.0 ** -np.arange(2.0, 8.25, 1.0)
@@ -122,7 +121,7 @@ class _Branches:
         return np.sum(weights * self.likelihood_slope, axis=1) - self.at_best(self.elbo_slope)
 
 
-@lru_cache(maxsize=4)
+@once
 def _branches(measured: Measurements) -> _Branches:
     return _Branches(measured)
 
@@ -131,7 +130,7 @@ def _law(name: str, branches: _Branches, limit: np.ndarray, slope: np.ndarray) -
     return ConvergenceLaw(name, branches.instances, LADDER, branches.gap, limit, 1.0, slope, branches.floor)
 
 
-@lru_cache(maxsize=4)
+@once
 def _parabolas(measured: Measurements) -> tuple[np.ndarray, np.ndarray, Instances]:
     """a and b of f(z) = a z^2 + b z^4."""
     rng, count = measured.rng("folds", "parabolas"), measured.effort.instances
@@ -139,7 +138,7 @@ def _parabolas(measured: Measurements) -> tuple[np.ndarray, np.ndarray, Instance
     return rng.uniform(0.6, 1.6, count), rng.uniform(0.0, 0.2, count), instances
 
 
-@lru_cache(maxsize=4)
+@once
 def _expected(measured: Measurements) -> np.ndarray:
     a, b, _ = _parabolas(measured)
     return fold.expected_gap(FOLD_LADDER, a, b)
@@ -185,7 +184,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T13, and false rates at the fold."""
+    """Its false variants, and false rates at the fold."""
     branches = _branches(measured)
     level, c, slope = branches.likelihood, branches.contrast, branches.slope()
     likeliest = branches.evidence - branches.at_best(level - c, score=level)
@@ -218,7 +217,7 @@ CLAIM = Claim(
     latex=r"\mathrm{gap} \to \log\sum_b e^{l_b} - \max_b (l_b - c_b),\quad "
     r"a_1 = \sum_b w_b L_{1,b} - E_{1,b^*},\quad "
     r"\mathbb{E}[\mathrm{gap}] - \log 2 = K \varepsilon^{1/4} + O(\varepsilon^{3/4})",
-    source="T13",
+    source="new here",
     assumptions=(
         "x is a regular value with finitely many preimages, and f stays away from x elsewhere",
         "a unique branch maximises l - c",

@@ -1,4 +1,4 @@
-"""T0 general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
+"""general-limit: one theorem for any decoder, prior, noise and observation, in the derivatives of the potential.
 
 Its rows are those of other claims, one below the other: surfaces on and off the manifold (`rectangular`), correlated
 noise and noise that depends on the latents (`anisotropic_noise`), counts (`exponential_family`), priors that are
@@ -8,19 +8,17 @@ judged where their errors were measured.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from ..batch import Batch
 from ..batch_laws import Factors, PerBatch, convergence, flipped, limit_law, predicted, without_prior, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 from . import anisotropic_noise, exponential_family, priors, rectangular
 
 
-@lru_cache(maxsize=4)
+@once
 def _batches(measured: Measurements) -> tuple[Batch, ...]:
     """All kinds of model."""
     return tuple(module.measure(measured) for module in (rectangular, anisotropic_noise, exponential_family, priors))
@@ -134,7 +132,7 @@ CLAIM = Claim(
     "its minimiser at the rate eps, with a constant given by derivatives of V and ell; so do the encoder's moments.",
     latex=r"\mathrm{gap} = \tfrac12\Big[\sum_k \log M_{kk} - \log\det M\Big] + \varepsilon a_1 + O(\varepsilon^2),"
     r"\quad M = \nabla^2 V(g),\quad \mu^* = g + \varepsilon M^{-1} b(S) + O(\varepsilon^2)",
-    source="T0",
+    source="new here; for Gaussian noise and x on the manifold: Reizinger et al. 2022 (arXiv:2206.02416)",
     assumptions=(
         "g is the unique global minimiser of V, and V stays above V(g) elsewhere, also at infinity",
         "M is positive definite",

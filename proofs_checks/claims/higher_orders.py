@@ -1,4 +1,4 @@
-"""T19 higher-orders: gap = c + a_1 eps + a_2 eps^2 + ..., coefficients by power series, none of them at half orders.
+"""higher-orders: gap = c + a_1 eps + a_2 eps^2 + ..., coefficients by power series, none of them at half orders.
 
 The measured side is the shared table's polynomial shears under a normal or a logistic prior. The predicted side
 is theory's series engine on the same decoders, built again as exact expressions from their parameters; its first-order
@@ -8,7 +8,7 @@ coefficients are computed apart from those of `general_limit`. Laws are about wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..batch import Batch
 from ..batch_laws import EPS64, PerBatch, convergence, identity
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 ORDER = 2
 PRIORS = ("normal", "logistic")
@@ -52,10 +52,13 @@ def _log_prior(name: str, symbols: Sequence[sp.Symbol]) -> sp.Expr | None:
     return None if name == "normal" else sum(-z - 2 * sp.log(1 + sp.exp(-z)) for z in symbols)
 
 
-@lru_cache(maxsize=16)
-def _series(batch: Batch) -> tuple[GapSeries, ...]:
+def _with_series(batch: Batch) -> Batch:
+    """The batch with its coefficients: L_n, E_n and a_n as arrays (n, order), the mean's as (n, d, order)."""
     rows = zip(batch.decoders, batch.point, batch.instances.prior, strict=True)
-    return tuple(_row_series(_symbolic(decoder), point, prior) for decoder, point, prior in rows)
+    found = [_row_series(_symbolic(decoder), point, prior) for decoder, point, prior in rows]
+    names = ("log_likelihood", "elbo", "gap", "mean")
+    series = {f"series {name}": np.array([getattr(row, name) for row in found], dtype=float) for name in names}
+    return replace(batch, derivatives=batch.derivatives | series)
 
 
 def _row_series(decoder: SymbolicDecoder, point: np.ndarray, prior: str) -> GapSeries:
@@ -63,16 +66,16 @@ def _row_series(decoder: SymbolicDecoder, point: np.ndarray, prior: str) -> GapS
     return gap_coefficients(decoder, where, ORDER, FLOATS, _log_prior(prior, decoder.symbols))
 
 
-@lru_cache(maxsize=4)
+@once
 def _batches(measured: Measurements) -> tuple[Batch, ...]:
     shears = measured.of_families("shear")
     kept = [[i for i, prior in enumerate(batch.instances.prior) if prior in PRIORS] for batch in shears]
-    return tuple(batch.take(rows) for batch, rows in zip(shears, kept, strict=True))
+    return tuple(_with_series(batch.take(rows)) for batch, rows in zip(shears, kept, strict=True))
 
 
 def _coefficient(name: str, order: int) -> PerBatch:
     """L_n, E_n or a_n of each row: name "log_likelihood", "elbo" or "gap"."""
-    return lambda batch: np.array([getattr(series, name)[order - 1] for series in _series(batch)])
+    return lambda batch: batch.derivatives[f"series {name}"][:, order - 1]
 
 
 def _second(name: str, factor: float = 1.0) -> PerBatch:
@@ -81,7 +84,7 @@ def _second(name: str, factor: float = 1.0) -> PerBatch:
 
 def _shift(batch: Batch, order: int) -> np.ndarray:
     """Coefficient of eps^(order + 1) in the encoder's mean."""
-    return np.array([[entry[order] for entry in series.mean] for series in _series(batch)])
+    return batch.derivatives["series mean"][..., order]
 
 
 def _normal_second(batch: Batch) -> np.ndarray:
@@ -168,7 +171,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T19, and mistakes with the second coefficient."""
+    """Its false variants, and mistakes with the second coefficient."""
     batches = _batches(measured)
     logistic = [batch.where(prior="logistic") for batch in batches]
 
@@ -196,7 +199,7 @@ CLAIM = Claim(
     statement="Gap, log-likelihood, ELBO and optimal encoder have expansions in whole powers of the noise variance, "
     "whose coefficients power series arithmetic gives to any order; no half orders occur.",
     latex=r"\mathrm{gap} = c_{\mathrm{IMA}} + a_1\varepsilon + a_2\varepsilon^2 + \dots,\quad a_n = L_n - E_n",
-    source="T19; Opper and Archambeau 2009 for the stationary encoder",
+    source="new here; Opper and Archambeau 2009 (Neural Computation 21) for the stationary encoder",
     assumptions=(
         "f and log p0 are smooth near g; the assumptions of general-limit",
         "mean-field Gaussian encoder",

@@ -1,4 +1,4 @@
-"""T14 importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
+"""importance-weighted: with K samples the gap shrinks, but at every fixed K it keeps a limit of its own.
 
 The encoder is the ELBO-optimal mean-field q; gap_K = log p_eps(x) - E log( (1/K) sum p(x, z_i) / q(z_i) ). In units of
 q the weights tend to w = sqrt(det R) exp(-u'(R - I)u / 2), R the correlation matrix of the Jacobian's columns. Measured
@@ -7,7 +7,6 @@ at finite noise with exact optima (`special.plane_shear`) and without Monte Carl
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 COUNTS = (2, 8)
@@ -110,7 +109,7 @@ def _log_weights(shears: Shears, g: np.ndarray, eps: float) -> np.ndarray:
     return log_joint - np.log(eps) - log_q - found.log_likelihood
 
 
-@lru_cache(maxsize=4)
+@once
 def _measure(measured: Measurements) -> _Measured:
     return _Measured(measured)
 
@@ -141,7 +140,7 @@ def _single_sample(name: str, found: _Measured, right: np.ndarray) -> IdentityLa
     return IdentityLaw(name, found.rows((1,)), left, right, QUADRATURE_ERROR * (1 + np.abs(left)))
 
 
-@lru_cache(maxsize=8)
+@once
 def _correlated(measured: Measurements, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Correlations rho in [low, high], and the limits of gap_K for all K of SAMPLE_COUNTS."""
     rho = measured.rng("importance-weighted", "samples").uniform(low, high, measured.effort.instances)
@@ -188,7 +187,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T14."""
+    """Its false variants."""
     found = _measure(measured)
     same = dict.fromkeys(COUNTS, found.contrast)
     unscaled = dict(zip(COUNTS, -log_means(limit_weights(found.metric), COUNTS).T, strict=True))
@@ -213,7 +212,7 @@ CLAIM = Claim(
     "the correlations of the Jacobian's columns; it is the contrast for K = 1 and falls like 1/K if these are small.",
     latex=r"\mathrm{gap}_K \to -\mathbb{E}\log\tfrac1K\sum_i \sqrt{\det R}\; e^{-\frac12 v_i^\top (R-I) v_i},\quad "
     r"R = D^{-1/2} A D^{-1/2},\quad \mathrm{gap}_K \sim \chi^2/(2K) \text{ if } \lambda_{\min}(R) > \tfrac12",
-    source="Burda et al. 2016 (the bound); limit: T14",
+    source="Burda et al. 2016 (arXiv:1509.00519) for the bound; limit: new here",
     assumptions=("the assumptions of elbo-limit", "q is optimal for the ELBO, not for the bound with K samples"),
     derivation="importance-weighted",
     laws=laws,

@@ -1,6 +1,6 @@
-"""T20 kinks: leaky-ReLU decoders are not smooth: harmless at a distance, and slow on average.
+"""kinks: leaky-ReLU decoders are not smooth: harmless at a distance, and slow on average.
 
-At a fixed distance r from a kink the gap is that of the active linear piece (closed form, T7) up to a term of size
+At a fixed distance r from a kink the gap is that of the active linear piece (claim `linear-vae`) up to a term of size
 exp(-r^2 / (2 eps v)). Within sqrt(eps) of the kink it is another function, a profile Gamma of rho = r / sqrt(eps), and
 the data that lie there make the expected gap converge like sqrt(eps) only. In one latent each piece alone has gap 0,
 so that everything measured is the kink's (`special.kink`); the plane is measured by the library.
@@ -8,7 +8,6 @@ so that everything measured is the kink's (`special.kink`); the plane is measure
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -25,7 +24,7 @@ from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..kink_digits import tiny_gap
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 
 PLANE_LADDER = 10.0 ** -np.arange(3.0, 6.25, 0.5)
 DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
@@ -60,7 +59,7 @@ def _measure_plane(decoders: Any, points: Any, ladder: Any) -> dict[str, Any]:
     return jax.vmap(one)(decoders, points)
 
 
-@lru_cache(maxsize=4)
+@once
 def _plane(measured: Measurements) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, Instances]:
     """Measured gaps half a unit and more from the kink; the matrices of the active piece and of the other."""
     rng, count = measured.rng("kinks", "plane"), measured.effort.instances
@@ -92,7 +91,7 @@ def _plane_law(name: str, measured: Measurements, weights: dict[str, float]) -> 
     return IdentityLaw(name, instances, found["gap"], predicted, tolerance)
 
 
-@lru_cache(maxsize=4)
+@once
 def _line(measured: Measurements) -> tuple[Kink, np.ndarray, Instances]:
     """Leaky ReLUs of one latent, a scaled distance from the kink for each."""
     rng, count = measured.rng("kinks", "line"), measured.effort.instances
@@ -103,7 +102,7 @@ def _line(measured: Measurements) -> tuple[Kink, np.ndarray, Instances]:
     return kink, rng.uniform(0.3, 1.2, count), instances
 
 
-@lru_cache(maxsize=4)
+@once
 def _distant(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances r, the gap there, and the gap times exp(A^2 r^2 / (2 eps)): both (n, e)."""
     kink, factor, _ = _line(measured)
@@ -163,7 +162,7 @@ def _profile_law(name: str, measured: Measurements, limit: np.ndarray | None = N
     )
 
 
-@lru_cache(maxsize=4)
+@once
 def _expected(measured: Measurements) -> tuple[np.ndarray, np.ndarray]:
     """E[gap] along the ladder, and the integral of Gamma."""
     kink, _, _ = _line(measured)
@@ -200,7 +199,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T20."""
+    """Its false variants."""
     kink, _, _ = _line(measured)
     # Each piece alone has contrast 0 in one latent.
     average = np.zeros(len(kink.near))
@@ -230,7 +229,7 @@ CLAIM = Claim(
     latex=r"\mathrm{gap} = \mathrm{gap}_{\mathrm{linear}} + \Theta\big(\sqrt{\varepsilon}\, "
     r"e^{-r^2/(2\varepsilon v)}\big),\quad \mathbb{E}[\mathrm{gap}] - \mathbb{E}[c] = "
     r"\sqrt{\varepsilon}\; p(0)\int (\Gamma - c)\,d\rho + O(\varepsilon)",
-    source="T20",
+    source="new here",
     assumptions=(
         "f is piecewise linear, continuous and injective",
         "expectations: one latent, x = f(z) with z from a normal prior",

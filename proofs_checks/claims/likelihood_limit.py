@@ -1,4 +1,4 @@
-"""T4 likelihood-limit: log p_eps(x) tends to the log-density of the push-forward, with slope L1."""
+"""likelihood-limit: log p_eps(x) tends to the log-density of the push-forward, with slope L1."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def laws(measured: Measurements) -> list[ConvergenceLaw]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T4."""
+    """Its false variants."""
     flat = _law("L1", measured, lambda batch: 0 * _slope(batch), _limit())
     return [
         Control(
@@ -59,12 +59,13 @@ def controls(measured: Measurements) -> list[Control]:
 CLAIM = Claim(
     id="likelihood-limit",
     order=4,
+    paper="Theorem 1",
     title="limit of the log-likelihood",
     statement="As the noise variance goes to zero, the log-likelihood tends to the change-of-variables formula, with a "
     "slope given by the heat equation.",
     latex=r"\log p_\varepsilon(x) = \ell(g) - \tfrac12\log\det A - \tfrac{D-d}{2}\log(2\pi\varepsilon) "
     r"+ \varepsilon L_1 + O(\varepsilon^2)",
-    source="Reizinger et al. 2022, Theorem 1 (first part); slope: T4",
+    source="Reizinger et al. 2022 (arXiv:2206.02416), Theorem 1 (first part); slope: new here",
     assumptions=(
         "g is the unique preimage of x, and f stays away from x elsewhere",
         "J(g) has full column rank",

@@ -1,4 +1,4 @@
-"""T7 linear-vae: linear decoder, standard normal prior: the gap is a closed form, at every gamma and every x."""
+"""linear-vae: linear decoder, standard normal prior: the gap is a closed form, at every gamma and every x."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _coefficient_law(name: str, batches: list[Batch], order: int, factor: float 
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T7."""
+    """Its false variants."""
     batches = _linear(measured)
     logistic = _linear(measured, prior="logistic")
     doubled = gap_law("gap", batches, limit=contrast_at_point(), constant=lambda batch: 2 * gap_slope()(batch))
@@ -128,7 +128,7 @@ CLAIM = Claim(
     statement="For a linear decoder and a standard normal prior the gap has a closed form at every noise variance and "
     "does not depend on the data point.",
     latex=r"\mathrm{gap} = \tfrac12\Big[\sum_k \log(1+\gamma^2\|W_k\|^2) - \log\det(I+\gamma^2 W^\top W)\Big]",
-    source="Lucas et al. 2019 (linear VAE); T7",
+    source="Lucas et al. 2019 (arXiv:1911.02469) for the linear VAE; gap at every noise: new here",
     assumptions=(
         "f(z) = W z + b with W of full column rank",
         "standard normal prior",

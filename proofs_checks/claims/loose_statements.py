@@ -2,8 +2,8 @@
 
 A reading that is claimed to be true is a law, one that is claimed to be false a control; both are judged on the
 measurements of the claims that they belong to, nothing is measured here. Readings are in the words of the field:
-"O(1/gamma^3)" may be an upper bound (true) or the sharp rate (false). Source: the claims that it names (T2, T3,
-T13, T17, T18, T20, T21), Reizinger et al. 2022 and its public code, Gresele et al. 2021.
+"O(1/gamma^3)" may be an upper bound (true) or the sharp rate (false). Source: the claims that are imported here,
+Reizinger et al. 2022 and its public code, Gresele et al. 2021.
 """
 
 from __future__ import annotations
@@ -271,7 +271,8 @@ CLAIM = Claim(
     "are taken over.",
     latex=r"|\mu^* - g| = \Theta(\gamma^{-2}),\quad |\sigma_k^2 - (\gamma^2\|J_k\|^2 - \ell''_{kk})^{-1}| = "
     r"\Theta(\gamma^{-4}),\quad \mathbb{E}[c(J)] \ne c(\mathbb{E}[J])",
-    source="Reizinger et al. 2022 and its public code; Gresele et al. 2021; readings: T2, T3, T13, T17, T18, T20, T21",
+    source="readings: new here, of Reizinger et al. 2022 (arXiv:2206.02416) and its public code, and of "
+    "Gresele et al. 2021 (arXiv:2106.05200)",
     assumptions=("those of the claim that each reading belongs to",),
     laws=laws,
     controls=controls,

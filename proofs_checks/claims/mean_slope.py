@@ -1,4 +1,4 @@
-"""T18 mean-slope: on average over the data the likelihood's slope vanishes; which average matters.
+"""mean-slope: on average over the data the likelihood's slope vanishes; which average matters.
 
 L1 = (1/2) Laplacian(p) / p, so that E_p[L1] is the integral of a divergence: 0 if nothing flows out at infinity or at
 the edge of the support. Then E_p[a1] = -E_p[E1] and KL(p || p_eps) = eps^2/2 E[L1^2]. Expectations over z ~ N(0, I) by
@@ -8,7 +8,6 @@ The edge: f = Phi(s z), whose density u^((1-s^2)/s^2) at u = 0 is flat enough fo
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 NODES = 12
@@ -87,7 +86,7 @@ def _contrast_laplacian(shears: Shears, z: np.ndarray) -> np.ndarray:
     return 0.5 * (second * N - first**2) / N**2 * row
 
 
-@lru_cache(maxsize=4)
+@once
 def data_means(measured: Measurements) -> _Means:
     """The expectations that this claim's laws are about."""
     return _Means(measured)
@@ -177,7 +176,7 @@ def _square(means: _Means) -> np.ndarray:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T18."""
+    """Its false variants."""
     means = data_means(measured)
     contrast, slope = means.mean("contrast"), -means.mean("elbo_slope")
     sampled = slope + 0.5 * means.mean("contrast_laplacian")
@@ -215,7 +214,7 @@ CLAIM = Claim(
     r"\mathrm{KL}(p\,\|\,p_\varepsilon) = \tfrac{\varepsilon^2}{2}\mathbb{E}[L_1^2] + O(\varepsilon^3),\quad "
     r"\partial_\varepsilon \mathbb{E}_{p_\varepsilon}[\mathrm{gap}] = "
     r"\mathbb{E}_p[a_1] + \tfrac12 \mathbb{E}_p[\Delta(c\circ g)]",
-    source="T18",
+    source="new here",
     assumptions=(
         "D = d and the assumptions of elbo-limit at almost every x",
         "p is twice continuously differentiable, its Laplacian integrable, and no flux leaves its support",

@@ -1,4 +1,4 @@
-"""T15 ppca: training a linear VAE is probabilistic PCA, and the ELBO alone picks the principal axes.
+"""ppca: training a linear VAE is probabilistic PCA, and the ELBO alone picks the principal axes.
 
 Notation: S the covariance of centred data with eigenvalues L_1 > ... > L_D, decoder x = W z + noise of variance eps,
 encoder N(V x, diag(v)). The ELBO averaged over the data is
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,7 +19,7 @@ from ...numerics.families.draws import orthogonal
 from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..laws import IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 LATENT_DIM, DATA_DIM = 3, 5
 VALUE_TOLERANCE = 1e-9
@@ -96,13 +95,13 @@ def _train(rng: np.random.Generator) -> _Trained:
     return _Trained(eigenvalues, axes, found[:half].reshape(DATA_DIM, LATENT_DIM), float(np.exp(found[-1])), value)
 
 
-@lru_cache(maxsize=4)
+@once
 def _trained(measured: Measurements) -> list[_Trained]:
     rng = measured.rng("ppca")
     return [_train(rng) for _ in range(measured.effort.instances)]
 
 
-@lru_cache(maxsize=4)
+@once
 def _rotated(measured: Measurements) -> tuple[np.ndarray, np.ndarray]:
     """Rotations U, and the best ELBO (over encoders alone) of the decoder W U at the same noise."""
     rng = measured.rng("ppca", "rotations")
@@ -136,7 +135,7 @@ def _law(name: str, left: list[np.ndarray], right: list[np.ndarray], tolerance: 
 
 
 def _gap(W: np.ndarray, eps: float) -> float:
-    """Theory's closed form of the gap (T7)."""
+    """Theory's closed form of the gap (claim `linear-vae`)."""
     terms = evaluate("linear_gap", LATENT_DIM, DATA_DIM, W=W[None], eps=np.array([eps]))
     return float(total(terms)[0])
 
@@ -167,7 +166,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T15, and false maximisers."""
+    """Its false variants, and false maximisers."""
     cases = _trained(measured)
     U, best = _rotated(measured)
     turned = [case.W @ u for case, u in zip(cases, U, strict=True)]
@@ -218,7 +217,7 @@ CLAIM = Claim(
     "reached only where the decoder's columns are orthogonal: along the principal axes.",
     latex=r"\max_{W,\varepsilon} \mathbb{E}\,\mathrm{ELBO}^* = \max_{W,\varepsilon} \mathbb{E} \log p,\quad "
     r"W = P_d (\Lambda_d - \varepsilon I)^{1/2} \Pi,\quad \varepsilon = \tfrac{1}{D-d}\textstyle\sum_{k>d}\lambda_k",
-    source="Tipping and Bishop 1999; Lucas et al. 2019; T15",
+    source="Tipping and Bishop 1999 (J. R. Statist. Soc. B 61); Lucas et al. 2019 (arXiv:1911.02469)",
     assumptions=("linear decoder, standard normal prior", "distinct leading eigenvalues", "mean-field encoder"),
     derivation="ppca",
     laws=laws,

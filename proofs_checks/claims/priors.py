@@ -1,4 +1,4 @@
-"""T21 priors: which priors change the limit of the gap (none of these), and what a kink in the prior does.
+"""priors: which priors change the limit of the gap (none of these), and what a kink in the prior does.
 
 Random Moebius maps, mixed linearly, with five priors by a traced index: correlated Gaussian (not factorised), bimodal
 (not log-concave), Student t, Laplace away from its kink, and the uniform prior with a logit-normal encoder, which is
@@ -8,7 +8,6 @@ measured on linear decoders, whose evidence and ELBO are sums of error functions
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -37,7 +36,7 @@ from ..claim import Claim, Control
 from ..formulas import evaluate, total
 from ..instances import Instances
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import Measurements, stack
+from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "moebius_linear", 2
@@ -92,7 +91,7 @@ def _direct_elbo(decoder: Any, x: Any, eps: Any, mean: Any, std: Any) -> Any:
     return jnp.prod(axes[1] - axes[0]) * jnp.sum(jnp.exp(log_q) * (log_p - log_q))
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> Batch:
     """The priors in turn; points at a distance from the Laplace prior's kinks."""
     rng, family, count = measured.rng("priors"), FAMILIES[FAMILY], measured.effort.instances
@@ -147,7 +146,7 @@ def _normal_for_logistic(batch: Batch) -> np.ndarray:
     return np.sum(difference @ (weights / weights.sum()), axis=-1)
 
 
-@lru_cache(maxsize=4)
+@once
 def _measure_kink(
     measured: Measurements,
 ) -> tuple[Float[np.ndarray, "n 2 2"], Float[np.ndarray, " n"], Float[np.ndarray, "n e"]]:
@@ -216,7 +215,7 @@ def _contrast_of(matrix: PerBatch) -> PerBatch:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T21."""
+    """Its false variants."""
     batch = measure(measured)
     uniform = _uniform(batch)
 
@@ -258,7 +257,8 @@ CLAIM = Claim(
     latex=r"\mathrm{gap} = c_{\mathrm{IMA}} + \varepsilon a_1(p_0) + O(\varepsilon^2);\quad "
     r"\text{kink: } \mathrm{gap} = c_{\mathrm{IMA}} + \sqrt{\varepsilon}\, \tfrac1b \sqrt{\tfrac2\pi} "
     r"\big(\sqrt{s_1} - \sqrt{(A^{-1})_{11}}\big) + O(\varepsilon)",
-    source="T21 (T0 for any prior); the public code of Reizinger et al. 2022 for the logit-normal encoder",
+    source="new here (general-limit for any prior); the public code of Reizinger et al. 2022 "
+    "(arXiv:2206.02416) for the logit-normal encoder",
     assumptions=(
         "the prior is bounded, and smooth near g (but for the law about the kink)",
         "the assumptions of elbo-limit about the decoder",

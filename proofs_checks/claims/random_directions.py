@@ -1,4 +1,4 @@
-"""T16 random-directions: the contrast of a random Jacobian has a known law: a sum of logarithms of Beta variables.
+"""random-directions: the contrast of a random Jacobian has a known law: a sum of logarithms of Beta variables.
 
 Columns drawn independently, each from an isotropic law in R^D: only their directions matter, the radii are drawn from
 a heavy-tailed law on purpose. Gram-Schmidt projects column k on the complement of k - 1 others, so that
@@ -8,8 +8,6 @@ Measured by Monte Carlo; a sample mean is compared with its expectation within `
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import sympy as sp
 from scipy.special import digamma, polygamma
@@ -18,7 +16,7 @@ from ...theory.predictions import prediction
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements
+from ..measurements import Measurements, once
 
 SIZES = ((2, 2), (3, 3), (4, 2), (6, 3), (12, 5), (40, 4))
 SAMPLES_AN_INSTANCE = 5000
@@ -39,7 +37,7 @@ def _instances() -> Instances:
     return Instances(("isotropic columns",) * len(SIZES), latent_dim, data_dim, ("none",) * len(SIZES))
 
 
-@lru_cache(maxsize=4)
+@once
 def _samples(measured: Measurements) -> list[np.ndarray]:
     """Contrasts of random Jacobians, one array a size."""
     count = SAMPLES_AN_INSTANCE * measured.effort.instances
@@ -103,7 +101,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T16."""
+    """Its false variants."""
     shifted = [float(expectation(D, d, shift=0.5)[0]) for D, d in SIZES]
     unhalved = [float(expectation(D, d, half=1.0)[0]) for D, d in SIZES]
     crude = [d * (d - 1) / (2 * D) for D, d in SIZES]
@@ -125,7 +123,8 @@ CLAIM = Claim(
     "logarithms of Beta variables; its mean vanishes like d(d-1)/(4D) when there are many data dimensions.",
     latex=r"\mathbb{E}\,c = \tfrac12\sum_k\big[\psi(\tfrac D2)-\psi(\tfrac{D-k+1}2)\big],\quad "
     r"\mathrm{Var}\,c = \tfrac14\sum_k\big[\psi'(\tfrac{D-k+1}2)-\psi'(\tfrac D2)\big]",
-    source="Gresele et al. 2021, on genericity; closed form: T16",
+    source="Gresele et al. 2021 (arXiv:2106.05200), on genericity; Ghosh et al. 2023 (arXiv:2312.13438), "
+    "with high probability; closed form: new here",
     assumptions=("the columns are independent and isotropic in R^D", "D >= d"),
     derivation="random-directions",
     laws=laws,

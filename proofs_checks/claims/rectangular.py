@@ -1,4 +1,4 @@
-"""T10 rectangular: a decoder into more dimensions than latents, for data on its image and off it.
+"""rectangular: a decoder into more dimensions than latents, for data on its image and off it.
 
 Random curved surfaces in R^4 with two latents; x = f(g) + nu with nu normal to the surface at g, zero for every other
 instance and otherwise well below the focal radius. Off the surface the residual bends the metric: M = J'J - nu.H
@@ -7,7 +7,6 @@ takes the place of A = J'J, and log p carries |nu|^2 / (2 eps).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -21,7 +20,7 @@ from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..formulas import evaluate
 from ..laws import ConvergenceLaw, Law
-from ..measurements import PRIORS, Measurements, shared_priors, stack
+from ..measurements import PRIORS, Measurements, once, shared_priors, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector
 
 LATENT_DIM = 2
@@ -42,7 +41,7 @@ def _measure(decoders: Any, priors: Any, points: Any, normals: Any, distances: A
     return jax.vmap(one)(decoders, priors, points, normals, distances)
 
 
-@lru_cache(maxsize=4)
+@once
 def measure(measured: Measurements) -> Batch:
     """Every other instance off the manifold."""
     rng, family, count = measured.rng("rectangular"), FAMILIES["surface"], measured.effort.instances
@@ -102,7 +101,7 @@ def laws(measured: Measurements) -> list[Law]:
 
 
 def controls(measured: Measurements) -> list[Control]:
-    """The FALSE list of T10, and what forgets the residual elsewhere."""
+    """Its false variants, and what forgets the residual elsewhere."""
     batch = measure(measured)
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
@@ -141,7 +140,7 @@ CLAIM = Claim(
     "image to the same functional of the metric bent by the residual.",
     latex=r"\mathrm{gap} \to \tfrac12\Big[\sum_k \log M_{kk} - \log\det M\Big],\quad "
     r"M_{kl} = J_k \cdot J_l - \nu \cdot H_{kl},\quad \nu = x - f(g)",
-    source="T10 (T0 for D > d)",
+    source="new here (general-limit for D > d)",
     assumptions=(
         "g is the unique nearest point, at a distance below the focal radius: M is positive definite",
         "f and log p0 are six and four times continuously differentiable near g",

@@ -1,4 +1,4 @@
-"""Skip every test of this folder where python-flint is missing; the reference instances of T22."""
+"""Skip every test of this folder where python-flint is missing; the claim's reference instances."""
 
 import pytest
 

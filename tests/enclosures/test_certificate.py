@@ -22,7 +22,7 @@ from flint import fmpq
 
 @pytest.fixture(scope="module")
 def document(reference: ShearInstance) -> dict:
-    """A certificate of T22's first instance: one gap, all eps <= 1e-3, the refutations."""
+    """A certificate of the first instance: one gap, all eps <= 1e-3, the refutations."""
     fixed = [(reference, gap_at(reference, rational("1/10"), 62))]
     uniform = [enclose_all_eps(reference, rational("1/1000"), fmpq(1, 50))]
     return build_certificate(fixed, uniform, [(reference, case) for case in refutations(reference)], "0")
@@ -176,8 +176,10 @@ def test_malformed_content_gives_one_line(document: dict, tmp_path: Path, spoil:
 
 
 def test_the_checker_is_small_and_separate() -> None:
-    """Each file of the checker has under 300 lines and imports only its own folder, python-flint and the standard
-    library: nothing of the code that makes certificates."""
+    """Each file of the checker has < 300 lines and imports only its own folder, python-flint and the standard library.
+
+    That is: nothing of the code that makes certificates.
+    """
     standard = {"__future__", "collections", "dataclasses", "fractions", "functools", "hashlib", "json", "math"}
     standard |= {"pathlib", "re", "time", "typing", "itertools"}
     sources = sorted(Path(checker.__file__).parent.glob("*.py"))

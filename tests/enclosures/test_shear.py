@@ -28,7 +28,7 @@ WIDTH = fmpq(1, 50)
     ],
 )
 def test_quoted_digits(reference: ShearInstance, eps: str, quoted: str) -> None:
-    """The gap of T22's first instance has the digits quoted there, and sixty more can be had."""
+    """The gap of the first instance has the digits of the reference, and sixty more can be had."""
     found = gap_at(reference, rational(eps), 62).gap
     unit = fmpq(1, 10 ** (len(quoted) - 1))
     with ctx.workprec(300):
@@ -37,7 +37,7 @@ def test_quoted_digits(reference: ShearInstance, eps: str, quoted: str) -> None:
 
 
 def test_interval_below_a_thousandth(reference: ShearInstance, second: ShearInstance) -> None:
-    """For all eps <= 1e-3 the interval of (gap - c)/eps is inside the one quoted in T22, excludes 0 and holds a_1."""
+    """For all eps <= 1e-3 the interval of (gap - c)/eps is inside the reference's, excludes 0 and holds a_1."""
     enclosure = enclose_all_eps(reference, rational("1/1000"), rational("6/1000"))
     lower, upper = end_points(enclosure.slope)
     assert rational("-.358548") <= lower and upper <= rational("-.352941")
@@ -121,7 +121,7 @@ def test_gap_is_at_least_zero_and_its_slope_at_zero_exact(entries: list, profile
 
 
 def test_a_linear_shear_has_the_closed_form() -> None:
-    """With p = 0 the gap is 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] (T7), enclosed by quadrature."""
+    """With p = 0 the gap is 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)], enclosed by quadrature."""
     instance = shear_instance([["1", "1/2"], ["-1/5", "6/5"]], [[0]], ["1/2", "3/5"])
     eps = rational("1/10")
     gram = instance.gram

@@ -15,6 +15,7 @@ from elbogap.figures.making import drawing
 from elbogap.figures.own_decoder import own_tables
 from elbogap.figures.registry import FIGURES, entry
 from elbogap.figures.store import FORMATS, keep, kept, write
+from elbogap.figures.words import words
 from elbogap.proofs_checks.order import estimate_constant, estimate_order
 from elbogap.report.style import style
 from elbogap.results import Recorded, Table, names, recorded
@@ -170,10 +171,11 @@ def test_files_carry_their_provenance_and_do_not_differ_between_runs(tmp_path: P
         folder.mkdir()
         with style():
             figure = entry("conditioning").load().draw(data)
-        paths = write(folder, "conditioning", data, figure, FORMATS)
+        said = words(entry("conditioning").load().CAPTION, figure)
+        paths = write(folder, "conditioning", data, figure, FORMATS, said)
         contents.append({path.name: path.read_bytes() for path in paths})
     assert contents[0] == contents[1]
-    assert set(contents[0]) == {"conditioning.pdf", "conditioning.svg", "conditioning.png", "conditioning.csv"}
+    assert set(contents[0]) == {f"conditioning.{kind}" for kind in ("pdf", "svg", "png", "csv", "txt", "tex")}
     lines = contents[0]["conditioning.csv"].decode().splitlines()
     assert lines[0] == f"# seed: {SEED}" and json.loads(lines[1].removeprefix("# versions: "))["elbogap"]
     table = list(csv.reader(line for line in lines if not line.startswith("#")))
@@ -305,6 +307,10 @@ def test_a_wrong_file_of_the_readers_own_is_one_line(
         (["convergence", "--seed", "-1"], "--seed: expected an integer from 0"),
         (["encoder", "--decoder", "a.py:f", "--latent-dim", "2"], "--decoder: expected `figures convergence"),
         (["convergence", "--decoder", "a.py:f"], "--decoder: expected `figures convergence"),
+        (["convergence", "--style", "poster"], "--style: expected one of paper, slides, got 'poster'"),
+        (["convergence", "--width", "0"], "--width: expected 1.5 to 40 inches, got 0"),
+        (["convergence", "--font-size", "99"], "--font-size: expected 4 to 48 points, got 99"),
+        (["convergence", "--gallery", "elsewhere"], "--gallery: expected it in place of --out, got both"),
     ],
 )
 def test_a_wrong_request_is_one_line(

@@ -78,9 +78,7 @@ def test_the_contrast_is_accurate_up_to_the_condition_number_itself(rows, column
 
 
 def test_the_gram_formula_fails_where_the_contrast_does_not():
-    """Control: at condition 1e8 the Gram determinant is wrong in the second digit, so the table above can
-    fail.
-    """
+    """Control: at condition 1e8 the Gram determinant is wrong in the second digit, so the table above can fail."""
     jacobian = with_condition(np.random.default_rng(1), 3, 3, 1e8)
     assert abs(gram_contrast(jacobian) - float(reference(jacobian))) > 1e-3
 
@@ -111,9 +109,7 @@ def test_column_scales_do_not_matter():
 
 @pytest.mark.parametrize("columns", [3, 20])
 def test_dependent_columns_give_infinity_and_harm_nobody_else(columns):
-    """A pivot below 4 d eps gives +inf; values and gradients of the rest of the batch stay finite and
-    right.
-    """
+    """A pivot below 4 d eps gives +inf; values and gradients of the rest of the batch stay finite and right."""
     rng = np.random.default_rng(4)
     batch = rng.standard_normal((3, columns + 2, columns))
     batch[1, :, 2] = 3.0 * batch[1, :, 0] - batch[1, :, 1]
@@ -134,9 +130,7 @@ def test_dependent_columns_give_infinity_and_harm_nobody_else(columns):
 
 
 def test_a_zero_column_gives_nan_and_harms_nobody_else():
-    """The contrast of a latent without effect is not defined: nan there, finite values and gradients
-    elsewhere.
-    """
+    """The contrast of a latent without effect is not defined: nan there, finite values and gradients elsewhere."""
     rng = np.random.default_rng(5)
     batch = rng.standard_normal((2, 4, 3))
     batch[0, :, 1] = 0.0
@@ -160,9 +154,7 @@ def test_gradients_are_relatively_accurate_also_near_orthogonality(rows, columns
 
 
 def test_second_derivatives_at_orthogonal_columns():
-    """At orthonormal columns c is 1/2 the sum of squared cosines to second order: the Hessian follows, no
-    nan.
-    """
+    """At orthonormal columns c is 1/2 the sum of squared cosines to second order: the Hessian follows, no nan."""
     direction = jnp.asarray(np.random.default_rng(7).standard_normal((3, 2)))
     start = jnp.eye(3, 2)
 
@@ -234,9 +226,7 @@ def linear(matrices):
 
 
 def test_tall_jacobians_are_as_accurate():
-    """With D >= 16 d the matrix of cosines serves well-conditioned chunks only: every case meets the same
-    tolerances.
-    """
+    """With D >= 16 d the matrix of cosines serves well-conditioned chunks: every case meets the same tolerances."""
     rng = np.random.default_rng(12)
     conditions = np.array([1.0, 1.5, 3.0, 1e2, 1e4, 1e8])
     matrices = np.stack([with_condition(rng, 64, 4, c) * 10.0 ** rng.uniform(-3, 3, 4) for c in conditions])
@@ -257,9 +247,7 @@ def test_tall_jacobians_are_as_accurate():
 
 
 def test_tall_degenerate_members_do_not_harm_the_others():
-    """A dependent and a zero column among tall Jacobians: inf, nan, and finite gradients for every decoder
-    parameter.
-    """
+    """A dependent and a zero column among tall Jacobians: inf, nan, finite gradients for every decoder parameter."""
     rng = np.random.default_rng(13)
     matrices = rng.standard_normal((4, 40, 2))
     matrices[1, :, 1] = 2.0 * matrices[1, :, 0]

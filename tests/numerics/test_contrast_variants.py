@@ -47,9 +47,7 @@ def test_block_contrast_is_the_difference_of_log_determinants():
 
 
 def test_block_contrast_is_not_that_of_the_covariance_blocks():
-    """Control: with three blocks, blocks of A^-1 instead of A give another number (claim T8); with two,
-    the same.
-    """
+    """Control: with three blocks, blocks of A^-1 instead of A give another number; with two, the same."""
     metric = JACOBIANS[0].T @ JACOBIANS[0]
     for blocks, differs in ((BLOCKS, True), (((0, 3, 1), (2, 4)), False)):
         right = block_contrast(JACOBIANS[0], blocks)
@@ -58,7 +56,7 @@ def test_block_contrast_is_not_that_of_the_covariance_blocks():
 
 
 def test_blocks_between_the_extremes():
-    """Singletons give the contrast, one block gives zero, and the chain rule links them (claim T8)."""
+    """Singletons give the contrast, one block gives zero, and the chain rule links them (claim `block-encoder`)."""
     singletons = block_contrast(JACOBIANS, tuple((k,) for k in range(5)))
     total = contrast_of_jacobian(JACOBIANS)
     np.testing.assert_allclose(singletons, total, rtol=0, atol=ROUND_OFF)
@@ -69,9 +67,7 @@ def test_blocks_between_the_extremes():
 
 
 def test_small_block_contrasts_keep_their_digits():
-    """With blocks orthogonal up to 1e-9 the relative error is at most 100 eps / sqrt(c), though columns in a
-    block correlate.
-    """
+    """With blocks orthogonal up to 1e-9 the relative error is at most 100 eps / sqrt(c), whatever is within a block."""
     rng = np.random.default_rng(1)
     rotation = np.linalg.qr(rng.standard_normal((6, 6)))[0]
     inner = np.zeros((6, 4))
@@ -93,9 +89,7 @@ def test_blocks_must_be_a_partition(blocks):
 
 
 def test_dependent_columns_within_a_block_give_nan():
-    """log det A_BB is -infinity on both sides then: the difference is not defined; between blocks it is
-    +infinity.
-    """
+    """log det A_BB is -infinity on both sides then: the difference is not defined; between blocks it is +infinity."""
     jacobian = np.array(JACOBIANS[0])
     jacobian[:, 3] = 2.0 * jacobian[:, 0]
     assert np.isnan(block_contrast(jacobian, BLOCKS))
@@ -103,16 +97,14 @@ def test_dependent_columns_within_a_block_give_nan():
 
 
 def test_metric_contrast_needs_positive_definiteness():
-    """An indefinite M, as beyond a focal radius (claim T10), gives nan."""
+    """An indefinite M, as beyond a focal radius (claim `rectangular`), gives nan."""
     assert np.isnan(metric_contrast(np.array([[1.0, 2.0], [2.0, 1.0]])))
     assert metric_contrast(np.array([[1.0, 0.5], [0.5, 1.0]])) == pytest.approx(-0.5 * np.log(0.75), abs=EPS)
 
 
 @pytest.mark.parametrize("noise_var", [1e-12, 1e-4, 1.0, 1e8])
 def test_finite_noise_contrast(noise_var):
-    """1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] in 80 digits; the contrast in the limit, quadratic in
-    A for large eps.
-    """
+    """1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] in 80 digits: c in the limit, quadratic in A for large eps."""
     jacobian = JACOBIANS[0]
     with mpmath.workdps(80):
         metric = mpmath.eye(5) + metric_in_many_digits(jacobian) / mpmath.mpf(noise_var)
@@ -126,9 +118,7 @@ def test_finite_noise_contrast(noise_var):
 
 
 def test_conformal_contrast():
-    """d/2 log(tr A / d) - 1/2 log det A in 80 digits, never below the contrast, zero for multiples of
-    orthonormal columns.
-    """
+    """d/2 log(tr A / d) - 1/2 log det A in 80 digits: at least c, zero for multiples of orthonormal columns."""
     values = conformal_contrast(JACOBIANS)
     for jacobian, value in zip(JACOBIANS, values, strict=True):
         with mpmath.workdps(80):
@@ -145,9 +135,7 @@ def test_conformal_contrast():
 
 
 def test_column_correlation():
-    """Cosines of the angles between columns: unit diagonal, symmetric, blind to column scales, nan for a zero
-    column.
-    """
+    """Cosines between columns: unit diagonal, symmetric, blind to column scales, nan for a zero column."""
     correlation = column_correlation(JACOBIANS)
     np.testing.assert_array_equal(np.diagonal(correlation, axis1=1, axis2=2), 1.0)
     scaled = column_correlation(JACOBIANS * np.array([1e150, 1.0, -2.0, 1e-150, 3.0]))
@@ -165,9 +153,7 @@ def test_column_correlation():
 
 
 def test_amari_distance():
-    """Zero for permuted and rescaled columns, one for a matrix of equal entries, symmetric in neither, in [0,
-    1].
-    """
+    """Zero for permuted and rescaled columns, one for a matrix of equal entries, symmetric in neither, in [0, 1]."""
     permuted = JACOBIANS[..., [2, 0, 4, 1, 3]] * np.array([2.0, -1.0, 0.1, 5.0, 1.0])
     np.testing.assert_allclose(amari_distance(JACOBIANS, permuted), 0.0, atol=ROUND_OFF)
     assert amari_distance(np.eye(4), np.ones((4, 4))) == pytest.approx(1.0)

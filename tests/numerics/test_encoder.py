@@ -55,7 +55,7 @@ def bound():
     skew=st.floats(-1, 1),
 )
 def test_elbo_is_evidence_minus_divergence(bound, shift, log_std, skew):
-    """ELBO(q) = log p(x) - KL(q || posterior) for every Gaussian q (T1), not with the KL reversed."""
+    """ELBO(q) = log p(x) - KL(q || posterior) for every Gaussian q, not with the KL reversed."""
     mean, covariance, evidence = posterior()
     centre = mean + np.array(shift)
     factor = np.array([[np.exp(log_std[0]), 0.0], [skew, np.exp(log_std[1])]])

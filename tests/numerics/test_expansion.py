@@ -1,4 +1,4 @@
-"""The expansion T0 against the reference tables, against dense tensors, and against the measured gap."""
+"""The expansion against the reference tables, against dense tensors, and against the measured gap."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ def by_prior(examples):
 
 
 def test_core_table(by_prior):
-    """Contrast, m, s, t, L1 and a1 of f2 with a normal prior are those of T2 to T5."""
+    """Contrast, m, s, t, L1 and a1 of f2 with a normal prior are those of the reference table."""
     assert float(by_prior.contrast[0]) == pytest.approx(0.291381636203, abs=1e-12)
     np.testing.assert_allclose(by_prior.mean_shift[0], [-0.64065072, 0.40477656], atol=1e-8)
     np.testing.assert_allclose(by_prior.variance_correction[0], [-0.2143911, -0.01089504], atol=1e-7)
@@ -37,7 +37,7 @@ def test_core_table(by_prior):
 
 
 def test_priors_change_the_slope_and_not_the_limit(by_prior):
-    """Logistic, correlated Gaussian and Student t priors keep c and give the slopes of T21; t follows T3."""
+    """Logistic, correlated Gaussian and Student t priors keep c and give the reference's slopes and t."""
     np.testing.assert_allclose(by_prior.contrast, 0.291381636203, atol=1e-12)
     np.testing.assert_allclose(by_prior.gap_slope[1:], [-0.065726, -0.415733, 0.004007], atol=PRINTED)
     np.testing.assert_allclose(by_prior.variance_correction[1], [-0.00083805, 0.03613339], atol=1e-7)
@@ -47,7 +47,7 @@ def test_priors_change_the_slope_and_not_the_limit(by_prior):
 
 
 def test_off_the_manifold(examples):
-    """Off the manifold M = A - r n.H carries contrast and slope (T10), and g is found from nearby."""
+    """Off the manifold M = A - r n.H carries contrast and slope (claim `rectangular`), and g is found from nearby."""
     normal = examples.unit_normal(examples.f23, examples.g2)
     curvature = jnp.einsum("i,iab->ab", normal, jax.jacfwd(jax.jacfwd(examples.f23))(examples.g2))
     normal = -jnp.sign(jnp.trace(curvature)) * normal
@@ -65,7 +65,7 @@ def test_off_the_manifold(examples):
 
 
 def test_binomial(examples):
-    """Binomial observations: contrast of J'FJ and slope of T12, whatever n."""
+    """Binomial observations: contrast of J'FJ and the reference's slope, whatever n."""
     model = LatentModel(examples.f2, 2, observation=Binomial(50))
     found = jax.jit(lambda z: expansion(model, z))(examples.g2)
     assert float(found.contrast) == pytest.approx(0.287731532740, abs=1e-11)
@@ -73,7 +73,7 @@ def test_binomial(examples):
 
 
 class TestDenseTensors:
-    """T0 written with explicit tensors, for a polynomial with d = 3 and the blocks {1,2},{3}."""
+    """The expansion written with explicit tensors, for a polynomial with d = 3 and the blocks {1,2},{3}."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -109,7 +109,7 @@ class TestDenseTensors:
         curvature = np.einsum("abc,c->ab", v3, inverse @ force(block)) + 0.5 * np.einsum("abcd,cd->ab", v4, block) - l2
         curvature[:2, 2] = curvature[2, :2] = 0
         np.testing.assert_allclose(self.found.covariance_correction, -block @ curvature @ block, atol=1e-10)
-        # Control: C2/6 in place of C2/12 (T8) is another number.
+        # Control: C2/6 in place of C2/12 (claim `block-encoder`) is another number.
         assert abs(float(self.found.log_likelihood_slope) - likelihood - cubic / 12) > 1e-2
 
     def test_contrast_of_blocks(self):
@@ -120,7 +120,7 @@ class TestDenseTensors:
         assert float(self.found.contrast) == pytest.approx(0.5 * (parts - whole), abs=1e-12)
 
     def test_potential_is_made_of_decoder_derivatives(self):
-        """On the manifold M = J'J and V3 is the symmetrised J.H (T0)."""
+        """On the manifold M = J'J and V3 is the symmetrised J.H (claim `general-limit`)."""
         _, jacobian, second, _ = (np.asarray(t) for t in self.decoder)
         np.testing.assert_allclose(self.tensors[0], jacobian.T @ jacobian, atol=1e-12)
         mixed = np.einsum("ia,ibc->abc", jacobian, second)
@@ -129,7 +129,7 @@ class TestDenseTensors:
 
 
 def test_state_dependent_noise_against_the_measured_gap(examples):
-    """With eps S(z) the measured slope tends to T0's a1, which includes -1/2 log det S in the prior (T11)."""
+    """With eps S(z) the measured slope tends to the expansion's a1, which includes -1/2 log det S in the prior."""
 
     def shape(z):
         return jnp.stack([1.0 + 0.4 * z[0], 0.8 + 0.3 * z[1] ** 2])

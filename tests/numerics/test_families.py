@@ -1,5 +1,4 @@
-"""Every family of the registry obeys the same laws; then the facts of single families and of the named
-examples.
+"""Every family of the registry obeys the same laws; then the facts of single families and of the named examples.
 
 A family in one dimension is tested by one compiled program over a stack of members, so that a new line in the
 registry gets every law. Members and points are drawn with fixed seeds.
@@ -80,9 +79,7 @@ def draw_stack(name, latent_dim):
 
 @pytest.mark.parametrize(("name", "latent_dim"), CASES)
 def test_every_family_obeys_the_laws(name, latent_dim):
-    """Inverse, Jacobian, invariances of the contrast and the facts that the registry states, for every line
-    of it.
-    """
+    """Inverse, Jacobian, invariances of the contrast and the facts that the registry states, for every line of it."""
     family = FAMILIES[name]
     members, stack, points, far = draw_stack(name, latent_dim)
     laws = jax.tree.map(np.asarray, jax.jit(jax.vmap(measure))(stack, points, far))
@@ -126,9 +123,7 @@ def test_every_family_obeys_the_laws(name, latent_dim):
 
 
 def test_the_contrast_of_functions_is_invariant():
-    """Permutation and elementwise maps of z, isometry and scaling of x, on the function, not its Jacobian
-    (T6).
-    """
+    """Permutation and elementwise maps of z, isometry and scaling of x, on the function, not its Jacobian."""
     decoder, z = mlp.draw_mlp(np.random.default_rng(0), 2), jnp.array([0.3, -0.5])
     isometry = np.linalg.qr(np.random.default_rng(1).standard_normal((2, 2)))[0]
 
@@ -142,9 +137,7 @@ def test_the_contrast_of_functions_is_invariant():
 
 @pytest.mark.parametrize(("name", "latent_dim"), CASES)
 def test_members_stack_and_print_as_code(name, latent_dim):
-    """Members have NumPy leaves and one tree structure; a seed gives one member; `repr` rebuilds it to the
-    last bit.
-    """
+    """Members have NumPy leaves and one tree structure; a seed gives one member; `repr` rebuilds it to the last bit."""
     members, _, _, _ = draw_stack(name, latent_dim)
     assert len({jax.tree.structure(member) for member in members}) == 1
     assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(members))
@@ -160,9 +153,7 @@ def test_members_stack_and_print_as_code(name, latent_dim):
 
 
 def test_the_core_families_are_registered():
-    """The four families of the core claims exist in every dimension from 1 to 3 and are injective and
-    smooth.
-    """
+    """The four families of the core claims exist in every dimension from 1 to 3 and are injective and smooth."""
     for name in CORE:
         assert {1, 2, 3} <= set(FAMILIES[name].latent_dims)
         assert FAMILIES[name].injective and FAMILIES[name].smooth and FAMILIES[name].square
@@ -180,19 +171,17 @@ def test_families_of_the_plane_refuse_other_dimensions(name):
     [(f2, G2, 0.2913816362), (f3, G3, 0.335472363278), (f23, G2, 0.109758348759)],
 )
 def test_examples_have_the_contrast_of_the_tables(decoder, point, expected):
-    """c of f2, f3, f23 as the reference tables give it (T5, T8, T10), to their digits."""
+    """c of f2, f3, f23 as the reference tables give it, to their digits."""
     assert abs(ima_contrast(decoder, point) - expected) < 1e-10
 
 
 def test_the_shear_example_has_the_enclosed_contrast():
-    """c = .2732704384451913686 at (1/2, 3/5), certified by ball arithmetic (T22)."""
+    """c = .2732704384451913686 at (1/2, 3/5), certified by ball arithmetic (claim `enclosure`)."""
     assert abs(ima_contrast(SHEAR, np.array([0.5, 0.6])) - 0.2732704384451913686) < 1e-15
 
 
 def test_the_folded_example_has_the_branches_of_the_table():
-    """Two preimages with l = (-3.570836, -3.527636), c = (.101497, .523692): argmax(l - c) is not argmax(l)
-    (T13).
-    """
+    """Two preimages with l = (-3.570836, -3.527636), c = (.101497, .523692): argmax(l - c) is not argmax(l)."""
 
     @jax.jit
     @jax.vmap
@@ -209,19 +198,19 @@ def test_the_folded_example_has_the_branches_of_the_table():
 
 
 def test_swirl_and_rotation_change_the_contrast_as_tabulated():
-    """c(f) - c(f o a) at a^-1(g): .0732139 for the rotation by .6, .2613467 for the swirl (T17)."""
+    """c(f) - c(f o a) at a^-1(g): .0732139 for the rotation by .6, .2613467 for the swirl."""
     rotation = automorphisms.Rotation(np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]]))
     swirl, base = automorphisms.Swirl(np.array(1.0)), ima_contrast(f2, G2)
     g = jnp.asarray(G2)
     turned = ima_contrast(lambda z: f2(rotation(z)), rotation.inverse(g))
     assert abs(base - turned - 0.0732139) < 1e-7
     assert abs(base - ima_contrast(swirled, swirl.inverse(g)) - 0.2613467) < 1e-7
-    # control: the other sign of the rotation gives .28688 (T17)
+    # control: the other sign of the rotation gives .28688 (claim `spurious-solutions`)
     assert abs(base - ima_contrast(lambda z: f2(rotation.inverse(z)), rotation(g)) - 0.0732139) > 0.01
 
 
 def test_darmois_has_the_density_of_the_truth_and_another_contrast():
-    """log p0(y) - log |det J_y| equals the truth's to round-off, the contrast does not (T17)."""
+    """log p0(y) - log |det J_y| equals the truth's to round-off, the contrast does not (claim `spurious-solutions`)."""
     spurious = darmois.Darmois(SHEAR.matrix, SHEAR.quadratic, SHEAR.cubic)
 
     @jax.jit
@@ -237,15 +226,13 @@ def test_darmois_has_the_density_of_the_truth_and_another_contrast():
     contrast = contrast_of_jacobian(jacobians)
     np.testing.assert_allclose(difference, 0.0, atol=1e-12)
     # Positive, as the construction is triangular, but here smaller than the truth's on average: "Darmois
-    # always has the larger contrast" is false (T17).
+    # always has the larger contrast" is false (claim `spurious-solutions`).
     assert np.all(contrast > 0.0)
     assert np.mean(contrast) < np.mean(ima_contrast(SHEAR, sources)) - 0.1
 
 
 def test_random_directions_have_the_expected_contrast():
-    """Mean and variance over 4000 matrices lie within 4 standard errors (false alarm 1.3e-4) of the beta law
-    (T16).
-    """
+    """Mean and variance over 4000 matrices lie within 4 standard errors (false alarm 1.3e-4) of the beta law."""
     d, D, count = 4, 10, 4000
     values = np.asarray(contrast_of_jacobian(np.random.default_rng(0).standard_normal((count, D, d))))
     k = np.arange(1, d + 1)
@@ -260,9 +247,7 @@ def test_random_directions_have_the_expected_contrast():
 
 
 def test_moebius_is_bounded_and_injective_at_its_pole():
-    """Within distance one of the pole the map is continued by a bounded, injective profile; outside it is the
-    inversion.
-    """
+    """Within distance one of the pole the map has a bounded, injective profile; outside it is the inversion."""
     decoder = moebius.draw_moebius(np.random.default_rng(1), 3)
     rng = np.random.default_rng(2)
     directions = rng.standard_normal((50, 3))
@@ -301,9 +286,7 @@ def test_leaky_relu_is_linear_up_to_its_nearest_kink():
 
 
 def test_inverse_functions_have_derivatives_of_every_order():
-    """The third derivative of s^-1 is (3 s''^2 - s' s''') / s'^5 at the preimage: implicit differentiation,
-    not of Newton.
-    """
+    """The third derivative of s^-1 is (3 s''^2 - s' s''') / s'^5 at the preimage: implicit, not that of Newton."""
 
     def s(t):
         return monotone.smooth_leaky_relu(t[None])[0]

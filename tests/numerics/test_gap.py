@@ -33,7 +33,7 @@ class TestTables:
     """Reference values."""
 
     def test_f2(self, examples):
-        """Gap, mean and variance of f2 agree with T5, T2 and T3 at every eps in the table."""
+        """Gap, mean and variance of f2 agree with the reference at every eps in the table."""
         eps = np.array([1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
         x = examples.f2(examples.g2)
         found, measured = slopes(examples.f2, examples.g2, x, eps, 0.29138163620288454)
@@ -51,19 +51,19 @@ class TestTables:
         assert float(measured.gap_error[0]) < 1e-8
 
     def test_full_covariance(self, examples):
-        """With a full covariance the gap of f2 tends to 0 with the slopes of T8."""
+        """With a full covariance the gap of f2 tends to 0 with the reference's slopes."""
         x = examples.f2(examples.g2)
         found, _ = slopes(examples.f2, examples.g2, x, [1e-2, 1e-3, 1e-4], 0.0, family="full")
         np.testing.assert_allclose(found, [0.07249398, 0.07673879, 0.07717752], atol=2e-8)
 
     def test_blocks(self, examples):
-        """The blocks {1,2},{3} of f3 give the contrast and slopes of T8."""
+        """The blocks {1,2},{3} of f3 give the reference's contrast and slopes."""
         x = examples.f3(examples.g3)
         found, _ = slopes(examples.f3, examples.g3, x, [1e-2, 1e-3, 1e-4], 0.05171216131, family=((0, 1), (2,)))
         np.testing.assert_allclose(found, [0.01519331, 0.01805959, 0.01835555], atol=2e-7)
 
     def test_off_the_manifold(self, examples):
-        """For D > d the gap is governed by M = A - r n.H on and off the manifold (T10), not by A."""
+        """For D > d the gap is governed by M = A - r n.H on and off the manifold (claim `rectangular`), not by A."""
         normal = examples.unit_normal(examples.f23, examples.g2)
         # The table's normal is the one along which the surface bends away: focal radius -1.2175 on its back.
         curvature = jnp.einsum("i,iab->ab", normal, jax.jacfwd(jax.jacfwd(examples.f23))(examples.g2))
@@ -81,7 +81,7 @@ class TestTables:
         assert abs(float(measured.gap[2]) - 0.109758) > 0.05  # the false variant with A for M
 
     def test_anisotropic_noise(self, examples):
-        """A noise covariance eps S puts S^-1 into the metric (T11)."""
+        """A noise covariance eps S puts S^-1 into the metric (claim `anisotropic-noise`)."""
         shape = np.array([[1.0, -0.4], [-0.4, 0.6]])
 
         def at(noise):
@@ -92,7 +92,7 @@ class TestTables:
         np.testing.assert_allclose(found, [-0.148405, -0.137607, -0.136492], atol=PRINTED)
 
     def test_observations(self, examples):
-        """Poisson observations give J'FJ as the metric, with rate 1/n (T12)."""
+        """Poisson observations give J'FJ as the metric, with rate 1/n (claim `exponential-family`)."""
 
         def at(n):
             model = LatentModel(examples.f2, 2, observation=Poisson(n))
@@ -106,7 +106,7 @@ class TestTables:
 
 
 def test_fold_with_two_preimages(examples):
-    """On a fold the branches' evidences add up and the best branch by l - c wins (T13)."""
+    """On a fold the branches' evidences add up and the best branch by l - c wins (claim `folds`)."""
 
     def fold(z):
         return examples.f2(jnp.stack([z[0] ** 2, z[1] + 0.4 * z[0]]))
@@ -128,7 +128,7 @@ def test_fold_with_two_preimages(examples):
 
 
 def linear_gap(weight, eps):
-    """The closed form 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] of T7."""
+    """The closed form 1/2 [sum log(1 + A_kk/eps) - log det(I + A/eps)] (claim `linear-vae`)."""
     metric = weight.T @ weight / eps
     identity = np.eye(weight.shape[1])
     return 0.5 * (np.sum(np.log1p(np.diag(metric))) - np.linalg.slogdet(identity + metric)[1])
@@ -151,7 +151,7 @@ class TestLinear:
         seed=st.integers(0, 1000),
     )
     def test_closed_form(self, angle, stretch, skew, exponent, seed):
-        """The measured gap of a linear decoder is T7's closed form for every x and eps."""
+        """The measured gap of a linear decoder is its closed form (claim `linear-vae`) for every x and eps."""
         plane = np.array([[np.cos(angle), skew], [np.sin(angle), stretch], [0.3, -0.5]])
         x = np.random.default_rng(seed).normal(size=3)
         measured = _linear(plane, x, 10.0**exponent)
@@ -185,9 +185,7 @@ class TestAgainstHighPrecision:
 
     @pytest.mark.parametrize(("index", "eps"), [(0, "1e-1"), (1, "1e-3"), (2, "1e-6")])
     def test_errors_are_honest(self, line, index, eps):
-        """Log-likelihood and ELBO (at the encoder returned) lie within their stated errors of mpmath's
-        values.
-        """
+        """Log-likelihood and ELBO (at the encoder returned) lie within their stated errors of mpmath's values."""
         with mp.workdps(40):
             # The same float64 inputs: eps and x as the program saw them.
             noise = mp.mpf(float(eps))

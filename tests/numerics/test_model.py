@@ -60,7 +60,7 @@ def test_prior_is_the_density_it_says(name):
 
 
 def test_uniform_prior_is_logistic_in_the_logits():
-    """With z = sigmoid(y), the logistic density of y times dy/dz is the uniform density of z (T21)."""
+    """With z = sigmoid(y), the logistic density of y times dy/dz is the uniform density of z (claim `priors`)."""
     jacobian = np.sum(-POINT - 2 * np.log1p(np.exp(-POINT)))
     assert float(UniformLogitNormal().log_prob(POINT)) == pytest.approx(jacobian, abs=ROUND_OFF)
 
@@ -96,7 +96,7 @@ NOISES = {
 
 @pytest.mark.parametrize("name", NOISES)
 def test_log_joint_is_the_gaussian_density(name):
-    """log p(x, z) = log N(x; f(z), covariance) + log p0(z) for every kind of noise, split as in T0."""
+    """log p(x, z) = log N(x; f(z), covariance) + log p0(z) for every kind of noise, split in C, V and ell."""
     noise, covariance = NOISES[name]
     model = LatentModel(decoder, 2, noise_var=noise)
     x = np.array([0.1, -1.7])

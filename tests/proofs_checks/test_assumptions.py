@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from elbogap.numerics.special.broken_assumptions import LADDER, QUADRATURE_ERROR, Case, measure
 from elbogap.proofs_checks.claims import assumptions as claim
-from elbogap.proofs_checks.measurements import Measurements
+from elbogap.proofs_checks.measurements import EFFORTS, Measurements
 
 
 @pytest.fixture(scope="module")
 def measured() -> Measurements:
     """Three instances of each case."""
-    return Measurements("quick", 5)
+    return Measurements(EFFORTS["quick"], 5)
 
 
 def test_a_linear_decoder_has_closed_forms() -> None:

@@ -8,7 +8,7 @@ import pytest
 from elbogap.numerics.special.laplace_prior import gap_at_kink
 from elbogap.proofs_checks.claims.priors import kink_law
 from elbogap.proofs_checks.laws import LawResult
-from elbogap.proofs_checks.measurements import Measurements
+from elbogap.proofs_checks.measurements import EFFORTS, Measurements
 from elbogap.proofs_checks.potential import metric
 from elbogap.proofs_checks.registry import CLAIMS
 from elbogap.theory.registry import DERIVATIONS
@@ -39,7 +39,7 @@ def test_a_claim_says_what_it_claims(name):
 @pytest.fixture(scope="module")
 def measured():
     """Nothing is measured yet: the law at a prior's kink needs closed forms only."""
-    return Measurements("quick", seed=5)
+    return Measurements(EFFORTS["quick"], seed=5)
 
 
 def _judged(measured, **variant) -> LawResult:

@@ -323,4 +323,4 @@ def test_exact_arithmetic_goes_through_the_same_formulas():
     point = {what.arguments[k][(0,) * what.arguments[k].ndim]: sp.Rational(v) for k, v in values.items()}
     result = what.expression.subs(point)
     assert result.is_Rational
-    assert result == sp.Rational(3, 4) * sp.Rational(1, 9) / 16  # d = 1: a1 = (3/4) H^2 / J^4 (T8)
+    assert result == sp.Rational(3, 4) * sp.Rational(1, 9) / 16  # d = 1: a1 = (3/4) H^2 / J^4

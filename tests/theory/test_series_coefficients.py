@@ -1,4 +1,4 @@
-"""Coefficients of the gap to any order (T19) against published values, closed forms and independent formulas."""
+"""Coefficients of the gap to any order against published values, closed forms and independent formulas."""
 
 import math
 from itertools import combinations
@@ -37,7 +37,7 @@ def fraction(value: object) -> sympy.Rational:
 
 
 def test_f2_to_sixth_order() -> None:
-    """a_1 .. a_6 of f2 in 40-digit arithmetic are the values certified in T19."""
+    """a_1 .. a_6 of f2 in 40-digit arithmetic are those that a second route gave."""
     expected = (
         "-.07341958732491637988829827", "-.9166236369065904843441994", "2.738839244892116863236416",
         "1.495389621350095573971809", "-67.55329102860533", "328.7329639866",
@@ -51,7 +51,7 @@ def test_f2_to_sixth_order() -> None:
 
 
 def test_f2_first_order_quantities() -> None:
-    """m, s, t, L_1 of f2 are those of T2, T3 and T4."""
+    """m, s, t, L_1 of f2 are those of the reference table."""
     found = gap_coefficients(series_decoders.f2(), POINT, 2, FLOATS)
     assert close(found.mean[0][0], -0.64065072, 1e-8) and close(found.mean[1][0], 0.40477656, 1e-8)
     assert close(found.variance[0][1], -0.2143911, 1e-7) and close(found.variance[1][1], -0.01089504, 1e-7)
@@ -72,13 +72,13 @@ def test_f2_first_order_quantities() -> None:
     ],
 )
 def test_quoted_coefficients(decoder: SymbolicDecoder, point: list, expected: tuple[float, ...]) -> None:
-    """f3, f23 (D > d) and the shear have the coefficients quoted in T10 and T19."""
+    """f3, f23 (D > d) and the shear have the reference's coefficients."""
     found = gap_coefficients(decoder, point, len(expected), FLOATS).gap
     assert all(close(value, reference) for value, reference in zip(found, expected, strict=True))
 
 
 def test_shear_is_exact_to_order_fourteen() -> None:
-    """Over the rationals the shear's coefficients are exact fractions, and L_14 has grown to about 1.2e3 (T19)."""
+    """Over the rationals the shear's coefficients are exact fractions, and L_14 has grown to about 1.2e3."""
     found = gap_coefficients(series_decoders.reference_shear(), POINT, 14, RATIONALS)
     assert all(fraction(value).is_Rational for value in found.gap)
     assert 1.2e3 < float(fraction(found.log_likelihood[13])) < 1.3e3
@@ -93,7 +93,7 @@ def test_shear_is_exact_to_order_fourteen() -> None:
     ],
 )
 def test_other_priors(prior: object, expected: float) -> None:
-    """A factorised prior given as an expression yields the a_1 of T21 for f2."""
+    """A factorised prior given as an expression yields the reference's a_1 for f2."""
     symbols = series_decoders.f2().symbols
     log_prior = sum(prior(z) for z in symbols)  # type: ignore[operator]
     found = gap_coefficients(series_decoders.f2(), POINT, 1, FLOATS, log_prior).gap[0]
@@ -106,7 +106,7 @@ small_matrices = st.lists(st.integers(-3, 3), min_size=9, max_size=9).map(lambda
 @settings(max_examples=8)
 @given(noise=small_matrices, tall=st.booleans())
 def test_linear_decoders_have_the_closed_form(noise: np.ndarray, tall: bool) -> None:
-    """a_n = (-1)^(n+1)/(2n) (sum_k A_kk^-n - tr A^-n), exactly, for W of full column rank (T7)."""
+    """a_n = (-1)^(n+1)/(2n) (sum_k A_kk^-n - tr A^-n), exactly, for W of full column rank."""
     weights = sympy.Matrix(np.vstack([noise, 5 * np.eye(3, dtype=int)]) if tall else noise + 12 * np.eye(3, dtype=int))
     metric = weights.T * weights
     inverse = metric.inv()
@@ -125,7 +125,7 @@ def test_linear_decoders_have_the_closed_form(noise: np.ndarray, tall: bool) -> 
     point=st.fractions(-1, 1, max_denominator=7),
 )
 def test_one_latent_has_the_full_covariance_slope(coefficients: tuple, point: sympy.Rational) -> None:
-    """For one latent c = 0 and a_1 = (3/4) H^2/J^4 whatever the third derivative (T8)."""
+    """For one latent c = 0 and a_1 = (3/4) H^2/J^4 whatever the third derivative (claim `block-encoder`)."""
     (z,) = latent_symbols(1)
     quadratic, cubic = (sympy.Rational(value) for value in coefficients)
     # The slope at g is set to 2, so the point is regular by construction.
@@ -216,7 +216,7 @@ def test_orders_that_the_series_cannot_give_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["mean shift", "third derivatives", "sign"])
 def test_false_first_coefficients_are_far_away(name: str) -> None:
-    """The false variants of a_1 in T5 differ from the series' a_1 by far more than any tolerance used here."""
+    """The false variants of a_1 differ from the series' a_1 by far more than any tolerance used here."""
     decoder = series_decoders.f2()
     found = gap_coefficients(decoder, POINT, 1, FLOATS)
     subs = dict(zip(decoder.symbols, POINT, strict=True))

@@ -1,0 +1,1 @@
+"""Images of sprites: renderer, data sets, networks, and what is measured on trained models."""
