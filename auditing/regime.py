@@ -40,7 +40,8 @@ class Regime(NamedTuple):
     """Down to which noise variance the gap is the contrast, and how that was found.
 
     Tolerance in nats, the threshold predicted, the one that measurement confirms (None: none down to the last check),
-    the checks made, how many points they use, and the check at the model's own eps (the account's). rate: how D falls, "1/gamma^2" or, with kinks, "1/gamma".
+    the checks made, how many points they use, and the check at the model's own eps (the account's).
+    rate: how D falls, "1/gamma^2" or, with kinks, "1/gamma".
     """
 
     tolerance: float

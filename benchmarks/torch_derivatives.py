@@ -195,7 +195,7 @@ def _said(orders: int, problem: str | None) -> str:
     what = problem.split("is off from central differences by ")
     if len(what) == 2:
         off, size = (float(part.split(")")[0]) for part in what[1].split(" at ")[0].split(" (of "))
-        return f"order {orders + 1} wrong by {off / size:.0%}"
+        return f"order {orders + 1} wrong by {off / size:.0%}" if size == size else f"order {orders + 1} not finite"
     return f"order {orders + 1} fails"
 
 
