@@ -121,7 +121,8 @@ class _Decoders:
         )
         self.exact = ExactEvidence(
             [claim.derivation for claim in chosen if isinstance(claim.derivation, str)],
-            run.effort if any(claim.enclosed is True for claim in chosen) else None,
+            [claim.id for claim in chosen if claim.enclosed is True],
+            run.effort,
             certificate=run.certificate,
             cache_dir=cache / "derivations" if cache else None,
         )
@@ -157,7 +158,7 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
         run.judged[claim.id] = run.decoders.judge(claim) if claim.laws and run.decoders else judge_own(claim, draws)
         run.done += 1
     derived: dict[str, Evidence] = {}
-    enclosed: Enclosed | None = None
+    enclosed: dict[str, Enclosed] = {}
     if run.decoders:
         run.tell("waiting for derivations and enclosures")
         derived, enclosed = run.decoders.exact.wait()
@@ -169,13 +170,13 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
         results,
         {name: judged.laws for name, judged in run.judged.items()},
         run.decoders.measured.table if run.decoders else (),
-        enclosed.certificate if enclosed else None,
+        next((found.certificate for found in enclosed.values() if found.certificate), None),
         len(run.decoders.programs.names) if run.decoders else 0,
     )
 
 
 def _result(
-    claim: Claim, run: _Run, draws: Draws, derived: dict[str, Evidence], enclosed: Enclosed | None
+    claim: Claim, run: _Run, draws: Draws, derived: dict[str, Evidence], enclosed: dict[str, Enclosed]
 ) -> ClaimResult:
     """All evidence for one claim."""
     judged = run.judged[claim.id]
@@ -199,9 +200,9 @@ def _result(
         controls += of_training
     elif claim.trained:
         evidence["trained"] = trained_table(claim)
-    if claim.enclosed is True and enclosed is not None:
-        evidence["enclosed"] = enclosed.evidence
-        controls += enclosed.controls
+    if claim.enclosed is True:
+        evidence["enclosed"] = enclosed[claim.id].evidence
+        controls += enclosed[claim.id].controls
     elif callable(claim.enclosed):
         evidence["enclosed"] = enclosed_evidence(claim, draws)
     return ClaimResult(claim, evidence, controls)
