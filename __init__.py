@@ -5,6 +5,7 @@ Machine verification of Reizinger et al., "Embrace the Gap: VAEs Perform Indepen
 The public names are loaded lazily, so that `import elbogap` imports neither jax nor sympy.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ _PUBLIC = {
     "expansion": "numerics.expansion",
     "audit": "auditing.audit",
     "verify": "proofs_checks.verify",
+    "keep_programs": "shell.cache",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -34,3 +36,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if os.environ.get("ELBOGAP_KEEP_PROGRAMS", "0") not in ("", "0"):
+    __getattr__("keep_programs")()

@@ -1,10 +1,13 @@
 """The front door: `elbogap COMMAND`. Each command is loaded only when it is asked for.
 
 Exit status: 0 everything asked for holds, 1 something does not, 2 the request itself is wrong (one line on standard
-error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line.
+error: what, expected, received), 130 interrupted. `--debug` shows the traceback instead of the line, and
+what the library writes to its log.
 """
 
+import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -43,6 +46,11 @@ COMMANDS = (
     ),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
+        "enclose",
+        "enclosures.commands:enclose_command",
+        "Enclose the gap of a decoder of your own, given by elementary functions, in ball arithmetic.",
+    ),
+    (
         "check-certificate",
         "enclosures.commands:check_certificate_command",
         "Re-verify an enclosure certificate.",
@@ -63,9 +71,13 @@ for _name, _target, _summary in COMMANDS:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
     tokens = [token for token in arguments if token != "--debug"]
+    if len(tokens) < len(arguments):
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("elbogap").setLevel(logging.DEBUG)
     try:
         status = app(tokens)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         notice("interrupted")
         return INTERRUPTED
@@ -96,15 +108,22 @@ def _line(error: Exception) -> str:
         return text
     if isinstance(error, CycloptsError):
         return f"{text} (try elbogap --help)"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'standard output'}: {error.strerror}"
     return f"unexpected {type(error).__name__}: {text[:400]} (--debug shows where)"
 
 
 def main() -> None:
     """Entry point of the `elbogap` script."""
     let_pipes_end()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C does
     status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # a full disk, said already; the interpreter would say it again
+        os._exit(status)
     if status == INTERRUPTED:
         # A compilation under way cannot be interrupted; its thread must not hold up the exit.
-        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)

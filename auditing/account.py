@@ -35,6 +35,7 @@ from ..numerics.measurement import distinct_modes, measure, random_for
 from ..numerics.model import LatentModel
 from ..numerics.newton import minimise, second_derivatives
 from ..numerics.precision import STANDARD_ERRORS
+from ..numerics.reduction import Reduction
 from .geometry import columns_at
 
 LARGEST_SLOPE_DIMENSION = 16
@@ -162,7 +163,7 @@ def _linearised(model: LatentModel, z: Array, prior_std: Array) -> tuple[Array, 
 
 
 def account(
-    model: LatentModel,
+    whole: Reduction,
     data: Float[np.ndarray, "n D"],
     starts: Float[np.ndarray, "n d"],
     encodings: tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]] | None,
@@ -178,7 +179,7 @@ def account(
     try:
         for i in range(len(data)):
             encoding = None if encodings is None else (encodings[0][i], encodings[1][i])
-            entry = _entry(model, data[i], starts[i], encoding, prior_std, int(indices[i]), rng, pairs, search)
+            entry = _entry(whole, data[i], starts[i], encoding, prior_std, int(indices[i]), rng, pairs, search)
             if entry is None:
                 failed += 1
             else:
@@ -190,7 +191,7 @@ def account(
 
 
 def _entry(
-    model: LatentModel,
+    whole: Reduction,
     data: np.ndarray,
     start: np.ndarray,
     encoding: tuple[np.ndarray, np.ndarray] | None,
@@ -200,7 +201,7 @@ def _entry(
     pairs: int,
     search: bool,
 ) -> Entry | None:
-    x = jnp.asarray(data)
+    model, (x, left_out) = whole.model, whole.data(jnp.asarray(data))
     modes = distinct_modes(model, x, jnp.asarray(start)[None], search=search)
     if modes is None:
         return None
@@ -227,7 +228,7 @@ def _entry(
     gap = float(found.gap)
     return Entry(
         point=index,
-        log_likelihood=float(found.log_likelihood),
+        log_likelihood=float(found.log_likelihood + left_out.value),
         amortisation=float(found.amortisation),
         contrast=contrast,
         a1=a1,

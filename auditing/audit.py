@@ -21,6 +21,7 @@ from ..errors import RequestError
 from ..numerics.model import LatentModel
 from ..numerics.precision import require_float64
 from ..numerics.priors import CorrelatedNormal, Normal, Prior
+from ..numerics.reduction import Reduction, reduction
 from ..numerics.starts import search_starts
 from .account import account
 from .consistency import consistency
@@ -77,6 +78,8 @@ def audit(
         if not 0 < tolerance < np.inf:
             raise RequestError(f"{name} tolerance: expected a number above 0, got {tolerance}")
     model, decoder = as_model(model, latent_dim, noise_var, prior)
+    # One for the whole audit, so that each of its programs is compiled once.
+    whole = reduction(model)
     rng = np.random.default_rng(seed)
     d, prior_std = model.latent_dim, prior_deviation(model)
     encode = None if encoder is None else as_encoder(encoder, d, decoder.shape, encoder_output)
@@ -89,7 +92,7 @@ def audit(
     else:
         rows = check_data(data, decoder)
         chosen = spread(len(rows), points)
-        z = latents_of(model, rows, chosen, encode, progress)
+        z = latents_of(whole, rows, chosen, encode, progress)
         if encode is None:
             notes.append("No encoder: the geometry is taken at z = argmin |f(z) - x|, searched from several starts.")
     if encode is None:
@@ -98,7 +101,7 @@ def audit(
         notes.append("The prior is not N(0, I): a rotation of latents changes the model, its saving is geometry only.")
 
     measured, complete = geometry(
-        model, z, prior_std, notify=lambda done, total: progress(done, total, "geometry: contrast and columns")
+        whole.model, z, prior_std, notify=lambda done, total: progress(done, total, "geometry: contrast and columns")
     )
     # What is left to do is skipped after an interrupt: the report is of what was done.
     some = spread(len(measured.points), account_points if complete else 0)
@@ -110,7 +113,7 @@ def audit(
             targets = rows_at(rows, chosen[some])
         encodings: Encodings | None = encode(targets) if encode else None
         entries, complete = account(
-            model,
+            whole,
             targets,
             z[some],
             encodings,
@@ -129,7 +132,7 @@ def audit(
         if complete:
             try:
                 found = regime(
-                    model,
+                    whole.model,
                     entries,
                     pairs=samples // 2,
                     search=search,
@@ -249,7 +252,7 @@ def rows_at(rows: Any, indices: np.ndarray) -> Float[np.ndarray, "n D"]:
 
 
 def latents_of(
-    model: LatentModel, rows: Any, indices: np.ndarray, encode: Encoder | None, progress: Progress
+    whole: Reduction, rows: Any, indices: np.ndarray, encode: Encoder | None, progress: Progress
 ) -> Float[np.ndarray, "n d"]:
     """The encoder's mean, or argmin |f(z) - x| in the noise's metric, at each row; a chunk of the data at a time."""
     parts, chunk = [], _ENCODE_CHUNK if encode else _SEARCH_CHUNK
@@ -259,6 +262,7 @@ def latents_of(
             parts.append(encode(part).mean)
         else:
             filled = np.concatenate([part, np.repeat(part[-1:], chunk - len(part), axis=0)])
-            parts.append(np.asarray(_nearest(model, jnp.asarray(filled)))[: len(part)])
+            reduced, _ = jax.vmap(whole.data)(jnp.asarray(filled))
+            parts.append(np.asarray(_nearest(whole.model, reduced))[: len(part)])
         progress(first + len(part), len(indices), "encoder's means" if encode else "preimages of the data")
     return np.concatenate(parts)

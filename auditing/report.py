@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..shell.files import write_by_rename
+from ..shell.files import write_all
 from .account import PARTS, Account
 from .findings import Findings
 from .pages.terminal import plain_text
@@ -37,7 +37,7 @@ class AuditReport(Findings):
         files = {"report.html": html(self), "audit.json": self.to_json() + "\n", "points.csv": points_csv(self)}
         if self.account and self.account.entries:
             files["account.csv"] = account_csv(self.account)
-        return [write_by_rename(folder / name, content) for name, content in files.items()]
+        return write_all(folder, files)
 
 
 def points_csv(findings: Findings) -> str:

@@ -97,9 +97,7 @@ def _build(
             instances.append(instance)
         return instances.index(instance)
 
-    document: Document = {
-        "format": FORMAT,
-        "version": VERSION,
+    document: Document = empty_certificate(version) | {
         "statement": (
             "For the decoders f(z) = M (z_1 + p_1(z_d), ..., z_d) listed, prior N(0, I), x = f(g), noise eps I and the "
             "best mean-field Gaussian encoder: gap(eps) = log p_eps(x) - ELBO*(x) lies in the intervals of `fixed`, "
@@ -119,11 +117,9 @@ def _build(
         "uniform": [_uniform(index(enclosure.instance), enclosure) for enclosure in uniform],
         "refutations": [_refutation(index(instance), refutation) for instance, refutation in refuted],
         "precision": {"piece_bits": str(PIECE_BITS), "centre_digits": str(CENTRE_DIGITS)},
-        "versions": {"elbogap": version, "python-flint": flint.__version__, "python": platform.python_version()},
     }
     document["instances"] = [_instance(instance) for instance in instances]
-    document["sha256"] = digest(document)
-    return document
+    return seal(document)
 
 
 def _uniform(index: int, enclosure: UniformEnclosure) -> Document:
@@ -155,6 +151,24 @@ def _refutation(index: int, refutation: Refutation) -> Document:
         "claimed": written_interval(refutation.claimed, fmpq(1, 2**60)),
         "enclosed": written_interval(refutation.enclosed, fmpq(1, 2**60)),
     }
+
+
+def empty_certificate(version: str) -> Document:
+    """A certificate with no statement yet; `version` is elbogap's."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "instances": [],
+        "fixed": [],
+        "uniform": [],
+        "refutations": [],
+        "versions": {"elbogap": version, "python-flint": flint.__version__, "python": platform.python_version()},
+    }
+
+
+def seal(document: Document) -> Document:
+    """The document with its digest."""
+    return document | {"sha256": digest(document)}
 
 
 def digest(document: Document) -> str:

@@ -1,12 +1,113 @@
-"""The command `elbogap check-certificate FILE`: the verified statements, one a line, or the reason of the refusal."""
+"""The commands `elbogap enclose` and `elbogap check-certificate`.
 
+Exit status: 0 everything verified, 1 something refuted, inconclusive or not verified, 2 the request is wrong.
+"""
+
+from json import dumps
 from pathlib import Path
+from typing import Any
 
+from .. import __version__
 from ..errors import RequestError
 from ..shell import requests
-from ..shell.options import Real
+from ..shell.options import Flag, Real, Whole
 from ..shell.terminal import notice
+from .certificate import save
 from .checker import SECONDS, CertificateError, check
+from .elementary.answers import fixed_statements
+from .elementary.document import build_certificate
+from .elementary.fixed import DIGITS, enclose
+from .elementary.instance import Instance
+from .elementary.request import exact, instance, numbers
+from .maximiser import EnclosureError
+from .statements import Statement, overall
+
+MOST_DIGITS = 40
+CERTIFICATE = "enclosure-certificate.json"
+
+
+def enclose_command(
+    decoder: str,
+    /,
+    *,
+    latent_dim: Whole,
+    at: str,
+    noise_var: str | None = None,
+    up_to: str | None = None,
+    offset: str | None = None,
+    claim: str | None = None,
+    digits: Whole = DIGITS,
+    json: Flag = False,
+    out: Path | None = None,
+) -> int:
+    """Enclose log p, the best ELBO and the gap of a decoder of your own, in ball arithmetic. FILE.py is executed.
+
+    Parameters
+    ----------
+    decoder
+        FILE.py:NAME, a function of the latents (SymPy symbols) that returns its outputs, or SymPy expressions.
+    latent_dim
+        The number of latents, 1 or 2. The prior is N(0, I).
+    at
+        The point g, exact numbers separated by commas; x = f(g).
+    noise_var
+        One noise variance, an exact number such as 1/100 or 1e-2.
+    up_to
+        Instead: all noise variances from 0 to this one.
+    offset
+        A vector v with as many entries as outputs: x = f(g) + the part of v that is normal to the image at g.
+    claim
+        LOW,HIGH: the interval in which you put the gap (with --up-to: (gap - contrast)/eps), verified or refuted.
+    digits
+        About how many digits are asked for at one noise variance.
+    json
+        Print one JSON document.
+    out
+        A folder for the certificate, which `elbogap check-certificate` re-verifies.
+    """
+    if (noise_var is None) == (up_to is None):
+        raise RequestError("expected one of --noise-var and --up-to, got " + ("none" if up_to is None else "both"))
+    requests.whole("--digits", digits, 1, MOST_DIGITS)
+    found = instance(decoder, latent_dim, at, offset)
+    limits = numbers(claim, 2, "--claim") if claim else None
+    if limits and limits[0] > limits[1]:
+        raise RequestError(f"--claim: expected LOW <= HIGH, got {claim}")
+    eps = exact(noise_var or up_to or "", "--noise-var" if noise_var else "--up-to")
+    if not 0 < eps <= 100:
+        raise RequestError(f"the noise variance: expected a number above 0 and at most 100, got {noise_var or up_to}")
+    with requests.out_folder(out):
+        statements, certificate = _answer(found, eps, noise_var is not None, digits, limits)
+        if out is not None and certificate is not None:
+            save(certificate, out / CERTIFICATE)
+    _show(decoder, statements, certificate if json else None, json)
+    return 0 if overall(statements) == "verified" else 1
+
+
+def _answer(
+    found: Instance, eps: Any, fixed: bool, digits: int, claimed: Any
+) -> tuple[list[Statement], dict[str, Any] | None]:
+    """The statements, and the certificate if the supremum was proved."""
+    try:
+        enclosure = enclose(found, eps, digits)
+    except EnclosureError as error:
+        return [Statement("gap of the best encoder", "inconclusive", None, str(error))], None
+    certificate = build_certificate([enclosure], __version__) if enclosure.supremum else None
+    return fixed_statements(enclosure, claimed), certificate
+
+
+def _show(decoder: str, statements: list[Statement], certificate: Any, as_json: bool) -> None:
+    if not as_json:
+        for statement in statements:
+            print(statement.line())
+        return
+    document = {
+        "format": "elbogap enclosure",
+        "decoder": decoder,
+        "outcome": overall(statements),
+        "statements": [vars(statement) for statement in statements],
+        "certificate": certificate,
+    }
+    print(dumps(document, indent=1))
 
 
 def check_certificate_command(file: Path, /, *, seconds: Real = SECONDS) -> int:

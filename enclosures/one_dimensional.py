@@ -44,12 +44,12 @@ class OneDimensional:
     @cached_property
     def growth(self) -> Growth:
         """|V(z)| <= C exp(b |z|)."""
-        total = Growth(arb(0), arb(0))
+        total = Growth(arb(0), (arb(0),))
         for output in self.decoder.outputs:
-            bound = growth(output, self.decoder.symbols[0])
-            image = Growth(bound.factor * (bound.rate * abs(arb(self.point))).exp(), arb(0))
+            bound = growth(output, self.decoder.symbols)
+            image = Growth(bound.factor * (bound.rates[0] * abs(arb(self.point))).exp(), (arb(0),))
             total = total + (bound + image) * (bound + image)
-        return Growth(total.factor / 2, total.rate)
+        return Growth(total.factor / 2, total.rates)
 
     def potential(self) -> Callable[[acb], acb]:
         """V as a function of a complex ball, at the working precision; not finite where f is not analytic."""
@@ -108,7 +108,7 @@ def _expectations(instance: OneDimensional, eps: fmpq, m: arb, v: arb, highest: 
     """[E V, E V', ..., E V^(highest)]: entry k is E[He_k(u) V(mu + sigma u)] / sigma^k."""
     mean, deviation = instance.point + eps * m, (eps * v).sqrt()
     # The tail bound shifts the normal density by the growth rate: start that much further out.
-    rate = (instance.growth.rate * deviation).upper() + 2
+    rate = (instance.growth.rates[0] * deviation).upper() + 2
     limit = (arb(2 * ctx.prec).sqrt() + rate).ceil().mid()
     tolerance = arb(2) ** (-ctx.prec)
     potential, values = instance.potential(), []

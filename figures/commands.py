@@ -16,7 +16,7 @@ from ..errors import RequestError
 from ..report.look import Look, look
 from ..shell import requests
 from ..shell.cache import cache_directory, prepare_jax
-from ..shell.options import Whole
+from ..shell.options import Real, Whole
 from ..shell.progress import progress
 from ..shell.terminal import notice
 from .registry import FIGURES, Entry, entry
@@ -39,8 +39,8 @@ def figures_command(
     decoder: str | None = None,
     latent_dim: Whole | None = None,
     style: str = "paper",
-    width: float | None = None,
-    font_size: float | None = None,
+    width: Real | None = None,
+    font_size: Real | None = None,
     gallery: Path | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:

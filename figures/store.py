@@ -7,6 +7,7 @@ the sources of theory, numerics, verifier and figures, and the versions of the l
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from ..report.look import PAPER, Look
 from ..report.style import style
 from ..results import installed_versions
+from ..shell import kept as shell
 from ..shell.files import hash_of_sources, write_by_rename
 from .data import Data
 from .words import Words
@@ -31,20 +33,13 @@ def kept_path(folder: Path, name: str, effort: str, seed: int) -> Path:
 
 
 def kept(path: Path) -> Data | None:
-    """The tables kept at `path`, None if there are none that can be read."""
-    try:
-        return Data.from_json(path.read_text())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """The tables kept at `path`, None if there are none that count."""
+    return shell.read_kept(path, lambda content: Data.from_json(content.decode()))
 
 
 def keep(path: Path, data: Data) -> None:
-    """Keep the tables; a disk that is full costs the next run time, not this one its result."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_by_rename(path, data.to_json())
-    except OSError:
-        pass
+    """Keep the tables for the next run."""
+    shell.keep(path, data.to_json())
 
 
 def write(
@@ -56,16 +51,12 @@ def write(
     """
     written = []
     for kind in formats:
-        target, temporary = folder / f"{name}.{kind}", folder / f".{name}.{kind}"
+        stream = io.BytesIO()
         # A date would make two drawings of the same numbers differ.
         metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-        try:
-            with style(look):
-                figure.savefig(temporary, format=kind, metadata=metadata)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        written.append(target)
+        with style(look):
+            figure.savefig(stream, format=kind, metadata=metadata)
+        written.append(write_by_rename(folder / f"{name}.{kind}", stream.getvalue()))
     written.append(write_by_rename(folder / f"{name}.txt", words.text()))
     written.append(write_by_rename(folder / f"{name}.tex", words.latex(name)))
     for table in data.tables:

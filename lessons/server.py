@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..shell import children
 from ..shell.cache import cache_directory
 
 HOST = "127.0.0.1"
@@ -39,11 +40,13 @@ def serving(path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     token = secrets.token_urlsafe(16)
-    command = [sys.executable, "-m", "marimo", "--log-level", "ERROR", "run", str(path), "--headless", "--no-sandbox"]
-    command += ["--host", HOST, "--port", str(port), "--no-check", "--include-code"]
-    command += ["--token", "--token-password-file", "-"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | _environment(), text=True
+    options = ["--log-level", "ERROR", "run", str(path), "--headless", "--no-sandbox", "--host", HOST]
+    options += ["--port", str(port), "--no-check", "--include-code", "--token", "--token-password-file", "-"]
+    process = children.start(
+        children.module("marimo", *options),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | _environment(),
     )
     try:
         assert process.stdin is not None

@@ -26,11 +26,13 @@ import jax.scipy.linalg
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
 
+from .affine_output import shortened
 from .chunks import contrasts_of_chunk
 from .orthogonalise import contrast_of_columns, unit_columns
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
-CHUNK_POINTS = 512  # at most so many points at once: a decoder's hidden layers need memory, too
+CHUNK_POINTS = 256  # at most so many points at once: a decoder's hidden layers need cache, too
+VECTOR = 8  # float64 numbers of the widest vectors: chunks of other lengths take up to half as long again
 
 
 def ima_contrast(
@@ -39,7 +41,7 @@ def ima_contrast(
     """c(f, z) = sum_k log |J_k| - 1/2 log det J'J, J the Jacobian of f at z, by forward mode (claim `contrast`).
 
     decoder: JAX-traceable, (d,) -> (D,), D >= d. z: (d,) or (..., d); the result has the leading axes, and
-    c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 512).
+    c >= 0. At most `chunk` Jacobians are held at a time (default: as many as make 1 MiB, at most 256).
 
     +inf where columns are linearly dependent to working precision (a pivot below 4 d eps), nan where a column
     is zero; the other members of the batch, and their derivatives, are not affected.
@@ -57,10 +59,7 @@ def ima_contrast(
         raise TypeError(f"z must be floating with shape (..., d), got {z.dtype} with shape {z.shape}")
     output = jax.eval_shape(decoder, jax.ShapeDtypeStruct(z.shape[-1:], z.dtype))
     _check_output(output, z.shape[-1])
-    if chunk is None:
-        bytes_of_jacobian = output.size * z.shape[-1] * output.dtype.itemsize
-        chunk = max(1, min(CHUNK_POINTS, CHUNK_BYTES // bytes_of_jacobian))
-    elif chunk < 1:
+    if chunk is not None and chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
     message = "the Jacobian of the decoder must be finite, got nan or inf"
@@ -219,16 +218,27 @@ def _check_output(output: Any, latent_dim: int) -> None:
         raise ValueError(f"the decoder must return shape (D,) with D >= d = {latent_dim}, got shape {output.shape}")
 
 
+def _even(count: int, most: int) -> int:
+    """At most `most` points a chunk, of whole vectors where there are several, so that the last one is nearly full."""
+    unit = VECTOR if most >= VECTOR else 1
+    chunk = -(-count // -(-count // (most // unit * unit)))
+    return min(count, -(-chunk // unit) * unit)
+
+
 @eqx.filter_jit
 def _contrast_of_batch(
-    decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int
+    decoder: Callable[[Array], Array], points: Inexact[Array, "n d"], chunk: int | None
 ) -> tuple[Inexact[Array, "n"], Bool[Array, "n"]]:
     """Contrasts, and whether each Jacobian is finite; `chunk` points at a time, the Jacobians never leave the map."""
-
-    count, chunk = len(points), max(1, min(chunk, len(points)))
+    count, size = points.shape
     if count == 0:
         return jnp.zeros(0, points.dtype), jnp.ones(0, bool)
-    basis = jnp.eye(points.shape[1], dtype=points.dtype)
+    decoder = shortened(decoder, size, points.dtype)
+    if chunk is None:
+        output = jax.eval_shape(decoder, points[0])
+        chunk = max(1, min(CHUNK_POINTS, CHUNK_BYTES // (output.size * size * output.dtype.itemsize)))
+    chunk = _even(count, chunk)
+    basis = jnp.eye(size, dtype=points.dtype)
 
     def columns_at(point: Array) -> Array:
         return jax.vmap(lambda e: jax.jvp(decoder, (point,), (e,))[1])(basis)
@@ -239,5 +249,5 @@ def _contrast_of_batch(
     # The last chunk is filled up with copies of the last point, so that all have one shape.
     padded = jnp.pad(points, ((0, -count % chunk), (0, 0)), mode="edge")
     with jax.default_matmul_precision("highest"):  # else some accelerators round float32 products to 10 bits
-        contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, points.shape[1]))
+        contrast, finite = jax.lax.map(of_chunk, padded.reshape(-1, chunk, size))
     return contrast.reshape(-1)[:count], finite.reshape(-1)[:count]

@@ -18,20 +18,24 @@ from jaxtyping import Array, Bool, Float
 
 from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .high_dimension import maximise_symmetric
-from .likelihood import constant_rounding, find_modes, highest
 from .model import LatentModel
-from .modes import Mode, kink_error, relative_rounding
+from .modes import Mode, constant_rounding, find_modes, highest, kink_error, relative_rounding
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
+from .reduction import reduction
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
+from .wide import Found, search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
 NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
 
 _TOLERANCE = 1e-11
+
+# Modes whose log-mass is this far below the best ELBO are not tried; modes that overlap may gain that much together.
+_PASSED_OVER = 3.0
 
 
 class Encoding(NamedTuple):
@@ -123,6 +127,39 @@ def best_optimum(
     return optima, jax.tree.map(lambda leaf: leaf[best], optima)
 
 
+def best_of_distinct(model: LatentModel, x: Vector, found: Found, family: Family) -> tuple[Optimum, Optimum]:
+    """Return the optima reached from the distinct modes (stacked, not converged where none was sought), and the best.
+
+    An encoder near one mode has no ELBO above the log of the mass there: modes of too small a mass are passed over.
+    """
+    shapes = jax.eval_shape(
+        lambda: maximise(model, x, jax.tree.map(lambda leaf: leaf[0], found.modes), family, found.reference)
+    )
+    size = len(found.modes.converged)
+    empty = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shapes)
+    empty = empty._replace(mode=found.modes.point, value=jnp.full(size, -jnp.inf))
+
+    def promising(state: tuple[Array, Optimum]) -> Array:
+        index, optima = state
+        best = jnp.max(jnp.where(optima.converged, optima.value, -jnp.inf))
+        return (index < found.count) & (found.log_mass[index] + _PASSED_OVER > best)
+
+    def add(state: tuple[Array, Optimum]) -> tuple[Array, Optimum]:
+        index, optima = state
+        mode = jax.tree.map(lambda leaf: leaf[index], found.modes)
+        new = maximise(model, x, mode, family, found.reference)
+        return index + 1, jax.tree.map(lambda all_, one: all_.at[index].set(one), optima, new)
+
+    _, optima = jax.lax.while_loop(promising, add, (jnp.asarray(0), empty))
+    best = jnp.argmax(jnp.where(optima.converged, optima.value, -jnp.inf))
+    return optima, jax.tree.map(lambda leaf: leaf[best], optima)
+
+
+def missed_encoder(found: Found, optimum: Optimum) -> Float[Array, ""]:
+    """Bound by how much an encoder outside of all balls could beat the best: its ELBO is at most the log-mass there."""
+    return jnp.maximum(found.outside - optimum.value, 0.0)
+
+
 def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Float[Array, ""]:
     """Return the ELBO of q = N(mean, diag(std^2)), or N(mean, std std') for a factor of shape (d, d).
 
@@ -137,7 +174,9 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         -1.613334
     """
     d = model.latent_dim
-    data, centre = model.check_data(x), model.check_latent(mean, "mean")
+    whole, centre = reduction(model), model.check_latent(mean, "mean")
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
     factor = jnp.asarray(std, dtype=float)
     if factor.shape == (d,):
         log_det = jnp.sum(jnp.log(factor))
@@ -151,7 +190,8 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
     else:
         expected = symmetric_levels(lambda xi: model.exponent(centre + factor @ xi, data), d).degree7
-    return model.log_constant(data) + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
+    constant = model.log_constant(data) + left_out.value
+    return constant + expected + log_det + 0.5 * d * jnp.log(2 * jnp.pi * jnp.e)
 
 
 def optimal_encoder(
@@ -171,12 +211,20 @@ def optimal_encoder(
         ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
-    data = model.check_data(x)
-    modes = find_modes(model, data, starts_or_search(model, data, start))
-    reference = highest(modes)
-    optima, best = best_optimum(model, data, modes, family, reference)
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
+    if start is None and serves(model.latent_dim):
+        found = wide_evidence(model, data, *search(model, data))
+        modes, reference = found.modes, found.reference
+        optima, best = best_of_distinct(model, data, found, family)
+        missed = missed_encoder(found, best)
+    else:
+        modes = find_modes(model, data, starts_or_search(model, data, start))
+        reference, missed = highest(modes), jnp.zeros(())
+        optima, best = best_optimum(model, data, modes, family, reference)
     covariance = best.factor @ best.factor.T
-    constant = model.log_constant(data) + reference
+    constant = model.log_constant(data) + reference + left_out.value
     candidates = jnp.where(optima.converged, optima.value, jnp.nan)
     spread = jnp.nanmax(candidates) - jnp.nanmin(candidates)
     return Encoding(
@@ -184,7 +232,7 @@ def optimal_encoder(
         covariance=covariance,
         std=jnp.sqrt(jnp.diagonal(covariance)),
         elbo=constant + best.value,
-        error=best.error + constant_rounding(model, data, modes),
+        error=best.error + missed + constant_rounding(model, data, modes) + left_out.error,
         converged=best.converged,
         candidates=constant + candidates,
         agreed=best.converged & (spread <= 2 * jnp.max(jnp.where(optima.converged, optima.error, 0.0))),

@@ -29,6 +29,7 @@ from .model import LatentModel
 from .modes import whitening
 from .newton import minimise, second_derivatives
 from .precision import require_float64
+from .reduction import reduction
 
 Scalar = Callable[[Array], Array]
 
@@ -109,7 +110,9 @@ def expansion(
     """
     require_float64("expansion")
     start = model.check_latent(z)
-    data = model.mean(start) if x is None else model.check_data(x)
+    whole = reduction(model)
+    data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]
+    model = whole.model
 
     def potential(point: Array) -> Array:
         return model.potential(point, data)

@@ -8,16 +8,21 @@ contrast of M = Hess V in general (claim `general-limit`).
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from .blocks import Family
-from .encoder import best_optimum
-from .likelihood import constant_rounding, evidence, find_modes, highest
+from .encoder import best_of_distinct, best_optimum, missed_encoder
+from .likelihood import Evidence, evidence_and_outcome
 from .model import LatentModel
+from .modes import constant_rounding, find_modes, highest
+from .outcome import Outcome
 from .precision import require_float64
+from .reduction import reduction
 from .starts import starts_or_search
+from .wide import search, serves, wide_evidence
 
 
 class GapMeasurement(NamedTuple):
@@ -25,7 +30,8 @@ class GapMeasurement(NamedTuple):
 
     gap = log_likelihood - elbo, computed without their common part; mean (d,), std (d,) and covariance (d,
     d) of the best encoder; mode (d,) of the posterior; converged: the modes and the encoder's search all
-    met their tolerances.
+    met their tolerances and every number is finite; outcome: the `Outcome` that names what most of a large error of
+    the log-likelihood is due to.
     """
 
     gap: Float[Array, ""]
@@ -39,6 +45,7 @@ class GapMeasurement(NamedTuple):
     covariance: Float[Array, "d d"]
     mode: Float[Array, " d"]
     converged: Bool[Array, ""]
+    outcome: Int[Array, ""]
 
 
 def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: Family = "mean-field") -> GapMeasurement:
@@ -49,18 +56,23 @@ def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: F
     raised.
     """
     require_float64("measure_gap")
-    data = model.check_data(x)
-    return _measure(model, data, starts_or_search(model, data, start), family)
+    data = _check(model, x)
+    return _measure(model, data, start, family)
 
 
 def gap(
-    model: LatentModel, x: ArrayLike, *, family: Family = "mean-field", start: ArrayLike | None = None
+    model: LatentModel,
+    x: ArrayLike,
+    *,
+    family: Family = "mean-field",
+    start: ArrayLike | None = None,
+    largest_error: float = 0.1,
 ) -> Float[Array, ""]:
-    """Return log p_eps(x) - max ELBO(x) >= 0 for x (D,).
+    """Return log p_eps(x) - max ELBO(x) >= 0 for x (D,), D >= d.
 
     family and start as in `optimal_encoder`. Raises `ValueError` for wrong shapes, and an error (also
-    inside jit) when a search did not converge; `measure_gap` reports that instead, together with both sides
-    and their errors.
+    inside jit) when a search did not converge or the error of the gap exceeds `largest_error` (nat); `measure_gap`
+    reports that instead, together with both sides, their errors and the reason.
 
     It tends to the contrast (0.111572 for this shear) as the noise variance goes to 0, at the rate eps:
 
@@ -72,25 +84,55 @@ def gap(
         0.111347
     """
     require_float64("gap")
-    data = model.check_data(x)
-    measured = _measure(model, data, starts_or_search(model, data, start), family)
+    data = _check(model, x)
+    measured = _measure(model, data, start, family)
+    unsure = ~(measured.gap_error <= largest_error)
+    if not isinstance(unsure, jax.core.Tracer) and bool(unsure & measured.converged):
+        raise ArithmeticError(_too_large(model, measured, largest_error))
     message = "gap: expected the searches for modes and for the encoder to converge, they did not"
-    return eqx.error_if(measured.gap, ~measured.converged, message)
+    value = eqx.error_if(measured.gap, ~measured.converged, message)
+    message = "gap: expected an error of at most largest_error, got a larger one; measure_gap says why"
+    return eqx.error_if(value, unsure & measured.converged, message)
 
 
-def _measure(
-    model: LatentModel, data: Float[Array, " D"], starts: Float[Array, "S d"], family: Family
-) -> GapMeasurement:
-    modes = find_modes(model, data, starts)
-    reference = highest(modes)
-    likelihood = evidence(model, data, modes, reference)
-    _, optimum = best_optimum(model, data, modes, family, reference)
-    constant = model.log_constant(data) + reference
-    rounding = constant_rounding(model, data, modes)
+def _check(model: LatentModel, x: ArrayLike) -> Float[Array, " D"]:
+    data = model.check_data(x)
+    if len(data) < model.latent_dim:
+        raise ValueError(f"decoder: expected D >= d = {model.latent_dim} outputs for the gap, got D = {len(data)}")
+    return data
+
+
+def _too_large(model: LatentModel, measured: GapMeasurement, largest_error: float) -> str:
+    """Say in one line by how much the error is too large, why, and from which eps on round-off would allow it."""
+    error, eps = float(measured.gap_error), float(model.eps)
+    line = f"gap: expected an error of at most {largest_error:g} nat, got {error:.2g} at eps = {eps:.2g}: "
+    reason = Outcome(int(measured.outcome))
+    if reason is Outcome.ROUNDING and error < float("inf"):
+        return f"{line}{reason.message}; eps >= {eps * error / largest_error:.1g} would be"
+    return line + reason.message
+
+
+def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | None, family: Family) -> GapMeasurement:
+    whole = reduction(model)
+    model, (data, left_out) = whole.model, whole.data(data)
+    if start is None and serves(model.latent_dim):
+        found = wide_evidence(model, data, *search(model, data))
+        modes, reference, likelihood = found.modes, found.reference, Evidence(found.value, found.error)
+        outcome, optimum = found.outcome, best_of_distinct(model, data, found, family)[1]
+        optimum = optimum._replace(error=optimum.error + missed_encoder(found, optimum))
+    else:
+        modes = find_modes(model, data, starts_or_search(model, data, start))
+        reference = highest(modes)
+        likelihood, outcome = evidence_and_outcome(model, data, modes, reference)
+        _, optimum = best_optimum(model, data, modes, family, reference)
+    constant = model.log_constant(data) + reference + left_out.value
+    rounding = constant_rounding(model, data, modes) + left_out.error
     covariance = optimum.factor @ optimum.factor.T
+    difference, error = likelihood.value - optimum.value, likelihood.error + optimum.error
+    finite = jnp.isfinite(difference) & ~jnp.isnan(error) & jnp.isfinite(constant)
     return GapMeasurement(
-        gap=likelihood.value - optimum.value,
-        gap_error=likelihood.error + optimum.error,
+        gap=difference,
+        gap_error=error,
         log_likelihood=constant + likelihood.value,
         log_likelihood_error=likelihood.error + rounding,
         elbo=constant + optimum.value,
@@ -99,5 +141,8 @@ def _measure(
         std=jnp.sqrt(jnp.diagonal(covariance)),
         covariance=covariance,
         mode=optimum.mode,
-        converged=optimum.converged,
+        converged=optimum.converged & finite,
+        outcome=jnp.where(
+            finite, outcome, jnp.where(optimum.converged, int(Outcome.NON_FINITE), int(Outcome.MAXIMUM_STEPS))
+        ),
     )

@@ -14,14 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .high_dimension import sampled_evidence
 from .model import LatentModel
-from .modes import Mode, find_mode, kink_error, whitening
+from .modes import SAME_MODE, Mode, constant_rounding, find_modes, highest, kink_error, whitening
+from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
+from .reduction import reduction
 from .starts import starts_or_search
+from .wide import search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -30,16 +33,22 @@ Vector = Float[Array | np.ndarray, " D"]
 # the radius lie 1e-16.
 _LATTICE = {1: (0.25, 9.0), 2: (0.5, 9.0), 3: (0.65, 8.75), 4: (0.8, 8.5)}
 
-# Squared distance in posterior standard deviations above which two modes are taken to be different.
-SAME_MODE = 1e-4
+
+# Ratio of successive shells from which on a tail is too slow to be bounded by a geometric series.
+_SLOW = 0.9
 
 
 class LogLikelihood(NamedTuple):
-    """log p_eps(x), an estimate of its error, and the modes found, one for each start (repeats are possible)."""
+    """log p_eps(x), its error, the modes, and why the error is large if it is.
+
+    modes: one for each start (repeats are possible), or, without a start, the distinct ones first, repeats marked as
+    not converged; outcome: the `Outcome` that says what most of a large error is due to.
+    """
 
     value: Float[Array, ""]
     error: Float[Array, ""]
     modes: Mode
+    outcome: Int[Array, ""]
 
 
 class Evidence(NamedTuple):
@@ -49,29 +58,21 @@ class Evidence(NamedTuple):
     error: Float[Array, ""]
 
 
-def find_modes(model: LatentModel, x: Vector, starts: Float[Array, "S d"]) -> Mode:
-    """Return the mode reached from each start, stacked."""
-    return jax.vmap(lambda start: find_mode(model, x, start))(starts)
-
-
-def highest(modes: Mode) -> Float[Array, ""]:
-    """Return the largest exponent among the modes that converged (-inf when none did)."""
-    return jnp.max(jnp.where(modes.converged, modes.exponent, -jnp.inf))
-
-
-def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
-    """Return the round-off in log C(x) + exponent at the highest mode, which enters both sides of the gap alike."""
-    top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
-    size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
-    return 4 * EPS64 * size + model.rounding(modes.point[top], x)
-
-
 def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
     """Integrate exp(exponent - reference) over z, around the modes that converged (stacked)."""
+    return evidence_and_outcome(model, x, modes, reference)[0]
+
+
+def evidence_and_outcome(
+    model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]
+) -> tuple[Evidence, Int[Array, ""]]:
+    """Return the evidence around the modes, and the `Outcome` that names the largest part of its error."""
     d = model.latent_dim
     if d not in _LATTICE:
-        return _evidence_of_highest(model, x, modes, reference)
-    rule = lattice(d, *_LATTICE[d])
+        found = _evidence_of_highest(model, x, modes, reference)
+        return found, outcome_of(found.error, jnp.ones(1), (Outcome.SAMPLING,))
+    step, radius = _LATTICE[d]
+    rule = lattice(d, step, radius)
     h = jnp.sqrt(model.eps)
     safe = jnp.where(modes.converged[:, None, None], modes.hessian, jnp.eye(d))
     factors, log_dets = jax.vmap(whitening)(safe)
@@ -83,11 +84,15 @@ def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array,
         return jnp.where(modes.converged, modes.exponent - 0.5 * quadratic, -jnp.inf)
 
     def around(index: Array, point: Array, factor: Array) -> tuple[Array, Array]:
+        used = modes.converged[index]
+
         def integrand(xi: Array) -> tuple[Array, Array]:
             z = point + h * (factor @ xi)
             shares = log_laplace(z)
-            share = jnp.where(modes.converged[index], shares[index] - logsumexp(shares), -jnp.inf)
-            return model.exponent(z, x) - reference + share, model.rounding(z, x)
+            share = jnp.where(used, shares[index] - logsumexp(shares), -jnp.inf)
+            # A start that failed may lie where the joint is not a number; it has no share in the others' sums.
+            exponent, rounding = model.exponent(z, x), model.rounding(z, x)
+            return jnp.where(used, exponent, reference) - reference + share, jnp.where(used, rounding, 0.0)
 
         return jax.vmap(integrand)(jnp.asarray(rule.nodes))
 
@@ -97,12 +102,25 @@ def evidence(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array,
     values = jnp.exp(logs)
     total = jnp.sum(values)
     halves = jnp.sum(jnp.abs(values @ rule.parity))
-    tail = jnp.sum(values @ rule.outer)
+    tail = _tail(values @ rule.outer, values @ rule.inner, total)
     round_off = jnp.sum(values * rounding)
     value = jnp.log(total) + jnp.log(rule.cell)
-    kinks = jnp.max(jax.vmap(lambda factor: kink_error(model, h * factor, _LATTICE[d][0]))(factors))
+    kinks = jnp.max(jax.vmap(lambda factor: kink_error(model, h * factor, step))(factors))
     error = (halves + tail + round_off) / total + kinks + 4 * EPS64 * jnp.abs(value)
-    return Evidence(value, error)
+    error = jnp.where(jnp.isnan(error), jnp.inf, error)
+    reasons = (Outcome.RIPPLE, Outcome.TAIL, Outcome.ROUNDING)
+    return Evidence(value, error), outcome_of(error, jnp.stack([halves + kinks * total, tail, round_off]), reasons)
+
+
+def _tail(outer: Float[Array, " S"], inner: Float[Array, " S"], total: Float[Array, ""]) -> Float[Array, ""]:
+    """Bound the mass beyond the balls from the last two shells of unit width, by what it decays like there.
+
+    A geometric tail of ratio r < 0.9 holds r / (1 - r) of its last shell; a slower one may hold anything.
+    """
+    ratio = outer / jnp.where(inner > 0, inner, 1.0)
+    slow = ratio > _SLOW
+    geometric = outer * jnp.maximum(1.0, ratio / (1 - jnp.minimum(ratio, _SLOW)))
+    return jnp.sum(jnp.where(slow & (outer > EPS64 * total), jnp.inf, geometric))
 
 
 def _evidence_of_highest(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
@@ -133,15 +151,22 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
-    data = model.check_data(x)
-    modes = find_modes(model, data, starts_or_search(model, data, start))
-    reference = highest(modes)
-    found = evidence(model, data, modes, reference)
-    constant = model.log_constant(data) + reference
-    value = eqx.error_if(
-        constant + found.value,
-        ~jnp.any(modes.converged),
-        "log_likelihood: expected a mode of p(z | x), found none",
-    )
-    error = found.error + constant_rounding(model, data, modes)
-    return LogLikelihood(value, error, modes) if full_output else value
+    whole = reduction(model)
+    data, left_out = whole.data(model.check_data(x))
+    model = whole.model
+    if start is None and serves(model.latent_dim):
+        found = wide_evidence(model, data, *search(model, data))
+        value, error = found.log_likelihood(model, data)
+        modes, outcome = found.modes, found.outcome
+    else:
+        modes = find_modes(model, data, starts_or_search(model, data, start))
+        reference = highest(modes)
+        local, outcome = evidence_and_outcome(model, data, modes, reference)
+        value = model.log_constant(data) + reference + local.value
+        error = local.error + constant_rounding(model, data, modes)
+    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
+    result = LogLikelihood(value + left_out.value, error + left_out.error, modes, outcome)
+    if full_output:
+        return result
+    message = "log_likelihood: expected a mode of p(z | x), found none"
+    return eqx.error_if(result.value, ~jnp.isfinite(result.value), message)

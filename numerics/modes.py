@@ -7,10 +7,11 @@ degenerates as eps -> 0.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from .model import LatentModel
 from .newton import minimise, second_derivatives
@@ -25,6 +26,13 @@ _STANDARD_DEVIATIONS = 1e-9
 # Where a kink of the decoder or of the prior keeps Newton from the tolerance, a point this close still serves to
 # place the quadrature, whose error estimate does not assume more.
 _ACCEPTED, _ACCEPTED_AT_KINK = 0.25, 2.0
+
+# Squared distance in posterior standard deviations above which two modes are taken to be different: when only the
+# highest is integrated, and when each has a ball of its own, in which near ones are contained.
+SAME_MODE, _SAME_BALL = 1e-4, 0.1
+
+# Modes whose mass is smaller by more than this factor's logarithm add less than round-off.
+_NEGLIGIBLE = 45.0
 
 
 class Mode(NamedTuple):
@@ -51,6 +59,43 @@ def find_mode(model: LatentModel, x: Vector, start: Float[Array, " d"]) -> Mode:
         slack=model.rounding(start, x),
     )
     return Mode(minimum.point, model.eps * minimum.hessian, -minimum.value, minimum.converged)
+
+
+def find_modes(model: LatentModel, x: Vector, starts: Float[Array, "S d"]) -> Mode:
+    """Return the mode reached from each start, stacked."""
+    return jax.vmap(lambda start: find_mode(model, x, start))(starts)
+
+
+def distinct_first(modes: Mode, eps: Float[Array, ""]) -> tuple[Mode, Int[Array, ""]]:
+    """Return the stacked modes, each distinct one once and the largest mass first, and how many there are.
+
+    Repeats, and modes whose mass is negligible, come last and are marked as not converged.
+    """
+    size, d = modes.point.shape
+    safe = jnp.where(modes.converged[:, None, None], modes.hessian, jnp.eye(d))
+    log_dets = jax.vmap(lambda hessian: whitening(hessian)[1])(safe)
+    mass = jnp.where(modes.converged, modes.exponent + log_dets, -jnp.inf)
+    r = modes.point[:, None] - modes.point[None, :]
+    close = jnp.einsum("ija,jab,ijb->ij", r, safe, r) < _SAME_BALL * eps
+    index = jnp.arange(size)
+    earlier = (mass[None, :] > mass[:, None]) | ((mass[None, :] == mass[:, None]) & (index[None, :] < index[:, None]))
+    repeated = jnp.any(close & earlier & modes.converged[None, :], axis=1)
+    kept = modes.converged & ~repeated & (mass > jnp.max(mass) - _NEGLIGIBLE)
+    order = jnp.argsort(-jnp.where(kept, mass, -jnp.inf))
+    sorted_modes = jax.tree.map(lambda leaf: leaf[order], modes)
+    return sorted_modes._replace(converged=kept[order]), jnp.sum(kept)
+
+
+def highest(modes: Mode) -> Float[Array, ""]:
+    """Return the largest exponent among the modes that converged (-inf when none did)."""
+    return jnp.max(jnp.where(modes.converged, modes.exponent, -jnp.inf))
+
+
+def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
+    """Return the round-off in log C(x) + exponent at the highest mode, common to both sides of the gap."""
+    top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
+    size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
+    return 4 * EPS64 * size + model.rounding(modes.point[top], x)
 
 
 def kink_error(model: LatentModel, factor: Float[Array, "d d"], step: float) -> Float[Array, ""]:

@@ -7,6 +7,7 @@ square root: any R with R'R = S^-1 serves, since only its norm is used) and `log
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import equinox as eqx
 import jax
@@ -165,15 +166,18 @@ def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
     """
     if isinstance(noise_var, Noise):
         return noise_var
-    if callable(noise_var):
-        return StateNoise(1.0, noise_var)
-    array = jnp.asarray(noise_var, dtype=float)
-    if array.ndim == 0:
-        return ScalarNoise(array)
-    if array.ndim == 1:
-        scale = jnp.mean(array)
-        return DiagonalNoise(scale, array / scale)
-    if array.ndim == 2:
-        scale = jnp.mean(jnp.diagonal(array))
-        return FullNoise(scale, array / scale)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(noise_var))
+    # What is known while a program is traced stays known.
+    with nullcontext() if traced else jax.ensure_compile_time_eval():
+        if callable(noise_var):
+            return StateNoise(1.0, noise_var)
+        array = jnp.asarray(noise_var, dtype=float)
+        if array.ndim == 0:
+            return ScalarNoise(array)
+        if array.ndim == 1:
+            scale = jnp.mean(array)
+            return DiagonalNoise(scale, array / scale)
+        if array.ndim == 2:
+            scale = jnp.mean(jnp.diagonal(array))
+            return FullNoise(scale, array / scale)
     raise ValueError(f"noise_var: expected shape (), (D,) or (D, D), got {array.shape}")

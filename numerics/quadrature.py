@@ -28,12 +28,16 @@ class Rule(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """Nodes (N, d), the weight of one cell, the parity +-1 of each node and whether it lies in the outer shell."""
+    """Nodes (N, d), the weight of one cell, the parity +-1 of each node, and its shell.
+
+    outer marks the nodes in the last unit of radius, inner those in the one before.
+    """
 
     nodes: Float[np.ndarray, "N d"]
     cell: float
     parity: Float[np.ndarray, " N"]
     outer: Float[np.ndarray, " N"]
+    inner: Float[np.ndarray, " N"]
 
 
 @lru_cache
@@ -58,7 +62,7 @@ def gauss_hermite(d: int, n: int) -> Rule:
 
 @lru_cache
 def lattice(d: int, step: float, radius: float) -> Lattice:
-    """Trapezoid rule for Lebesgue measure: step * Z^d in a ball; `outer` marks the last unit of radius."""
+    """Trapezoid rule for Lebesgue measure: step * Z^d in a ball; the last two units of radius are marked."""
     if d < 1 or not 0 < step < radius:
         raise ValueError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
     half = int(radius / step)
@@ -66,5 +70,7 @@ def lattice(d: int, step: float, radius: float) -> Lattice:
     index = index[np.sum(index**2, axis=1) <= (radius / step) ** 2]
     nodes = index * step
     parity = 1.0 - 2.0 * (index.sum(axis=1) % 2)
-    outer = (np.sum(nodes**2, axis=1) > (radius - 1.0) ** 2).astype(float)
-    return Lattice(nodes, step**d, parity, outer)
+    squares = np.sum(nodes**2, axis=1)
+    outer = squares > (radius - 1.0) ** 2
+    inner = ~outer & (squares > (radius - 2.0) ** 2)
+    return Lattice(nodes, step**d, parity, outer.astype(float), inner.astype(float))

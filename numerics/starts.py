@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from .model import LatentModel
+from .scan import KEPT, LARGEST, frame_of, look
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -36,7 +37,7 @@ def normal_points(d: int) -> Float[np.ndarray, "S d"]:
     return points
 
 
-def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
+def fixed_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
     """Return points that solve f(z) = x as nearly as Levenberg-Marquardt gets from each fixed start.
 
     For observations that are not Gaussian, V is no sum of squares, and the fixed points themselves are
@@ -54,6 +55,14 @@ def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
         return jnp.where(jnp.all(jnp.isfinite(found)), found, start)
 
     return jax.lax.stop_gradient(eqx.filter_vmap(solve)(points))
+
+
+def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
+    """Return the fixed starts and, up to d = 3, the best distinct points of a wide `scan`."""
+    starts = fixed_starts(model, x)
+    if model.latent_dim > LARGEST:
+        return starts
+    return jnp.concatenate([starts, look(model, x, frame_of(model)).point[: KEPT[model.latent_dim]]])
 
 
 def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
+from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
 
@@ -62,7 +63,7 @@ def verify_command(
     requests.seed(seed)
     chosen = [claim for name in claims for claim in known_claims(name)]
     with requests.out_folder(out):
-        from .verify import verify
+        from .verify import forget, verify
 
         with progress() as notify:
             report = verify(
@@ -72,12 +73,22 @@ def verify_command(
                 progress=notify,
                 certificate=out is not None,
                 cache_dir=cache_directory(),
+                keep_unfinished=True,
             )
-        written = report.write(out) if out else []
-    if json:
-        print(report.to_json())
-    else:
-        _print_report(report, written, tables=bool(claims), controls=controls)
+
+        def show() -> None:
+            if json:
+                print(report.to_json(), flush=True)
+            else:
+                _print_report(report, tables=bool(claims), controls=controls)
+
+        def write() -> None:
+            for path in report.write(out) if out else ():
+                if not json:
+                    print(f"wrote {path}", flush=True)
+
+        try_all(show, write)
+        forget(effort, seed, cache_directory())
     return 0 if report.holds else 1
 
 
@@ -117,23 +128,27 @@ def false_alarms_command(
     requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
     requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
     prepare_jax()
-    from .study import study
-    from .trained_study import study_training
+    from . import study, trained_study
 
     with requests.out_folder(out):
         with progress() as notify:
             if trained:
-                found = study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+                found = trained_study.study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
             else:
-                found = study(seeds, cache_dir=cache_directory(), progress=notify)
-        table = found.tables["rates" if trained else "claims"]
-        console = terminal.console()
-        title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
-        console.print(terminal.records_table(title, table.records()))
-        for failure in found.failures:
-            console.print(failure, markup=False)
-        if out:
-            console.print(f"wrote {found.write(out)}", markup=False, soft_wrap=True)
+                found = study.study(seeds, cache_dir=cache_directory(), progress=notify)
+
+        def show() -> None:
+            title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
+            rows = found.tables["rates" if trained else "claims"].records()
+            terminal.console().print(terminal.records_table(title, rows))
+            print("".join(f"{failure}\n" for failure in found.failures), end="", flush=True)
+
+        def write() -> None:
+            if out:
+                print(f"wrote {found.write(out)}")
+
+        try_all(show, write)
+        (trained_study if trained else study).forget(cache_directory())
     return 1 if found.failures else 0
 
 
@@ -151,7 +166,7 @@ def _print_list(claims: list[Claim]) -> None:
         print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
 
 
-def _print_report(report: Report, written: list[Path], *, tables: bool, controls: bool) -> None:
+def _print_report(report: Report, *, tables: bool, controls: bool) -> None:
     """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
     console = terminal.console()
     console.print(report_table(report))
@@ -175,8 +190,6 @@ def _print_report(report: Report, written: list[Path], *, tables: bool, controls
     console.print(f"{total} (effort {report.effort}, seed {report.seed})")
     for line in chances(report):
         console.print(line, markup=False)
-    for path in written:
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 def chances(report: Report) -> list[str]:

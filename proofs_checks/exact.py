@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..shell import children
 from .claim import ControlOutcome, Evidence
 
 STEP_TIME_LIMIT = 60.0
@@ -48,12 +49,12 @@ class ExactEvidence:
             "certificate": certificate,
             "cache": str(cache_dir) if cache_dir else None,
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import serve; serve()", json.dumps(request)],
+        self._process = children.start(
+            f"from {__name__} import serve; serve()",
+            json.dumps(request),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
 
     def wait(self) -> tuple[dict[str, Evidence], Enclosed]:

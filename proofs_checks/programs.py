@@ -27,7 +27,8 @@ import jax
 import jax.export
 import numpy as np
 
-from ..shell.files import hash_of_sources, write_by_rename
+from ..shell.files import hash_of_sources
+from ..shell.kept import keep, read_kept
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SOURCES = ("numerics", "proofs_checks")
@@ -63,9 +64,8 @@ class Programs:
         shapes = ", ".join(f"{leaf.dtype}{leaf.shape}" for leaf in leaves)
         key = _ADDRESS.sub("", f"{self.names[-1]} {tree} {static} {shapes} {jax.__version__} {sources()}")
         kept = self.found / f"{_digest(key.encode(), *leaves)}.npz" if self.found is not None else None
-        if kept is not None and kept.is_file():
-            with np.load(kept) as archive:
-                return dict(archive)
+        if kept is not None and (before := read_kept(kept, _arrays)) is not None:
+            return before
         if key not in self._compiled:
             program = _exported(self.folder, key, flat, leaves) if self.folder is not None else flat
             self._compiled[key] = jax.jit(program, compiler_options=self._options)
@@ -73,8 +73,7 @@ class Programs:
         if kept is not None:
             buffer = io.BytesIO()
             np.savez(buffer, **cast(Any, found))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_by_rename(kept, buffer.getvalue())
+            keep(kept, buffer.getvalue())
         return found
 
     def forget(self) -> None:
@@ -95,18 +94,20 @@ def _exported(
 ) -> Callable[..., dict[str, Any]]:
     """The program under `key` in `folder`, traced and written there if it is not."""
     path = folder / f"{_digest(key.encode())}.stablehlo"
-    try:
-        return jax.export.deserialize(bytearray(path.read_bytes())).call
-    except (OSError, ValueError):
-        pass
+    if (kept := read_kept(path, lambda content: jax.export.deserialize(bytearray(content)))) is not None:
+        return kept.call
     try:
         exported = jax.export.export(jax.jit(flat))(*leaves)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_by_rename(path, bytes(exported.serialize()))
-    except (OSError, NotImplementedError):
-        # A full disk, or a program that calls back into Python, costs the next run time, never a result.
+        content = bytes(exported.serialize())
+    except NotImplementedError:  # a program that calls back into Python is traced again by the next run
         return flat
+    keep(path, content)
     return exported.call
+
+
+def _arrays(content: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def sources() -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shell.files import write_by_rename
+from ..shell.files import write_all
 from .batch import Batch
 from .claim import ClaimResult
 from .laws import ConvergenceLaw, LawResult
@@ -117,7 +117,7 @@ class Report:
         texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv(), "controls.csv": self.controls_csv()}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
-        return [write_by_rename(folder / name, text) for name, text in texts.items()]
+        return write_all(folder, texts)
 
 
 FIGURES = (

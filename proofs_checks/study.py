@@ -7,14 +7,14 @@ n runs the rate is below 1 - 0.05^(1/n) with confidence 95 %: the table states t
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
-from ..shell.files import write_by_rename
+from ..shell.kept import kept_json
 from ..shell.progress import Progress
 from .measurements import EFFORTS, Measurements
 from .programs import Programs, sources
@@ -45,19 +45,23 @@ def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
 
 
 def study(seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
-    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was."""
-    folder = cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was, until `forget`."""
+    folder = _folder(cache_dir)
     programs = Programs(cache_dir / "traces")
     found = []
     for seed in range(seeds):
         progress(seed, seeds, f"seed {seed}")
-        path = folder / f"{seed}.json"
-        if not path.is_file():
-            write_by_rename(path, json.dumps(judge_seed(seed, programs)))
-        found.append(json.loads(path.read_text()))
-    shutil.rmtree(folder)
+        found.append(kept_json(folder / f"{seed}.json", partial(judge_seed, seed, programs)))
     return summarise(found)
+
+
+def forget(cache_dir: Path) -> None:
+    """Remove the seeds that were judged: the study is written down, the next one judges them again."""
+    shutil.rmtree(_folder(cache_dir), ignore_errors=True)
+
+
+def _folder(cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
 
 
 def summarise(found: list[dict[str, Any]]) -> Recorded:

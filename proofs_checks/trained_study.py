@@ -7,14 +7,15 @@ recover the sources fell short: the distance that the tolerance has to tell. One
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
-from ..shell.files import hash_of_sources, write_by_rename
+from ..shell.files import hash_of_sources
+from ..shell.kept import kept_json
 from ..shell.progress import Progress
 from ..training.experiments import small_case
 from ..training.findings import SHORTFALL
@@ -44,20 +45,23 @@ def judge_training(seed: int) -> dict[str, Any]:
 
 
 def study_training(first: int, seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
-    """Train on the seeds first, first + 1, ...; a killed study goes on where it was."""
-    folder = cache_dir / "unfinished" / f"{NAME}-{hash_of_sources('training', 'numerics')[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Train on the seeds first, first + 1, ...; a killed study goes on where it was, until `forget`."""
+    folder = _folder(cache_dir)
     rows = []
     for number in range(seeds):
         seed = first + number
         progress(number, seeds, f"seed {seed}")
-        path = folder / f"{seed}.json"
-        if not path.is_file():
-            write_by_rename(path, json.dumps(judge_training(seed)))
-        rows.append(json.loads(path.read_text()))
-    found = summarise_training(first, rows)
-    shutil.rmtree(folder)
-    return found
+        rows.append(kept_json(folder / f"{seed}.json", partial(judge_training, seed)))
+    return summarise_training(first, rows)
+
+
+def forget(cache_dir: Path) -> None:
+    """Remove the seeds that were judged: the study is written down, the next one judges them again."""
+    shutil.rmtree(_folder(cache_dir), ignore_errors=True)
+
+
+def _folder(cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"{NAME}-{hash_of_sources('training', 'numerics')[:16]}"
 
 
 def summarise_training(first: int, rows: list[dict[str, Any]]) -> Recorded:

@@ -6,6 +6,7 @@ where a kind of evidence does not exist for it, the report says `n/a`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,12 +36,14 @@ def verify(
     progress: Progress = lambda done, total, what: None,
     certificate: bool = False,
     cache_dir: Path | None = None,
+    keep_unfinished: bool = False,
 ) -> Report:
     """Verify the named claims, all when `claims` is None.
 
     effort: "quick", "standard" or "full"; seed: of the random decoders; progress(done, total, what) is called as work
     goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None. `certificate` asks for the
-    certificate of the claim `enclosure` in the report.
+    certificate of the claim `enclosure` in the report. With `keep_unfinished` a long run can go on where it was even
+    after it is complete, until `forget`: for callers who have yet to write the report down.
     Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
     """
     require_float64("verify")
@@ -57,15 +60,25 @@ def verify(
     )
     programs = Programs(
         cache_dir / "traces" if cache_dir else None,
-        cache_dir / "unfinished" / f"{effort}-{seed}" if cache_dir and effort in RESUMED else None,
+        _unfinished(effort, seed, cache_dir) if cache_dir and effort in RESUMED else None,
         optimise=effort != "quick",
     )
     try:
         report = _run(chosen, effort, seed, progress, exact, programs)
-        programs.forget()
+        if not keep_unfinished:
+            programs.forget()
         return report
     finally:
         exact.cancel()
+
+
+def forget(effort: str, seed: int, cache_dir: Path) -> None:
+    """Remove what made a long run resumable: its report is written, the next one measures again."""
+    shutil.rmtree(_unfinished(effort, seed, cache_dir), ignore_errors=True)
+
+
+def _unfinished(effort: str, seed: int, cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"{effort}-{seed}"
 
 
 def _run(

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def records_table(title: str, records: Sequence[Mapping[str, object]]) -> Table:
 def notice(line: str) -> None:
     """One line on standard error."""
     print(f"elbogap: {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+@cache
+def notice_once(line: str) -> None:
+    """A notice that a process gives once."""
+    notice(line)
 
 
 def let_pipes_end() -> None:

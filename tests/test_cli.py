@@ -118,6 +118,18 @@ def elbogap_into(stdout: int, *arguments: str) -> subprocess.CompletedProcess:
         os.close(stdout)
 
 
+@pytest.mark.parametrize("asked", ["", "elbogap.keep_programs()", "environment"])
+def test_programs_are_kept_only_where_that_is_asked_for(asked: str, tmp_path: Path) -> None:
+    """The library leaves JAX's cache alone; asked once, it keeps every program where the command line does."""
+    environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path), "ELBOGAP_KEEP_PROGRAMS": "0"}
+    code = "import jax.numpy as jnp, elbogap; {}; elbogap.ima_contrast(jnp.sin, jnp.ones(2))"
+    if asked == "environment":
+        environment["ELBOGAP_KEEP_PROGRAMS"], asked = "1", ""
+    wanted = bool(asked) or environment["ELBOGAP_KEEP_PROGRAMS"] == "1"
+    subprocess.run([sys.executable, "-c", code.format(asked or "pass")], env=environment, check=True)
+    assert (tmp_path / "programs").is_dir() == wanted and (not wanted or any((tmp_path / "programs").iterdir()))
+
+
 @pytest.fixture
 def without_flint(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation without the extra `rigorous`."""

@@ -1,8 +1,8 @@
 """Verdicts of all derivations, cached by the hash of what they depend on.
 
 A verdict depends on the sources of this folder, SymPy's version and its ground types (python-flint switches them): a
-file per claim and hash, written by rename, so that concurrent runs and killed ones leave only whole files. What
-cannot be read is computed again. Verdicts with a step that timed out depend on the machine and are not kept.
+sealed file per claim and hash. What cannot be read, or does not name every step, is computed again (`shell.kept`).
+Verdicts with a step that timed out depend on the machine and are not kept.
 """
 
 import hashlib
@@ -10,22 +10,21 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, get_args
 
 import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
-from ..shell.files import write_by_rename
-from .proof.derivation import DerivationVerdict, StepVerdict, check
+from ..shell.files import hash_of_sources
+from ..shell.kept import keep, read_kept
+from .proof.derivation import Derivation, DerivationVerdict, Status, StepVerdict, check
 from .registry import DERIVATIONS, derivation
 
 
 def source_hash() -> str:
     """Hash of this folder's sources, SymPy's version and its ground types."""
-    digest = hashlib.sha256(f"{sp.__version__} {GROUND_TYPES}".encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(str(path.relative_to(Path(__file__).parent)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:24]
+    made_from = f"{sp.__version__} {GROUND_TYPES} {hash_of_sources('theory')}"
+    return hashlib.sha256(made_from.encode()).hexdigest()[:24]
 
 
 def run_all(
@@ -49,21 +48,27 @@ def run_all(
         if verdict is None:
             verdict = check(derivation(claim), time_limit=time_limit)
             if path and all(step.status != "timed out" for step in verdict.steps):
-                _write(path, verdict)
+                keep(path, json.dumps(asdict(verdict)))
         verdicts[claim] = verdict
     return verdicts
 
 
 def _read(path: Path, claim: str) -> DerivationVerdict | None:
-    """The cached verdict, or None if there is none that can be read."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        steps = tuple(StepVerdict(**step) for step in document["steps"])
-        return DerivationVerdict(document["id"], steps) if document["id"] == claim and steps else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    """The verdict that is kept, or None if there is none that counts."""
+    return read_kept(path, lambda content: complete(json.loads(content), derivation(claim)))
 
 
-def _write(path: Path, verdict: DerivationVerdict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_by_rename(path, json.dumps(asdict(verdict)))
+def complete(document: Any, of: Derivation) -> DerivationVerdict:
+    """The verdict in a document, if it names every step of the derivation as it is now, with known statuses.
+
+    ValueError otherwise: a step that was left out, or a word that is no status, is no evidence.
+    """
+    verdict = DerivationVerdict(document["id"], tuple(StepVerdict(**step) for step in document["steps"]))
+    rules = [step.rule for step in of.steps]
+    if verdict.id != of.id or [step.rule for step in verdict.steps] != rules or not rules:
+        raise ValueError(f"expected a verdict on the {len(rules)} steps of {of.id!r}")
+    for step, now in zip(verdict.steps, of.steps, strict=True):
+        kept = {"argued"} if now.argued else set(get_args(Status)) - {"argued", "timed out"}
+        if step.status not in kept:
+            raise ValueError(f"{step.status!r} is no status that is kept of the step {step.rule!r}")
+    return verdict

@@ -10,6 +10,7 @@ from typing import Any
 
 from flint import ctx
 
+from .gaps import check_elementary
 from .reading import (
     MAXIMAL_INSTANCES,
     MAXIMAL_STATEMENTS,
@@ -41,9 +42,10 @@ def check(path: str | Path, seconds: float = SECONDS) -> list[str]:
 
 def _statements(document: dict[str, Any], deadline: Deadline) -> list[str]:
     instances = listed(document["instances"], "instances", MAXIMAL_INSTANCES)
+    elementary = listed(document.get("elementary", []), "elementary", MAXIMAL_STATEMENTS)
     parts = ((check_value, "fixed"), (check_uniform, "uniform"), (check_value, "refutations"))
     entries = [(verify, entry) for verify, name in parts for entry in listed(document[name], name, MAXIMAL_STATEMENTS)]
-    require(entries, "the certificate is empty: expected at least one statement, got none")
+    require(entries or elementary, "the certificate is empty: expected at least one statement, got none")
     shears = [Shear(data, deadline) for data in instances]
     lines = []
     for verify, entry in entries:
@@ -51,4 +53,4 @@ def _statements(document: dict[str, Any], deadline: Deadline) -> list[str]:
         known = type(which) is int and 0 <= which < len(shears)
         require(known, f"expected the number of one of {len(shears)} instances")
         lines.append(verify(shears[which], entry))
-    return lines
+    return lines + [check_elementary(entry, deadline) for entry in elementary]

@@ -65,7 +65,7 @@ class Assumption:
     """
 
     name: str
-    draw: Callable[[np.random.Generator, float, float], Drawn]
+    draw: Callable[[np.random.Generator, float, Any], Drawn]
     lost: tuple[str, ...] = ()
     spacing: float = 1.0
 
@@ -75,7 +75,7 @@ def _width(a: float) -> Callable[[float], float]:
     return lambda eps: float(np.sqrt(eps) / a)
 
 
-def _nothing(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _nothing(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     b, g = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.6)
     t = np.tanh(g)
     slope = 1 - t**2
@@ -84,7 +84,7 @@ def _nothing(rng: np.random.Generator, a: float, p: float) -> Drawn:
     return Drawn(Case(NOTHING, lambda z: a * z + b * np.tanh(z), _normal(p), g, derivatives, _width(a)))
 
 
-def _two_preimages(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _two_preimages(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     b, g = a * rng.uniform(0.4, 0.6), rng.uniform(0.1, 0.3)
     other = -a / b - g
     derivatives = {"J": a + 2 * b * g, "H": 2 * b, "T": 0.0, "l1": -g, "l2": -1.0}
@@ -93,13 +93,13 @@ def _two_preimages(rng: np.random.Generator, a: float, p: float) -> Drawn:
     return Drawn(case, {"limit": np.log1p(np.exp(0.5 * (g**2 - other**2)))})
 
 
-def _singular(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _singular(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     derivatives = {"J": 0.0, "H": 0.0, "T": 6 * a, "l1": p, "l2": -1.0}
     case = Case(RANK, lambda z: a * z**3, _normal(p), 0.0, derivatives, lambda eps: float((eps / a**2) ** (1 / 6)))
     return Drawn(case, {"variance": (45 * a**2) ** (-1 / 3), "limit": cubic_gap()})
 
 
-def _kinked_decoder(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _kinked_decoder(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     """Derivatives at the kink are those of the side z > 0."""
     b = a * np.exp(signed(rng, 0.4, 0.7))
     derivatives = {"J": a, "H": 0.0, "T": 0.0, "l1": p, "l2": -1.0}
@@ -108,7 +108,7 @@ def _kinked_decoder(rng: np.random.Generator, a: float, p: float) -> Drawn:
     return Drawn(case, {"limit": float(profile(np.zeros(1), kink)[0][0])})
 
 
-def _kinked_prior(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _kinked_prior(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     """Derivatives at the kink are those of the side z > 0."""
     up, down = rng.uniform(0.6, 0.9), rng.uniform(1.1, 1.6)
 
@@ -121,7 +121,7 @@ def _kinked_prior(rng: np.random.Generator, a: float, p: float) -> Drawn:
     return Drawn(case, {"likelihood": likelihood, "level": -np.log((up + down) * a)})
 
 
-def _back_at_infinity(rng: np.random.Generator, a: float, p: float) -> Drawn:
+def _back_at_infinity(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     b = rng.uniform(0.5, 1.5)
     derivatives = {"J": a, "H": 0.0, "T": -6 * a * b, "l1": 0.0, "l2": -2.0}
     decoder = lambda z: a * z / (1 + b * z**2)  # noqa: E731

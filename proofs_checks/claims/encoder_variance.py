@@ -121,5 +121,9 @@ CLAIM = Claim(
     derivation="encoder-variance",
     laws=laws,
     controls=controls,
-    trained=(("self-consistency", "variances"), ("fixed-decoder", "variance")),
+    trained=(
+        ("self-consistency", "variance"),
+        ("fixed-decoder", "variance-orthogonal"),
+        ("fixed-decoder", "variance-triangular"),
+    ),
 )

@@ -20,7 +20,7 @@ from elbogap.numerics.families.linear import draw_linear
 from elbogap.numerics.families.shear import Shear, draw_shear
 from elbogap.numerics.gap import GapMeasurement, measure_gap
 from elbogap.numerics.model import LatentModel
-from elbogap.theory.series.truncated import decoders as series_decoders
+from elbogap.theory.series import decoders as series_decoders
 from flint import ctx, fmpq
 
 BATCH = 48

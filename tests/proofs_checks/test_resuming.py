@@ -1,5 +1,6 @@
 """Long runs: what `full` draws, results that survive a killed run, and the study of false alarms."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from elbogap.proofs_checks.measurements import EFFORTS, PRIORS, shared_priors
 from elbogap.proofs_checks.programs import Programs
 from elbogap.proofs_checks.study import summarise, upper_bound
+from elbogap.shell.kept import keep
 
 
 def test_full_draws_what_it_says() -> None:
@@ -29,13 +31,28 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     first = Programs(found=kept)
     assert first.run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
     (file,) = kept.iterdir()
-    np.savez(file, y=np.array([7.0]))
+    stream = io.BytesIO()
+    np.savez(stream, y=np.array([7.0]))
+    keep(file, stream.getvalue())
     again = Programs(found=kept)
     assert again.run(doubled, np.arange(3.0))["y"].tolist() == [7.0], "expected the kept result, not a new one"
     assert again.run(doubled, np.arange(3.0) + 1)["y"].tolist() == [2, 4, 6]
     again.forget()
     assert not kept.exists()
     assert again.run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
+
+
+def test_a_damaged_result_is_measured_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """A kept result or program in which one byte changed is ignored with a line each, made again and rewritten."""
+    folders = {"folder": tmp_path / "traces", "found": tmp_path / "found"}
+    Programs(**folders).run(doubled, np.arange(3.0))
+    before = {path: path.read_bytes() for folder in folders.values() for path in folder.iterdir()}
+    for path, content in before.items():
+        path.write_bytes(content[:-40] + bytes([content[-40] ^ 1]) + content[-39:])
+    assert Programs(**folders).run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
+    assert capsys.readouterr().err.count("elbogap: ignored ") == len(before) == 2
+    Programs(**folders).run(doubled, np.arange(3.0))
+    assert capsys.readouterr().err == ""
 
 
 def seed_of(number: int, failed: list[str], survived: list[str]) -> dict:

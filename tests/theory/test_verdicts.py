@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from elbogap.shell.kept import keep
 from elbogap.theory import verdicts
 from elbogap.theory.proof.derivation import Derivation, Step
 from elbogap.theory.verdicts import run_all, source_hash
@@ -17,7 +18,7 @@ def test_cached_verdicts_equal_computed_ones(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"id": "contrast", "steps": []}', '{"id": "elbo-decomposition"}'])
-def test_a_corrupted_cache_is_ignored(tmp_path, damage):
+def test_a_corrupted_cache_is_ignored(tmp_path, damage, monkeypatch):
     """Truncated, foreign or empty files are computed again and replaced."""
     truth = run_all(["elbo-decomposition"], cache_dir=tmp_path)
     (path,) = tmp_path.iterdir()
@@ -26,7 +27,33 @@ def test_a_corrupted_cache_is_ignored(tmp_path, damage):
     assert [step.status for step in again["elbo-decomposition"].steps] == [
         step.status for step in truth["elbo-decomposition"].steps
     ]
-    assert json.loads(path.read_text(encoding="utf-8"))["id"] == "elbo-decomposition"
+    monkeypatch.setattr(verdicts, "check", lambda *_, **__: pytest.fail("the damaged entry was not replaced"))
+    assert run_all(["elbo-decomposition"], cache_dir=tmp_path) == again
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda steps: steps[:-1],
+        lambda steps: steps[::-1],
+        lambda steps: [*steps, steps[0]],
+        lambda steps: [steps[0] | {"status": "banana"}, *steps[1:]],
+        lambda steps: [steps[0] | {"status": "timed out"}, *steps[1:]],
+        lambda steps: [steps[0] | {"rule": "another rule"}, *steps[1:]],
+        lambda steps: [step | {"status": "argued"} for step in steps],
+        lambda steps: [],
+    ],
+    ids=["one short", "reversed", "one more", "no status", "timed out", "other rule", "all argued", "none"],
+)
+def test_a_verdict_counts_only_if_it_names_every_step(tmp_path, change, capsys):
+    """A sealed entry that leaves out a step, has another one, or an unknown status is ignored, and computed again."""
+    truth = run_all(["elbo-decomposition"], cache_dir=tmp_path)["elbo-decomposition"]
+    (path,) = tmp_path.iterdir()
+    document = json.loads(path.read_bytes().partition(b"\n")[2])
+    keep(path, json.dumps(document | {"steps": change(document["steps"])}))
+    again = run_all(["elbo-decomposition"], cache_dir=tmp_path)["elbo-decomposition"]
+    assert [(s.rule, s.status) for s in again.steps] == [(s.rule, s.status) for s in truth.steps]
+    assert capsys.readouterr().err.count(f"elbogap: ignored {path}") == 1
 
 
 def test_timed_out_verdicts_are_not_kept(tmp_path, monkeypatch):

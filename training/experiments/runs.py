@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from ...shell.files import write_by_rename
+from ...shell.kept import keep, read_kept
 from ...shell.progress import Progress
 from ..loop import Report
 from ..loss import Terms
@@ -49,15 +49,13 @@ class Batches:
         self.notify(self.done, self.total, f"{self.experiment}: {name}")
         text = json.dumps([self.experiment, name, parameters], sort_keys=True)
         path = self.folder and self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-        if path is not None and path.exists():
-            kept = json.loads(path.read_text())
-        else:
+        kept = read_kept(path, lambda content: _batch(content, text)) if path is not None else None
+        if kept is None:
             start = time.perf_counter()
             rows = compute()
             kept = {"parameters": text, "rows": rows, "seconds": time.perf_counter() - start}
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_by_rename(path, json.dumps(kept, allow_nan=False))
+                keep(path, json.dumps(kept, allow_nan=False))
         self.done += 1
         self.seconds += kept["seconds"]
         return kept["rows"]
@@ -71,6 +69,14 @@ class Batches:
             self.notify(self.done, self.total, f"{self.experiment}: {name}, step {step}/{steps}, {figures}")
 
         return show
+
+
+def _batch(content: bytes, parameters: str) -> dict[str, Any]:
+    """A batch that was kept, if it is that of these parameters."""
+    kept = json.loads(content)
+    if kept["parameters"] != parameters:
+        raise ValueError("a batch of other parameters")
+    return {"rows": list(kept["rows"]), "seconds": float(kept["seconds"])}
 
 
 def generator(experiment: str, seed: int, *indices: int) -> np.random.Generator:
