@@ -2,7 +2,7 @@
 
 A `Claim` carries no numbers of its own. Its `laws` take the shared measurements and return statements that can be
 judged (`laws.py`); its `controls` are false variants of the same statement, judged by the same machinery, and every one
-of them must be rejected; `trained` names experiments and words of the findings in them that speak for the claim;
+of them must be rejected; `trained` names the findings (experiment, id) of trained models that speak for the claim;
 `table` may sum its verdicts up in rows of its own; `order` is its place after the claims that it builds on; `paper` is
 its name in the paper ("Theorem 1"), `source` where it comes from; `enclosed` says that ball arithmetic proves instances
 of it. Its derivation lives in `theory` under the claim's id.

@@ -1,10 +1,10 @@
 """Trained evidence: what the recorded training runs say for a claim, each finding beside a control.
 
-A claim names experiments and words of the findings that belong to it. Findings come from `training.evidence`; they are
-statistics over runs with bootstrap intervals, so that this kind of evidence carries a statistical risk, stated in the
-experiment's file. The claim about what training selects also trains one small case anew, so that the column is never
-only a file that is read; in a process of its own, since training compiles in its own way. An experiment that is not
-recorded is said to be missing, it is no evidence either way. Runs that did not converge never refute (`findings`).
+A claim names findings by (experiment, id). They come from `training.experiments` and are statistics over runs with
+bootstrap intervals, so that this kind of evidence carries a statistical risk, stated in the experiment's file. The
+claim about what training selects also trains one small case anew, so that the column is never only a file that is
+read; in a process of its own, since training compiles in its own way. An experiment that is not recorded is said to be
+missing, it is no evidence either way. Runs that did not converge never refute (`findings`).
 """
 
 from __future__ import annotations
@@ -16,28 +16,21 @@ from typing import Any
 
 from ..results import names, recorded
 from ..shell import children
-from ..training.evidence import EVIDENCE
-from ..training.evidence_sprites import sprites
+from ..training.experiments import experiment
 from ..training.findings import Finding
 from .claim import Claim, ControlOutcome, Evidence
 from .verdict import Verdict
 
 SMALL_CASE = "small-case"
 STUDY = "false-alarms-trained"
-_FINDINGS = EVIDENCE | {"sprites": sprites}
 
 
 def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOutcome, ...]]:
-    """The findings of the claim's experiments as evidence, and their controls."""
-    wanted = dict.fromkeys(experiment for experiment, _ in claim.trained)
+    """The findings that the claim names as evidence, and their controls; ValueError for one that there is not."""
+    wanted = dict.fromkeys(name for name, _ in claim.trained)
     missing = [name for name in wanted if name != SMALL_CASE and name not in names()]
-    findings = [
-        finding
-        for experiment, words in claim.trained
-        if experiment not in missing
-        for finding in (trained_now(seed) if experiment == SMALL_CASE else _FINDINGS[experiment]())
-        if words in finding.statement
-    ]
+    found = {name: _findings(name, seed) for name in wanted if name not in missing}
+    findings = [_named(found[name], id, claim) for name, id in claim.trained if name in found]
     if not findings:
         return Evidence("n/a", f"not recorded: {', '.join(missing)}"), ()
     held = sum(finding.holds for finding in findings)
@@ -62,6 +55,20 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
         if finding.runs
     )
     return Evidence(verdict, summary, details), controls
+
+
+def _findings(name: str, seed: int) -> tuple[Finding, ...]:
+    """All findings of an experiment, or of the small case trained now."""
+    return trained_now(seed) if name == SMALL_CASE else experiment(name).findings()
+
+
+def _named(findings: Sequence[Finding], id: str, claim: Claim) -> Finding:
+    """The finding with this id."""
+    for finding in findings:
+        if finding.id == id:
+            return finding
+    known = ", ".join(finding.id for finding in findings)
+    raise ValueError(f"claim {claim.id}: expected a finding of {findings[0].experiment} among {known}, got {id!r}")
 
 
 _TRAIN = """

@@ -14,6 +14,7 @@ from ..numerics.precision import require_float64
 from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ExactEvidence
+from .formulas import kept_in
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
 from .programs import Programs
@@ -54,7 +55,8 @@ def verify(
     chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
     exact = ExactEvidence(
         [claim.derivation for claim in chosen if claim.derivation],
-        effort if any(claim.enclosed for claim in chosen) else None,
+        [claim.id for claim in chosen if claim.enclosed],
+        effort,
         certificate=certificate,
         cache_dir=cache_dir / "derivations" if cache_dir else None,
     )
@@ -64,7 +66,8 @@ def verify(
         optimise=effort != "quick",
     )
     try:
-        report = _run(chosen, effort, seed, progress, exact, programs)
+        with kept_in(cache_dir / "formulas" if cache_dir else None):
+            report = _run(chosen, effort, seed, progress, exact, programs)
         if not keep_unfinished:
             programs.forget()
         return report
@@ -111,12 +114,13 @@ def _run(
             evidence["trained"], of_training = trained_evidence(claim, seed)
             controls += of_training
         if claim.enclosed:
-            evidence["enclosed"] = enclosed.evidence
-            controls += enclosed.controls
+            evidence["enclosed"] = enclosed[claim.id].evidence
+            controls += enclosed[claim.id].controls
         results.append(ClaimResult(claim, evidence, controls))
     progress(total, total, "done")
     laws_of = {name: laws for name, (laws, _) in judged.items()}
-    return Report(seed, effort, tuple(results), laws_of, measured.table, enclosed.certificate, len(programs.names))
+    certificate = next((found.certificate for found in enclosed.values() if found.certificate), None)
+    return Report(seed, effort, tuple(results), laws_of, measured.table, certificate, len(programs.names))
 
 
 def judge_control(control: Control) -> ControlOutcome:

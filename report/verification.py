@@ -96,13 +96,21 @@ def _rows(rows: list[dict[str, str]]) -> Markup:
 
 def _findings(findings: list[dict[str, Any]]) -> Markup:
     """What the trained models say: each statistic with its interval, the bound asked for, and its control."""
-    heads = ["trained models", "runs", "median", "from", "to", "asked", "control", "of the control"]
-    keys = ("statement", "runs", "value", "low", "high")
+    heads = ["trained models", "runs", "not converged", "median", "from", "to", "asked", "control", "of the control"]
     rows = [
-        [*(one[key] for key in keys), f"{one['direction']} {one['bound']:g}", one["control"], one["control_value"]]
+        [
+            *(one["statement"], one["runs"], _not_converged(one), one["value"], one["low"], one["high"]),
+            *(f"{one['direction']} {one['bound']:g}", one["control"], one["control_value"]),
+        ]
         for one in findings
     ]
     return table(heads, rows) if rows else Markup("")
+
+
+def _not_converged(finding: dict[str, Any]) -> int | str:
+    """How many runs did not converge, where that is known."""
+    count = finding.get("not_converged")
+    return "not recorded" if count is None else count
 
 
 def _laws(laws: list[dict[str, Any]]) -> Markup:

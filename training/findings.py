@@ -26,11 +26,13 @@ SEED = 0  # of the bootstrap
 class Finding:
     """A statistic with its interval against a bound, and the control's value against the same bound.
 
+    id: its name within the experiment, by which a claim asks for it.
     not_converged: how many runs are known not to have converged, None where what was recorded does not tell.
     refuted: whether the whole interval of runs that are known to have converged violates the bound.
     """
 
     experiment: str
+    id: str
     statement: str
     runs: int
     value: float
@@ -67,6 +69,7 @@ class Finding:
 
 def finding(
     experiment: str,
+    id: str,
     statement: str,
     values: np.ndarray,
     control: str,
@@ -85,6 +88,7 @@ def finding(
     found = bootstrap(values, np.random.default_rng(SEED))
     made = Finding(
         experiment,
+        id,
         statement,
         len(values),
         *found,
@@ -101,3 +105,13 @@ def finding(
         converged = bootstrap(kept, np.random.default_rng(SEED))
         refuted = converged.high < made.bound if made.direction == "at least" else converged.low > made.bound
     return replace(made, not_converged=len(values) - len(kept), refuted=refuted)
+
+
+def where(rows: list[dict[str, Any]], **equal: Any) -> list[dict[str, Any]]:
+    """The rows whose columns have these values."""
+    return [row for row in rows if all(row[key] == value for key, value in equal.items())]
+
+
+def column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    """One column of the rows, as numbers."""
+    return np.array([row[name] for row in rows], float)

@@ -84,5 +84,6 @@ CLAIM = Claim(
     derivation="elbo-limit",
     laws=laws,
     controls=controls,
-    trained=(("fixed-decoder", "ELBO"),),
+    trained=(("fixed-decoder", "limit-orthogonal"), ("fixed-decoder", "limit-triangular")),
+    enclosed=True,
 )

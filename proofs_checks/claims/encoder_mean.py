@@ -73,5 +73,6 @@ CLAIM = Claim(
     derivation="encoder-mean",
     laws=laws,
     controls=controls,
-    trained=(("moebius-gamma", "error of z(f(z))"), ("self-consistency", "error of z(f(z))")),
+    trained=(("moebius-gamma", "self-consistency"), ("self-consistency", "inverse")),
+    enclosed=True,
 )

@@ -121,5 +121,10 @@ CLAIM = Claim(
     derivation="encoder-variance",
     laws=laws,
     controls=controls,
-    trained=(("self-consistency", "variances"), ("fixed-decoder", "variance")),
+    trained=(
+        ("self-consistency", "variance"),
+        ("fixed-decoder", "variance-orthogonal"),
+        ("fixed-decoder", "variance-triangular"),
+    ),
+    enclosed=True,
 )

@@ -6,17 +6,26 @@ import numpy as np
 import pytest
 from elbogap.proofs_checks import trained
 from elbogap.proofs_checks.registry import CLAIMS
+from elbogap.training.experiments.small_case import judge
 from elbogap.training.findings import Finding
 
-GOOD = Finding("made-up", "median MCC", 20, 0.99, 0.98, 0.995, 0.95, "at least", "shuffled", 0.1)
-CLAIM = replace(CLAIMS["encoder-mean"], trained=(("made-up", "MCC"), ("lost", "MCC")))
+GOOD = Finding("made-up", "mcc", "median MCC", 20, 0.99, 0.98, 0.995, 0.95, "at least", "shuffled", 0.1)
+CLAIM = replace(CLAIMS["encoder-mean"], trained=(("made-up", "mcc"), ("lost", "mcc")))
 
 
 def evidence(monkeypatch: pytest.MonkeyPatch, finding: Finding) -> tuple:
     """The evidence that one finding gives, another experiment not being recorded."""
-    monkeypatch.setitem(trained._FINDINGS, "made-up", lambda: (finding, replace(finding, statement="another")))
+    monkeypatch.setattr(trained, "_findings", lambda name, seed: (finding, replace(finding, id="another")))
     monkeypatch.setattr(trained, "names", lambda: ("made-up",))
     return trained.trained_evidence(CLAIM, 0)
+
+
+def test_an_unknown_finding_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that asks for a finding that its experiment has not is refused, with those that there are."""
+    monkeypatch.setattr(trained, "_findings", lambda name, seed: (GOOD,))
+    monkeypatch.setattr(trained, "names", lambda: ("made-up",))
+    with pytest.raises(ValueError, match="encoder-mean: expected a finding of made-up among mcc, got 'mc'"):
+        trained.trained_evidence(replace(CLAIM, trained=(("made-up", "mc"),)), 0)
 
 
 def test_a_finding_and_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,13 +62,21 @@ def test_a_control_that_passes_survives(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_nothing_recorded_is_no_evidence() -> None:
     """A claim whose experiments are not recorded has no trained evidence, and says which are missing."""
-    found, controls = trained.trained_evidence(replace(CLAIM, trained=(("lost", "MCC"),)), 0)
+    found, controls = trained.trained_evidence(replace(CLAIM, trained=(("lost", "mcc"),)), 0)
     assert found.verdict == "n/a" and found.summary == "not recorded: lost" and not controls
 
 
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.trained])
 def test_the_recorded_findings_hold(name: str) -> None:
-    """Every claim's recorded findings hold and their controls are rejected."""
-    recorded = tuple(pair for pair in CLAIMS[name].trained if pair[0] != trained.SMALL_CASE)
-    found, controls = trained.trained_evidence(replace(CLAIMS[name], trained=recorded), 0)
-    assert found.verdict in ("holds", "n/a") and all(control.rejected for control in controls)
+    """Every finding that a claim names is recorded and holds, and its control is rejected."""
+    wanted = tuple(pair for pair in CLAIMS[name].trained if pair[0] != trained.SMALL_CASE)
+    found, controls = trained.trained_evidence(replace(CLAIMS[name], trained=wanted), 0)
+    assert found.verdict == "holds" and found.details["missing"] == []
+    assert len(found.details["findings"]) == len(controls) == len(wanted)
+    assert all(control.rejected for control in controls)
+
+
+def test_one_claim_asks_for_the_case_trained_now() -> None:
+    """The claim about what training selects asks for the case that is trained now, by the id that it gives."""
+    pairs = [pair for claim in CLAIMS.values() for pair in claim.trained if pair[0] == trained.SMALL_CASE]
+    assert pairs == [(trained.SMALL_CASE, judge([]).id)]

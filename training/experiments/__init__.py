@@ -1,4 +1,8 @@
-"""The recorded experiments: modules with NAME, batch_count(effort) and compute(effort, seed, batches) -> Recorded."""
+"""The recorded experiments, each a module: how it is computed, and what it found.
+
+NAME, batch_count(effort), compute(effort, seed, batches) -> Recorded, and findings(result or None, for the one that is
+recorded) -> tuple of `findings.Finding`. `small_case` is trained when asked for, and never recorded.
+"""
 
 from importlib import import_module
 from types import ModuleType

@@ -10,8 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from ...results import Recorded, Table
+from ...results import Recorded, Table, recorded
 from ..evaluate import evaluate, select
+from ..findings import Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import draw_moebius, mean_contrast, mix
 from ..models import mlp_vae
@@ -115,3 +116,37 @@ def _best_of(rows: Rows, gamma2: float, kept: int) -> list[float]:
         tried = [r for r in rows if r["mixing"] == mixing and r["gamma2"] == gamma2 and r["restart"] < kept]
         values.append(max(tried, key=lambda r: r["elbo"])["mcc_mean"])
     return values
+
+
+def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """Sources are recovered, and the learnt decoder is nearly in the IMA class, at gamma^2 = 1e5."""
+    result = result or recorded(NAME)
+    best = where(result.tables["runs"].records(), selected=True)
+    at, noisy, collapsed = (where(best, gamma2=gamma2) for gamma2 in (1e5, 1e3, 10.0))
+    make = partial(finding, result.experiment)
+    return (
+        make(
+            "mcc",
+            "median MCC of the posterior means at gamma^2 = 1e5",
+            column(at, "mcc_mean"),
+            "the same with every source point paired with another observation",
+            column(at, "mcc_shuffled"),
+            at_least=0.99,
+        ),
+        make(
+            "contrast",
+            "median contrast per point at gamma^2 = 1e5",
+            column(at, "contrast_point"),
+            "the same at gamma^2 = 10, posterior collapse",
+            column(collapsed, "contrast_point"),
+            at_most=0.02,
+        ),
+        make(
+            "self-consistency",
+            "median error of z(f(z)) = z at gamma^2 = 1e5, in prior deviations",
+            column(at, "self_consistency"),
+            "the same at gamma^2 = 1e3",
+            column(noisy, "self_consistency"),
+            at_most=0.05,
+        ),
+    )

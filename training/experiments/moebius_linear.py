@@ -15,8 +15,9 @@ import numpy as np
 
 from ...numerics.contrast import contrast_of_jacobian
 from ...numerics.families.decoder import Decoder
-from ...results import Recorded, Table
+from ...results import Recorded, Table, recorded
 from ..evaluate import evaluate, select
+from ..findings import Finding, where
 from ..loop import Recipe, annealing, stack, train
 from ..metrics import bootstrap_spearman
 from ..mixings import Mixed, Scaled, draw_affine_flow, draw_moebius_linear, mean_contrast, mix
@@ -29,6 +30,8 @@ GAMMA2 = 1e5
 HIDDEN = (64, 64)
 TOGETHER = 7  # mixings trained as one batch
 PAPER_SMALLEST_MAP = 0.394  # the smallest contrast of a linear map in the public code's results
+# Without any relation 95 % of Spearman's correlations lie within .2 of 0 for 98 mixings and within .38 for 28.
+CORRELATED = -0.4
 SELECTION = "of the restarts, the one with the largest held-out ELBO (quadrature, same nodes and points for all)"
 
 
@@ -188,3 +191,22 @@ def _unsettled(rows: Rows, restarts: int) -> list[str]:
         spread.append(max(values) - min(values))
     apart = int(np.sum(np.array(spread) > 0.05))
     return [f"restarts differ by more than 0.05 in MCC for {apart} of {len(spread)} mixings"]
+
+
+def findings(result: Recorded | None = None, family: Family = MOEBIUS_LINEAR) -> tuple[Finding, ...]:
+    """The farther the mixing from the IMA class, the smaller the MCC."""
+    result = result or recorded(family.name)
+    rows = result.tables["correlations"].records()
+    row = where(rows, abscissa="mixing_contrast", ordinate="mcc_mean", subset="all")[0]
+    return (
+        Finding(
+            family.name,
+            "correlation",
+            "Spearman correlation of the mixing's contrast and the MCC",
+            *(row["n"], row["spearman"], row["low"], row["high"]),
+            bound=CORRELATED,
+            direction="at most",
+            control="the same with the MCCs permuted",
+            control_value=row["shuffled"],
+        ),
+    )

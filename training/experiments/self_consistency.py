@@ -13,8 +13,9 @@ from functools import partial
 import numpy as np
 
 from ...numerics.families.mlp import draw_orthogonal_mlp
-from ...results import Recorded, Table
+from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
+from ..findings import Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import mix
 from ..models import mlp_vae
@@ -113,3 +114,29 @@ def _variances(found: Evaluation, run: int, gamma2: float) -> dict[str, float]:
         "variance_over_rows": plain(np.median(rows)),
         "share_of_rows_within_5_percent": plain(np.mean(np.abs(rows - 1) < 0.05)),
     }
+
+
+def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
+    """An encoder learnt with its decoder inverts it, with the variance of the formula."""
+    result = result or recorded(NAME)
+    rows = result.tables["runs"].records()
+    at, noisy = where(rows, gamma2=1e4), where(rows, gamma2=10.0)
+    make = partial(finding, result.experiment)
+    return (
+        make(
+            "inverse",
+            "median error of z(f(z)) = z at gamma^2 = 1e4, in prior deviations",
+            column(at, "self_consistency"),
+            "the same at gamma^2 = 10",
+            column(noisy, "self_consistency"),
+            at_most=0.02,
+        ),
+        make(
+            "variance",
+            "median share of variances within 5 % of the formula at gamma^2 = 1e4",
+            column(at, "share_within_5_percent"),
+            "the same with the rows of the Jacobian for its columns",
+            column(at, "share_of_rows_within_5_percent"),
+            at_least=0.5,
+        ),
+    )

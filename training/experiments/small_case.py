@@ -80,6 +80,7 @@ def judge(found: Sequence[Run]) -> Finding:
     worst = min((run.mcc for run in kept), default=np.nan)
     return Finding(
         experiment=NAME,
+        id="mcc",
         statement="smallest MCC of the converged runs, Moebius mixing of two sources, noise a tenth of the data's "
         "deviation, trained just now",
         runs=len(kept),

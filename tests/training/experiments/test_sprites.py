@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from elbogap.results import FOLDER, Table, recorded
-from elbogap.training.evidence_sprites import sprites as findings
 from elbogap.training.experiments import experiment, sprites
 from elbogap.training.experiments.runs import Batches
 
@@ -37,7 +36,7 @@ def test_the_experiment_is_registered() -> None:
 
 def test_the_recorded_runs_support_the_findings() -> None:
     """Recovery, contrast and the drop outside the class hold with their whole intervals, and no control passes."""
-    found = findings()
+    found = sprites.findings()
     assert len(found) == 3
     for finding in found:
         assert finding.holds and finding.control_rejected, finding
@@ -51,7 +50,7 @@ def test_the_findings_can_fail() -> None:
     index, exchange = runs.columns.index("palette"), {"cosine": "heat", "heat": "cosine", "hsv": "hsv"}
     rows = tuple((*row[:index], exchange[row[index]], *row[index + 1 :]) for row in runs.rows)
     swapped = replace(result, tables=result.tables | {"runs": Table(runs.columns, rows)})
-    assert not any(finding.holds for finding in findings(swapped))
+    assert not any(finding.holds for finding in sprites.findings(swapped))
 
 
 def test_the_recorded_arrays_fit_the_table() -> None:
