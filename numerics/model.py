@@ -17,10 +17,11 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .noise import Noise, as_noise
+from .noise import Noise, StateNoise, as_noise
 from .observations import Observation
 from .precision import EPS64
 from .priors import Normal, Prior
+from .requests import real_array, whole_number
 
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
@@ -56,11 +57,12 @@ class LatentModel(eqx.Module):
         noise_var: ArrayLike | Noise | Callable = 1e-3,
         observation: Observation | None = None,
     ):
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim: expected >= 1, got {latent_dim}")
         self.decoder = decoder
-        self.latent_dim = int(latent_dim)
+        self.latent_dim = whole_number("latent_dim", latent_dim, 1)
         self.prior = Normal() if prior is None else prior
+        if not isinstance(self.prior, Prior):
+            raise ValueError(f"prior: expected a Prior such as Normal(), got {type(prior).__name__}")
+        self.prior.check(self.latent_dim)
         self.noise = as_noise(noise_var)
         self.observation = observation
         out = jax.eval_shape(decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float)))
@@ -69,6 +71,8 @@ class LatentModel(eqx.Module):
             raise ValueError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
         if not jnp.issubdtype(out.dtype, jnp.floating):
             raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
+        if observation is None and isinstance(self.noise, StateNoise):
+            self.noise.check(self.latent_dim, out.shape[0])
         size = getattr(self.noise, "shape", None)
         if size is not None and observation is None and size.shape[0] != out.shape[0]:
             raise ValueError(f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}")
@@ -78,21 +82,28 @@ class LatentModel(eqx.Module):
         """The small parameter: the noise scale, or 1/n."""
         return self.noise.scale if self.observation is None else self.observation.eps
 
+    @property
+    def resolution(self) -> float:
+        """The relative round-off of the decoder: float64's, unless the decoder says that it computes in less."""
+        return float(getattr(self.decoder, "resolution", EPS64))
+
     def with_noise(self, noise_var: ArrayLike | Noise | Callable) -> "LatentModel":
         """Return a copy with other noise."""
         return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
-        array = jnp.asarray(x, dtype=float)
+        array = real_array("x", x)
         size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
         if array.shape != size:
             raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
+        if self.observation is None and isinstance(self.noise, StateNoise):
+            array = self.noise.checked_at(self.prior.push(jnp.zeros(self.latent_dim)), array)
         return check_finite("x", array)
 
     def check_latent(self, z: ArrayLike, name: str = "z") -> Float[Array, " d"]:
         """Return z as an array (d,); the same errors as `check_data`."""
-        array = jnp.asarray(z, dtype=float)
+        array = real_array(name, z)
         if array.shape != (self.latent_dim,):
             raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
         return check_finite(name, array)
@@ -136,7 +147,7 @@ class LatentModel(eqx.Module):
         return self.log_constant(x) + self.exponent(z, x)
 
     def rounding(self, z: Point, x: Vector) -> Float[Array, ""]:
-        """Estimate the absolute round-off in `exponent(z, x)`: eps64 times the size of the terms it sums."""
+        """Estimate the absolute round-off in `exponent(z, x)`: the decoder's, times the size of the terms it sums."""
         f = self.decoder(z)
         if self.observation is not None:
             size = jnp.sum(jnp.abs(self.observation.log_partition(f)) + jnp.abs(x / self.observation.n * f))
@@ -144,7 +155,7 @@ class LatentModel(eqx.Module):
             r = self.noise.whiten(f - x, z)
             scale = jnp.max(jnp.abs(self.noise.whiten(jnp.abs(f) + jnp.abs(x), z)))
             size = jnp.sqrt(jnp.sum(r * r)) * scale + 0.5 * jnp.sum(r * r)
-        return _ULPS * EPS64 * (size / self.eps + jnp.abs(self.log_prior(z)))
+        return _ULPS * (self.resolution * size / self.eps + EPS64 * jnp.abs(self.log_prior(z)))
 
 
 def check_finite(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
