@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..shell import requests, terminal
 from ..shell.cache import prepare_jax
 from ..shell.options import Flag, Real, Whole
 from ..shell.progress import progress
+from .request import AuditRequest
+
+if TYPE_CHECKING:
+    from .report import AuditReport
 
 
 def audit_command(
@@ -20,25 +25,26 @@ def audit_command(
     noise_var: str | None = None,
     gamma: Real | None = None,
     encoder: str | None = None,
-    encoder_output: str = "std",
+    encoder_output: str = AuditRequest.encoder_output,
     data: str | None = None,
     prior: str = "normal",
     weights: Path | None = None,
     encoder_weights: Path | None = None,
-    points: Whole = 1000,
-    account_points: Whole = 64,
-    samples: Whole = 4096,
-    relative_tolerance: Real = 0.05,
-    absolute_tolerance: Real = 0.01,
-    search: bool = True,
-    seed: Whole = 0,
+    points: Whole = AuditRequest.points,
+    account_points: Whole = AuditRequest.account_points,
+    samples: Whole = AuditRequest.samples,
+    relative_tolerance: Real = AuditRequest.relative,
+    absolute_tolerance: Real = AuditRequest.absolute,
+    search: bool = AuditRequest.search,
+    seed: Whole = AuditRequest.seed,
     out: Path | None = None,
     json: Flag = False,
 ) -> int:
     """Audit a decoder of your own: its ELBO gap, entangled and inactive latents, the noise variance to use.
 
     FILE.py is executed, with your rights: audit only files that you would run. Weights are read without executing
-    anything. Exit status 0 when the parts of the gap agree with the gap measured again, 1 when they do not.
+    anything. Exit status 0 when the likelihood fits the data and the parts of the gap agree with the gap measured
+    again, 1 when not: the page then begins with the reason.
 
     Parameters
     ----------
@@ -93,32 +99,20 @@ def audit_command(
     with requests.out_folder(out):
         prepare_jax()
         from .audit import audit
-        from .inputs.loading import load_data, load_noise, load_prior, named_object, with_weights
-        from .inputs.uniform import on_unit_cube
-        from .pages.terminal import print_report
+        from .inputs.loading import load_data, load_noise, load_prior
 
+        variance = None if noise_var is None else load_noise(noise_var)
         chosen_prior = load_prior(prior)
-        rows = None if data is None else load_data(data)
-        variance = 1e-3 if noise_var is None else load_noise(noise_var)
-        variance = variance if gamma is None else gamma**-2
-        model = named_object(decoder, "decoder")
-        model = model if weights is None else with_weights(model, weights)
-        given = None if encoder is None else named_object(encoder, "--encoder")
-        if encoder_weights is not None:
-            if given is None:
-                raise RequestError("--encoder-weights: expected --encoder as well, got none")
-            given = with_weights(given, encoder_weights, "--encoder-weights")
-        if prior == "uniform":
-            model = on_unit_cube(model, latent_dim)
+        model = _loaded(decoder, weights, "decoder", "--weights")
         with progress() as notify:
             report = audit(
-                model,
+                _on_cube(model, latent_dim) if prior == "uniform" else model,
                 latent_dim=latent_dim,
-                noise_var=variance,
+                noise_var=variance if gamma is None else gamma**-2,
                 prior=chosen_prior,
-                encoder=given,
+                encoder=_loaded(encoder, encoder_weights, "--encoder", "--encoder-weights"),
                 encoder_output=encoder_output,
-                data=rows,
+                data=None if data is None else load_data(data),
                 points=points,
                 account_points=account_points,
                 samples=samples,
@@ -129,9 +123,34 @@ def audit_command(
                 progress=notify,
             )
         written = report.write(out) if out is not None else []
+    return _shown(report, written, json)
+
+
+def _loaded(text: str | None, weights: Path | None, option: str, weights_option: str) -> Any:
+    """The object named by an option, with its weights; None where none is named."""
+    from .inputs.loading import named_object, with_weights
+
+    if text is None:
+        if weights is not None:
+            raise RequestError(f"{weights_option}: expected {option} as well, got none")
+        return None
+    found = named_object(text, option)
+    return found if weights is None else with_weights(found, weights, weights_option)
+
+
+def _on_cube(model: Any, latent_dim: int) -> Any:
+    from .inputs.uniform import on_unit_cube
+
+    return on_unit_cube(model, latent_dim)
+
+
+def _shown(report: AuditReport, written: list[Path], json: bool) -> int:
+    """Print the report; the exit status."""
     if json:
         print(report.to_json())
     else:
+        from .pages.terminal import print_report
+
         console = terminal.console(terminal.PAGE)
         print_report(report, console)
         for path in written:
@@ -140,4 +159,4 @@ def audit_command(
     if not report.complete:
         terminal.notice("interrupted; what was done is kept")
         return terminal.INTERRUPTED
-    return 0 if report.account is None or report.account.closes else 1
+    return 1 if report.alarms else 0

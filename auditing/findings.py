@@ -14,11 +14,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.model import LatentModel
-from .account import LARGEST_SLOPE_DIMENSION, PARTS, Account
+from .account import LEFT_OUT, PARTS, Account
 from .consistency import Consistency
-from .geometry import Geometry, entangled_pairs, inactive_latents, posterior_share
+from .fit import Fit
+from .geometry import Geometry, collapsed_directions, entangled_pairs, inactive_latents, posterior_share
+from .kinks import Kinks
 from .regime import Regime, translation
-from .rotation import best_rotations
+from .rotation import Rotation, best_rotations
 
 VERSION = 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -29,7 +31,12 @@ ADVICE = {
     "slope": "a smaller noise variance: this part is proportional to it",
     "remainder": "a smaller noise variance: this part falls faster than the slope",
 }
-"""What would reduce each part of the gap."""
+"""What would reduce each part of the gap, at a smooth decoder whose a1 is known."""
+KINKED = "a smaller noise variance: at kinks this part falls like the noise standard deviation, 1/gamma"
+MULTIMODAL = "an injective decoder: where the posterior has several modes, their share stays at any noise variance"
+MEASURED = (
+    "a smaller noise variance, once the posterior is narrow; what it contains beyond a1 eps is not separated here"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Findings:
     geometry: Geometry
     indices: np.ndarray
     prior_std: Float[np.ndarray, " d"]
+    fit: Fit | None
+    kinks: Kinks
     account: Account | None
     regime: Regime | None
     consistency: Consistency | None
@@ -65,16 +74,43 @@ class Findings:
         return entangled_pairs(self.geometry, self.inactive)
 
     @cached_property
+    def collapsed(self) -> list[tuple[Float[np.ndarray, " d"], float]]:
+        """Collapsed directions that are no axis, in units of the prior, and their posterior variance."""
+        return collapsed_directions(self.geometry, self.inactive)
+
+    @cached_property
+    def rotations(self) -> list[Rotation]:
+        """The best rotation of every pair."""
+        return best_rotations(self.geometry.metric)
+
+    @cached_property
+    def alarms(self) -> list[str]:
+        """What must be read before anything else, and makes the exit status 1."""
+        found = [self.fit.alarm] if self.fit and self.fit.alarm else []
+        if self.account and not self.account.entries and self.account.failed:
+            found.append(
+                f"no posterior mode or best encoder was found at any of {self.account.failed} points: there is no "
+                "account of the gap."
+            )
+        if self.account and self.account.entries and not self.account.closes:
+            found.append("the parts of the gap do not add up to the gap measured again, within the stated errors.")
+        return found
+
+    @cached_property
     def document(self) -> dict[str, Any]:
         """The summary as plain data (`elbogap audit --json`)."""
         return _plain(
             {
                 "version": VERSION,
+                "alarms": self.alarms,
                 "parameters": self.parameters,
+                "fit": self.fit._asdict() | {"alarm": self.fit.alarm} if self.fit else None,
+                "kinks": self.kinks._asdict() | {"found": self.kinks.found},
                 "contrast": self._contrast(),
                 "gap": self._gap(),
                 "entangled": [{"latents": [k, other], "correlation": value} for k, other, value in self.entangled],
                 "inactive": self.inactive,
+                "collapsed_directions": [{"direction": v, "posterior_share": s} for v, s in self.collapsed],
                 "latents": {
                     "median_column_norm": np.median(self.geometry.norms, axis=0),
                     "posterior_share": self.posterior_share,
@@ -82,7 +118,7 @@ class Findings:
                 },
                 "rotations": [
                     {"latents": list(r.latents), "degrees": np.degrees(r.angle), "saving": r.saving}
-                    for r in best_rotations(self.geometry.pairs, self.model.latent_dim)
+                    for r in self.rotations
                 ],
                 "worst": self._worst(),
                 "regime": self._regime(),
@@ -117,7 +153,7 @@ class Findings:
         return {
             "points": len(account.entries),
             "failed": account.failed,
-            "parts": {part: value and value | {"reduced_by": ADVICE[part]} for part, value in parts.items()},
+            "parts": {part: value and value | {"reduced_by": self._advice(part)} for part, value in parts.items()},
             "sum": stated("sum"),
             "measured_again": stated("total"),
             "closes": account.closes,
@@ -127,29 +163,37 @@ class Findings:
             "log_likelihood": stated("log_likelihood"),
             "finite_noise_points": sum(entry.finite_noise for entry in account.entries),
             "multimodal_points": sum(entry.multimodal for entry in account.entries),
+            "sampled_points": sum(entry.sampled for entry in account.entries),
             "slope_left_out": self._slope_left_out(),
         }
 
+    def _advice(self, part: str) -> str:
+        assert self.account is not None
+        if part == "remainder" and self.kinks.found:
+            return KINKED
+        if part == "remainder" and any(entry.multimodal for entry in self.account.entries):
+            return MULTIMODAL
+        if part == "remainder" and any(entry.left_out for entry in self.account.entries):
+            return MEASURED
+        return ADVICE[part]
+
     def _slope_left_out(self) -> str | None:
         assert self.account is not None
-        left_out = sum(np.isnan(entry.a1) for entry in self.account.entries)
-        if not left_out:
+        entries = self.account.entries
+        reasons = [entry.left_out for entry in entries if entry.left_out]
+        if not reasons:
             return None
-        where = f"a1 is left out at {left_out} of {len(self.account.entries)} points"
-        if self.model.latent_dim > LARGEST_SLOPE_DIMENSION:
-            return f"{where}: d > {LARGEST_SLOPE_DIMENSION}, its fourth derivatives cost too much"
-        return (
-            f"{where}: eps max s_k > 0.1 of the prior variance (or no preimage), so that no expansion in eps applies; "
-            "the finite-noise contrast stands there for the contrast"
-        )
+        counts = {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+        parts = [f"at {count} of {len(entries)} points: {LEFT_OUT[reason]}" for reason, count in counts.items()]
+        return f"a1 is left out {'; '.join(parts)}"
 
     def _regime(self) -> dict[str, Any] | None:
         if self.regime is None:
             return None
-        threshold = self.regime.threshold
         return self.regime._asdict() | {
             "checks": [check._asdict() for check in self.regime.checks],
-            "inside": threshold is not None and float(self.model.eps) <= threshold,
+            "own": self.regime.own._asdict(),
+            "inside": self.regime.inside,
         }
 
     def _worst(self) -> list[dict[str, Any]]:

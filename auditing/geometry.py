@@ -26,21 +26,24 @@ from jaxtyping import Array, Float
 
 from ..numerics.chunks import contrasts_of_chunk
 from ..numerics.model import LatentModel
-from .rotation import ANGLES, pair_contrasts
 
 CHUNK_BYTES, CHUNK_POINTS = 2**25, 256  # of Jacobians at once, and points at most
+METRIC_ENTRIES = 2**21  # of metrics kept for rotations: at most 16 MiB, of points spread evenly
 ENTANGLED = 0.2  # mean absolute column correlation above which a pair is named
 INACTIVE = 0.5  # a latent is inactive where eps s_k exceeds this share of its prior variance, in the median
+COLLAPSED = 1 / 3  # the same for a direction, of 1 / (1 + 1 / share): its mean posterior variance relative to the prior
+_ALONG_AXES = 0.9  # share of a direction's square that may lie on inactive latents before it is these, not a direction
 
 
 class Chunk(NamedTuple):
-    """What is computed at n points: per point, and sums over them (weights 0 leave a point out)."""
+    """What is computed at n points."""
 
     contrast: Float[Array, " n"]
     finite_noise: Float[Array, " n"]
     norms: Float[Array, "n d"]
     correlation: Float[Array, "n d d"]
-    pairs: Float[Array, "angles P"]
+    metric: Float[Array, "n d d"]
+    posterior: Float[Array, "n d d"]
 
 
 class Geometry(NamedTuple):
@@ -48,7 +51,8 @@ class Geometry(NamedTuple):
 
     contrast (N,): nan where a column is zero, inf where columns are dependent; finite_noise (N,): always finite; norms
     (N, d): lengths |J_k| in the noise's metric; correlation (d, d): mean |cos| over the points where both columns are
-    not zero; pairs (angles, P): mean pair contrast at each angle of `rotation`; points (N, d).
+    not zero; metric (n, d, d): I + W A W/eps at some of the points, for rotations; posterior (d, d): the mean of its
+    inverse, the posterior covariance of the linearised model in units of the prior; points (N, d).
     """
 
     points: Float[np.ndarray, "N d"]
@@ -56,7 +60,8 @@ class Geometry(NamedTuple):
     finite_noise: Float[np.ndarray, " N"]
     norms: Float[np.ndarray, "N d"]
     correlation: Float[np.ndarray, "d d"]
-    pairs: Float[np.ndarray, "angles P"]
+    metric: Float[np.ndarray, "n d d"]
+    posterior: Float[np.ndarray, "d d"]
 
 
 @eqx.filter_jit
@@ -72,10 +77,8 @@ def columns_at(model: LatentModel, points: Float[Array, "n d"]) -> Float[Array, 
 
 
 @eqx.filter_jit
-def chunk_geometry(
-    model: LatentModel, points: Float[Array, "n d"], weights: Float[Array, " n"], prior_std: Float[Array, " d"]
-) -> Chunk:
-    """The geometry of one chunk; points of weight 0 do not enter the sum over pairs."""
+def chunk_geometry(model: LatentModel, points: Float[Array, "n d"], prior_std: Float[Array, " d"]) -> Chunk:
+    """The geometry of one chunk."""
     columns = columns_at(model, points)
     contrast, _ = contrasts_of_chunk(columns)
     scaled = columns * (prior_std / jnp.sqrt(model.eps))[None, :, None]
@@ -85,7 +88,10 @@ def chunk_geometry(
     norms = jnp.sqrt(jnp.diagonal(gram, axis1=1, axis2=2))
     correlation = jnp.abs(gram) / (norms[:, :, None] * norms[:, None, :])
     metric = gram * jnp.outer(prior_std, prior_std)[None] / model.eps + identity[:1]
-    return Chunk(contrast, finite_noise, norms, correlation, pair_contrasts(metric, weights))
+    posterior = jax.vmap(lambda matrix: jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), identity[0]))(
+        metric
+    )
+    return Chunk(contrast, finite_noise, norms, correlation, metric, posterior)
 
 
 def geometry(
@@ -100,18 +106,18 @@ def geometry(
     d = model.latent_dim
     size = jax.eval_shape(model.decoder, jax.ShapeDtypeStruct((d,), float)).shape[0]
     chunk = chunk or max(1, min(CHUNK_POINTS, len(points), CHUNK_BYTES // (8 * d * size)))
-    correlation, counts, pairs = np.zeros((d, d)), np.zeros((d, d)), np.zeros((len(ANGLES), d * (d - 1) // 2))
-    parts, done = [], 0
+    correlation, counts, posterior = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
+    kept = np.zeros(len(points), bool)
+    kept[spread(len(points), max(1, METRIC_ENTRIES // d**2))] = True
+    parts, metrics, done = [], [], 0
     try:
         for part, used in _chunks(points, chunk):
-            weights = (np.arange(chunk) < used).astype(float)
-            found = jax.device_get(
-                chunk_geometry(model, jnp.asarray(part), jnp.asarray(weights), jnp.asarray(prior_std))
-            )
+            found = jax.device_get(chunk_geometry(model, jnp.asarray(part), jnp.asarray(prior_std)))
             present = np.isfinite(found.correlation[:used])
             correlation += np.sum(np.where(present, found.correlation[:used], 0.0), axis=0)
             counts += np.sum(present, axis=0)
-            pairs = pairs + found.pairs
+            posterior += np.sum(found.posterior[:used], axis=0)
+            metrics.append(found.metric[:used][kept[done : done + used]])
             parts.append((found.contrast[:used], found.finite_noise[:used], found.norms[:used]))
             done += used
             notify(done, len(points))
@@ -121,7 +127,15 @@ def geometry(
     with np.errstate(invalid="ignore"):
         mean = correlation / counts
     contrast, finite_noise, norms = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Geometry(points[:done], contrast, finite_noise, norms, mean, pairs / done), done == len(points)
+    found = Geometry(points[:done], contrast, finite_noise, norms, mean, np.concatenate(metrics), posterior / done)
+    return found, done == len(points)
+
+
+def spread(count: int, wanted: int) -> np.ndarray:
+    """At most `wanted` indices, spread evenly over range(count)."""
+    if wanted == 0:
+        return np.zeros(0, int)
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
 def _chunks(points: np.ndarray, chunk: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -148,3 +162,19 @@ def posterior_share(found: Geometry, noise_var: float, prior_std: Float[np.ndarr
 def inactive_latents(share: Float[np.ndarray, " d"]) -> list[int]:
     """Latents whose eps s_k exceeds half the prior variance in the median."""
     return [int(k) for k in np.flatnonzero(share > INACTIVE)]
+
+
+def collapsed_directions(found: Geometry, inactive: list[int]) -> list[tuple[Float[np.ndarray, " d"], float]]:
+    """Directions that are no axis and whose posterior is nearly the prior: unit vectors in its units, and variances.
+
+    The eigenvectors of the mean posterior covariance above 1/3, less those that lie on inactive latents.
+    """
+    if not np.all(np.isfinite(found.posterior)):
+        return []
+    values, vectors = np.linalg.eigh(found.posterior)
+    directions = []
+    for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
+        on_axes = float(np.sum(vector[inactive] ** 2)) if inactive else 0.0
+        if value > COLLAPSED and on_axes < _ALONG_AXES and np.max(vector**2) < _ALONG_AXES:
+            directions.append((vector * np.sign(vector[np.argmax(np.abs(vector))]), float(value)))
+    return directions

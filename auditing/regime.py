@@ -1,26 +1,30 @@
 """The near-deterministic regime: below which noise variance the gap is the contrast, and what that variance is called.
 
-At points x = f(g): with D = mean over the points of abs(gap - contrast) and the tolerance tol = max(relative x mean
-contrast, absolute), the expansion D = eps mean abs(a1) + O(eps^2) (claim `elbo-limit`) predicts the threshold eps* =
-tol / mean abs(a1). The gap is then measured at eps*; while D exceeds tol there, eps* is halved. Both values are kept.
+With D the mean over points of abs(gap - contrast) and the tolerance tol = max(relative x mean contrast, absolute), the
+expansion D = eps mean abs(a1) + O(eps^2) (claim `elbo-limit`) predicts the threshold eps* = tol / mean abs(a1). At a
+decoder with kinks D falls like sqrt(eps) (claim `kinks`), and D at the model's own eps predicts eps (tol / D)^2.
+
+The gap is then measured at eps*, at points x = f(g); while D exceeds tol there, eps* is halved. Where D at the
+account's own points exceeds tol the threshold is sought below the model's eps: the regime never contradicts the
+account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from ..numerics.contrast import contrast_of_jacobian
-from ..numerics.measurement import distinct_modes, measure, random_for
 from ..numerics.model import LatentModel
-from ..numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
-from .account import Account
+from .account import Account, Entry
+from .entries import Setting, measured_at
 from .geometry import columns_at
 
-RELATIVE, ABSOLUTE = 0.05, 0.01  # of the contrast, in nats
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST, _SEED = 16, 8, 10.0, 20220602
 
 
@@ -35,8 +39,9 @@ class Check(NamedTuple):
 class Regime(NamedTuple):
     """Down to which noise variance the gap is the contrast, and how that was found.
 
-    Tolerance in nats, the threshold that a1 predicts, the one that measurement confirms (None: none down to
-    predicted / 2^8), the checks made, and how many points they use.
+    Tolerance in nats, the threshold predicted, the one that measurement confirms (None: none down to the last check),
+    the checks made, how many points they use, and the check at the model's own eps (the account's).
+    rate: how D falls, "1/gamma^2" or, with kinks, "1/gamma".
     """
 
     tolerance: float
@@ -44,63 +49,103 @@ class Regime(NamedTuple):
     threshold: float | None
     checks: tuple[Check, ...]
     points: int
+    own: Check
+    rate: str
+
+    @property
+    def inside(self) -> bool:
+        """Whether the model's own eps is in the regime: below the threshold, and so measured at its own points."""
+        return self.threshold is not None and self.own.noise_var <= self.threshold and within(self.own, self.tolerance)
+
+
+def within(check: Check, tolerance: float) -> bool:
+    """Whether D is within the tolerance, as far as the errors of the gap can tell."""
+    return check.deviation <= tolerance + check.error
 
 
 def regime(
-    model: LatentModel,
+    setting: Setting,
     account: Account,
     *,
-    pairs: int,
-    search: bool = True,
-    relative: float = RELATIVE,
-    absolute: float = ABSOLUTE,
+    relative: float,
+    absolute: float,
     notify: Callable[[int, int], None] = lambda done, total: None,
 ) -> Regime | None:
-    """The regime from the entries whose a1 is known; None where there is none."""
-    entries = [entry for entry in account.entries if np.isfinite(entry.a1)][:_MOST_POINTS]
-    if not entries:
+    """The regime from the entries with an expansion, or with kinks; None where there is none."""
+    usable = [entry for entry in account.entries if np.isfinite(entry.a1) or entry.left_out == "kinks"]
+    preimages = np.array([entry.preimage for entry in usable]).reshape(len(usable), setting.model.latent_dim)
+    contrasts = _contrasts(setting.model, preimages)
+    # A contrast that is infinite at one point would make the tolerance infinite, too.
+    kept = np.flatnonzero(np.isfinite(contrasts))[:_MOST_POINTS]
+    if not len(kept):
         return None
-    preimages = np.array([entry.preimage for entry in entries])
-    columns = np.asarray(columns_at(model, jnp.asarray(preimages)))
-    contrasts = np.asarray(contrast_of_jacobian(np.swapaxes(columns, 1, 2)))
+    entries, preimages, contrasts = [usable[i] for i in kept], preimages[kept], contrasts[kept]
     tolerance = max(relative * float(np.mean(contrasts)), absolute)
-    slope = float(np.mean([abs(entry.a1) for entry in entries]))
-    predicted = min(_LARGEST, tolerance / slope) if slope > 0 else _LARGEST
-    rng = np.random.default_rng(_SEED)
-    checks, noise_var = [], predicted
+    own = _own(setting, account.entries)
+    predicted = _predicted(setting, entries, own, tolerance)
+    checks, noise_var, rng = [], predicted, np.random.default_rng(_SEED)
+    if not within(own, tolerance):
+        noise_var = min(predicted, own.noise_var / 2)
+    encoder = entries[0].encoder_mean is not None
     for halving in range(_MOST_HALVINGS + 1):
-        scaled = with_scale(model, noise_var)
-        deviations, errors = [], []
-        for preimage, contrast in zip(preimages, contrasts, strict=True):
-            x = scaled.decoder(jnp.asarray(preimage))
-            modes = distinct_modes(scaled, x, jnp.asarray(preimage)[None], search=search)
-            if modes is None:
-                continue
-            # Where the account had an encoder, its program is used again: any encoder will do.
-            unused = None if entries[0].encoder_mean is None else (modes.point[0], jnp.ones(model.latent_dim))
-            found = measure(scaled, x, modes, unused, random_for(rng, pairs, model.latent_dim))
-            deviations.append(abs(float(found.gap) - contrast) if bool(found.converged) else np.inf)
-            errors.append(float(found.gap_error))
+        check = _check(setting, noise_var, preimages, contrasts, encoder, rng)
         notify(halving + 1, _MOST_HALVINGS + 1)
-        if deviations:
-            checks.append(Check(noise_var, float(np.mean(deviations)), float(np.mean(errors))))
-            if checks[-1].deviation <= tolerance:
-                return Regime(tolerance, predicted, noise_var, tuple(checks), len(entries))
+        if check is not None:
+            checks.append(check)
+        if check is not None and check.deviation <= tolerance:
+            break
         noise_var /= 2
-    return Regime(tolerance, predicted, None, tuple(checks), len(entries))
+    threshold = noise_var if checks and checks[-1].deviation <= tolerance else None
+    rate = "1/gamma" if setting.kinked else "1/gamma^2"
+    return Regime(tolerance, predicted, threshold, tuple(checks), len(entries), own, rate)
+
+
+def _contrasts(model: LatentModel, preimages: np.ndarray) -> np.ndarray:
+    if not len(preimages):
+        return np.zeros(0)
+    columns = np.asarray(columns_at(model, jnp.asarray(preimages)))
+    return np.asarray(contrast_of_jacobian(np.swapaxes(columns, 1, 2)))
+
+
+def _own(setting: Setting, entries: tuple[Entry, ...]) -> Check:
+    """D at the model's own eps, over all points of the account (the finite-noise contrast where it has that)."""
+    deviations = [abs(entry.gap - entry.contrast) for entry in entries]
+    return Check(float(setting.model.eps), float(np.mean(deviations)), float(np.mean([e.error for e in entries])))
+
+
+def _predicted(setting: Setting, entries: list[Entry], own: Check, tolerance: float) -> float:
+    if setting.kinked:
+        return min(_LARGEST, own.noise_var * (tolerance / own.deviation) ** 2) if own.deviation > 0 else _LARGEST
+    slope = float(np.mean([abs(entry.a1) for entry in entries]))
+    return min(_LARGEST, tolerance / slope) if slope > 0 else _LARGEST
+
+
+def _check(
+    setting: Setting,
+    noise_var: float,
+    preimages: np.ndarray,
+    contrasts: np.ndarray,
+    encoder: bool,
+    rng: np.random.Generator,
+) -> Check | None:
+    """D at x = f(g) for this noise variance; None where no point could be measured."""
+    model = with_scale(setting.model, noise_var)
+    deviations, errors = [], []
+    for preimage, contrast in zip(preimages, contrasts, strict=True):
+        start = jnp.asarray(preimage)
+        # Where the account had an encoder, its program is used again: any encoder will do.
+        unused = (start, jnp.ones(model.latent_dim)) if encoder else None
+        found = measured_at(replace(setting, model=model), model.decoder(start), start, unused, rng)
+        deviations.append(np.inf if found is None else abs(float(found.found.gap) - contrast))
+        errors.append(np.nan if found is None else float(found.found.gap_error))
+    if not np.any(np.isfinite(deviations)):
+        return None
+    return Check(noise_var, float(np.mean(deviations)), float(np.nanmean(errors)))
 
 
 def with_scale(model: LatentModel, noise_var: float) -> LatentModel:
-    """The model with another scale eps of its noise and the same shape S."""
-    noise = model.noise
-    changed: Noise
-    if isinstance(noise, DiagonalNoise | FullNoise):
-        changed = type(noise)(noise_var, noise.shape)
-    elif isinstance(noise, StateNoise):
-        changed = StateNoise(noise_var, noise.fn)
-    else:
-        changed = ScalarNoise(noise_var)
-    return model.with_noise(changed)
+    """The model with another scale eps of its noise; kind and shape of the noise stay."""
+    return eqx.tree_at(lambda m: m.noise.scale, model, jnp.asarray(noise_var, dtype=float))
 
 
 def translation(noise_var: float, size: int) -> dict[str, float]:

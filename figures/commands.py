@@ -40,7 +40,7 @@ def figures_command(
     latent_dim: Whole | None = None,
     style: str = "paper",
     width: Real | None = None,
-    font_size: float | None = None,
+    font_size: Real | None = None,
     gallery: Path | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:

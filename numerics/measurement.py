@@ -5,6 +5,9 @@ the best encoder is found by damped Newton steps on the average over a fixed sam
 so that the quadratic part of the exponent is exact, with the Hessian of the quadratic model; its value is then measured
 with a fresh sample. Gradients that are left in a fresh sample bound what a better encoder could gain.
 
+Where the decoder has kinks, or quadrature fails, both are sampled for every d, around proposals that are fitted to the
+posterior (`adaptive`), and the encoder is searched on a larger sample.
+
 The quantities are relative to the exponent at the highest mode, so that log C, -V(g)/eps, common to both sides, never
 meet in the gap.
 """
@@ -19,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .adaptive import adapted_modes
 from .encoder import NODES, best_optimum, entropy, expected_exponent
 from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
 from .likelihood import SAME_MODE, evidence, find_modes, highest
@@ -31,9 +35,24 @@ from .starts import search_starts
 
 QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
 _NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
-_SEARCH_PAIRS, _SEARCH_STEPS, _TOLERANCE = 64, 40, 1e-4
+_TOLERANCE = 1e-4
+_ROUNDS, _PILOT = 3, 2048  # of the fit of a proposal, and draws in each
 _SEED = 20220602
 _ROUND_OFF = 8 * EPS64
+
+
+class _Effort(NamedTuple):
+    """Pairs and steps of a search by sampling, and the decrement at which it counts as ended.
+
+    What a better encoder could gain is bounded afterwards in any case, and is part of the error.
+    """
+
+    pairs: int
+    steps: int
+    accepted: float
+
+
+_SMOOTH, _ROUGH = _Effort(64, 40, 0.05), _Effort(512, 200, 0.3)
 
 
 class Measurement(NamedTuple):
@@ -84,9 +103,24 @@ def distinct_modes(
     return modes._replace(converged=jnp.arange(len(repeated)) < len(kept))
 
 
-def random_for(rng: np.random.Generator, pairs: int, d: int) -> tuple[Draws, Draws, Draws] | None:
-    """Random numbers for `measure`: none where quadrature serves."""
-    return None if d <= QUADRATURE else (draws(rng, pairs, d), draws(rng, pairs, d), draws(rng, pairs, d))
+def fitted_modes(
+    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], prior_std: Float[Array, " d"]
+) -> Mode | None:
+    """Components fitted to the posterior, in the place of modes; None where too few draws fall on it."""
+    rng, d = np.random.default_rng(_SEED), model.latent_dim
+    rounds = jax.tree.map(lambda *leaves: np.stack(leaves), *(draws(rng, _PILOT, d) for _ in range(_ROUNDS)))
+    found = adapted_modes(model, x, jnp.concatenate([starts, _searched(model, x)]), prior_std, rounds)
+    return found if bool(found.converged[0]) else None
+
+
+_searched = eqx.filter_jit(search_starts)
+
+
+def random_for(rng: np.random.Generator, pairs: int, d: int, rough: bool = False) -> tuple[Draws, Draws, Draws] | None:
+    """Random numbers for `measure`: none where quadrature serves (d <= 3, not rough)."""
+    if d <= QUADRATURE and not rough:
+        return None
+    return draws(rng, pairs, d), draws(rng, pairs, d), draws(rng, pairs, d)
 
 
 @eqx.filter_jit
@@ -96,8 +130,12 @@ def measure(
     modes: Mode,
     encoder: tuple[Float[Array, " d"], Float[Array, " d"]] | None,
     random: tuple[Draws, Draws, Draws] | None,
+    rough: bool = False,
 ) -> Measurement:
-    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None; random: see `random_for`."""
+    """Measure at x (D,) from distinct modes; encoder: its mean and std (d,) at x, or None; random: see `random_for`.
+
+    rough: the modes are those of `fitted_modes`.
+    """
     reference = highest(modes)
     if random is None:
         likelihood = Estimate(*evidence(model, x, modes, reference))
@@ -108,7 +146,8 @@ def measure(
     else:
         top = jax.tree.map(lambda leaf: leaf[0], modes)
         likelihood = mixture_evidence(model, x, modes, reference, random[0])
-        mean, std, best, converged = _best_encoder(model, x, top, reference, random[1])
+        effort = _ROUGH if rough else _SMOOTH
+        mean, std, best, converged = _best_encoder(model, x, top, reference, random[1], effort)
     nan = jnp.asarray(jnp.nan)
     given = Estimate(nan, nan)
     if encoder is not None:
@@ -149,13 +188,18 @@ def _elbo(
 
 
 def _best_encoder(
-    model: LatentModel, x: Float[Array, " D"], mode: Mode, reference: Float[Array, ""], random: Draws
+    model: LatentModel,
+    x: Float[Array, " D"],
+    mode: Mode,
+    reference: Float[Array, ""],
+    random: Draws,
+    effort: _Effort,
 ) -> tuple[Array, Array, Estimate, Array]:
     """Mean, std, ELBO and convergence of the best encoder found from a mode, by sampling."""
     d = model.latent_dim
     scale = jnp.sqrt(model.eps / jnp.diagonal(mode.hessian))
     quadratic = mode.hessian * scale[:, None] * scale[None, :] / model.eps
-    search, check = (jnp.asarray(_whitened_sample(d, seed)) for seed in (_SEED, _SEED + 1))
+    search, check = (jnp.asarray(sample) for sample in _whitened_samples(d, effort.pairs))
 
     def objective(p: Array, sample: Array) -> Array:
         shift, root = p[:d], p[d:]
@@ -172,7 +216,9 @@ def _best_encoder(
 
     start = jnp.concatenate([jnp.zeros(d), jnp.ones(d)])
     slack = model.rounding(mode.point, x)
-    found = minimise(derivatives, start, tolerance=_TOLERANCE, accepted=0.05, slack=slack, max_steps=_SEARCH_STEPS)
+    found = minimise(
+        derivatives, start, tolerance=_TOLERANCE, accepted=effort.accepted, slack=slack, max_steps=effort.steps
+    )
     mean, std = mode.point + scale * found.point[:d], scale * jnp.abs(found.point[d:])
     _, gradient, curvature = derivatives(found.point, check)
     gain = 0.5 * gradient @ jnp.linalg.solve(curvature, gradient)
@@ -180,9 +226,12 @@ def _best_encoder(
     return mean, std, Estimate(value, error + gain), found.converged & mode.converged
 
 
-def _whitened_sample(d: int, seed: int) -> Float[np.ndarray, "n d"]:
-    """Antithetic points whose mean is 0 and whose second moments are exactly I."""
-    half = np.random.default_rng(seed).standard_normal((max(_SEARCH_PAIRS, 4 * d), d))
-    factor = np.linalg.cholesky(half.T @ half / len(half))
-    half = np.linalg.solve(factor, half.T).T
-    return np.concatenate([half, -half])
+def _whitened_samples(d: int, pairs: int) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
+    """Two samples of antithetic points whose mean is 0 and whose second moments are exactly I."""
+    found = []
+    for seed in (_SEED, _SEED + 1):
+        half = np.random.default_rng(seed).standard_normal((max(pairs, 4 * d), d))
+        factor = np.linalg.cholesky(half.T @ half / len(half))
+        half = np.linalg.solve(factor, half.T).T
+        found.append(np.concatenate([half, -half]))
+    return found[0], found[1]

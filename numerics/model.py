@@ -78,6 +78,11 @@ class LatentModel(eqx.Module):
         """The small parameter: the noise scale, or 1/n."""
         return self.noise.scale if self.observation is None else self.observation.eps
 
+    @property
+    def resolution(self) -> float:
+        """The relative round-off of the decoder: float64's, unless the decoder says that it computes in less."""
+        return float(getattr(self.decoder, "resolution", EPS64))
+
     def with_noise(self, noise_var: ArrayLike | Noise | Callable) -> "LatentModel":
         """Return a copy with other noise."""
         return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
@@ -136,7 +141,7 @@ class LatentModel(eqx.Module):
         return self.log_constant(x) + self.exponent(z, x)
 
     def rounding(self, z: Point, x: Vector) -> Float[Array, ""]:
-        """Estimate the absolute round-off in `exponent(z, x)`: eps64 times the size of the terms it sums."""
+        """Estimate the absolute round-off in `exponent(z, x)`: the decoder's, times the size of the terms it sums."""
         f = self.decoder(z)
         if self.observation is not None:
             size = jnp.sum(jnp.abs(self.observation.log_partition(f)) + jnp.abs(x / self.observation.n * f))
@@ -144,7 +149,7 @@ class LatentModel(eqx.Module):
             r = self.noise.whiten(f - x, z)
             scale = jnp.max(jnp.abs(self.noise.whiten(jnp.abs(f) + jnp.abs(x), z)))
             size = jnp.sqrt(jnp.sum(r * r)) * scale + 0.5 * jnp.sum(r * r)
-        return _ULPS * EPS64 * (size / self.eps + jnp.abs(self.log_prior(z)))
+        return _ULPS * (self.resolution * size / self.eps + EPS64 * jnp.abs(self.log_prior(z)))
 
 
 def check_finite(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -15,7 +15,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .model import LatentModel
 from .newton import minimise, second_derivatives
-from .precision import EPS64
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -46,7 +45,7 @@ class Mode(NamedTuple):
 
 def relative_rounding(model: LatentModel, x: Vector) -> Float[Array, ""]:
     """Return the round-off of f(z) - x in units of the noise, a bound below which no search can see."""
-    return 8 * EPS64 * (1 + jnp.max(jnp.abs(x))) / jnp.sqrt(model.eps)
+    return 8 * model.resolution * (1 + jnp.max(jnp.abs(x))) / jnp.sqrt(model.eps)
 
 
 def find_mode(model: LatentModel, x: Vector, start: Float[Array, " d"]) -> Mode:

@@ -11,11 +11,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from .model import LatentModel
 from .scan import KEPT, LARGEST, frame_of, look
@@ -25,12 +23,14 @@ Vector = Float[Array | np.ndarray, " D"]
 # Enough to find every branch of the folds of the families (up to three preimages), a power of two for Sobol.
 _COUNT = 8
 _SEED = 20220602
-_SOLVER: optx.LevenbergMarquardt = optx.LevenbergMarquardt(rtol=1e-6, atol=1e-6)
+_TOLERANCE = 1e-6
 
 
 @lru_cache
 def normal_points(d: int) -> Float[np.ndarray, "S d"]:
     """Return the fixed quasi-random points of N(0, I_d), the origin first."""
+    from scipy.stats import qmc  # slow to import, as optimistix is, and not needed where starts are given
+
     uniform = qmc.Sobol(d, rng=np.random.default_rng(_SEED)).random(_COUNT)
     points = ndtri(np.clip(uniform, 1e-3, 1 - 1e-3))
     points[0] = 0.0
@@ -47,11 +47,15 @@ def fixed_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
     if model.observation is not None:
         return points
 
+    import optimistix as optx
+
+    solver: optx.LevenbergMarquardt = optx.LevenbergMarquardt(rtol=_TOLERANCE, atol=_TOLERANCE)
+
     def residual(z: Array, target: Array) -> Array:
         return model.noise.whiten(model.decoder(z) - target, z)
 
     def solve(start: Array) -> Array:
-        found = optx.least_squares(residual, _SOLVER, start, args=x, max_steps=64, throw=False).value
+        found = optx.least_squares(residual, solver, start, args=x, max_steps=64, throw=False).value
         return jnp.where(jnp.all(jnp.isfinite(found)), found, start)
 
     return jax.lax.stop_gradient(eqx.filter_vmap(solve)(points))

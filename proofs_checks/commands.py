@@ -16,6 +16,7 @@ from ..shell.cache import cache_directory, prepare_jax
 from ..shell.files import try_all
 from ..shell.options import Flag, Whole
 from ..shell.progress import progress
+from . import listing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,14 +54,14 @@ def verify_command(
     list_
         List the claims and stop.
     """
-    prepare_jax()
-    from .registry import CLAIMS
-
     if list_:
-        _print_list(list(CLAIMS.values()))
+        _print_list()
         return 0
     requests.effort(effort)
     requests.seed(seed)
+    for name in claims:
+        listing.check(name)
+    prepare_jax()
     chosen = [claim for name in claims for claim in known_claims(name)]
     with requests.out_folder(out):
         from .verify import forget, verify
@@ -102,10 +103,7 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     latex
         Print a LaTeX document body instead of Unicode.
     """
-    from .explain import explain
-
-    folder = cache_directory() / "derivations"
-    print("\n\n".join(explain(one, latex=latex, cache_dir=folder) for one in known_claims(claim)))
+    print(listing.explained(claim, latex=latex))
     return 0
 
 
@@ -160,7 +158,8 @@ def known_claims(name: str) -> tuple[Claim, ...]:
     return named(name) or named(requests.known("claim", name, [*CLAIMS, *in_the_paper]))
 
 
-def _print_list(claims: list[Claim]) -> None:
+def _print_list() -> None:
+    claims = listing.listed()
     widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
         print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")

@@ -7,12 +7,19 @@ is the same as weighting it in the SymPy expression.
 Compilation walks the expression as the graph that it is: one assignment a distinct node. `sympy.lambdify` with `cse`
 gives the same function, but takes several times longer to find the sharing that the expressions already have (d = 3).
 Above d = 3 the same index formulas are summed in floats, an instance at a time.
+
+The code is kept between runs where `verify` keeps its verdicts (`kept_in`), under the hash of theory's sources and of
+this file: building the expressions takes longer than everything that is done with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +27,19 @@ import sympy as sp
 from jaxtyping import Float
 from sympy.printing.numpy import NumPyPrinter
 
-from ..theory.predictions import Prediction, in_numbers, prediction
+from ..shell.kept import kept_json
+from ..theory.predictions import in_numbers, prediction
+from ..theory.verdicts import source_hash
 
 LARGEST_COMPILED = 3
 """Above this d the index formulas are summed in floats: cofactors would not end."""
 
 Terms = dict[str, Float[np.ndarray, "n ..."]]
 Blocks = tuple[tuple[int, ...], ...] | None
+Shape = tuple[int, ...]
+Function = Callable[..., list[np.ndarray]]
+
+_FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
 
 
 def evaluate(
@@ -41,14 +54,14 @@ def evaluate(
         rows = [in_numbers(name, {key: value[i] for key, value in arguments.items()}, blocks) for i in range(count)]
         return {term: np.stack([row[term] for row in rows]) for term in rows[0]}
     expected, shapes, function = _compiled(name, d, d if D is None else D, blocks)
-    missing = [argument for argument in expected.arguments if argument not in arguments]
+    missing = [argument for argument in expected if argument not in arguments]
     if missing:
-        raise ValueError(f"prediction {name!r}: expected arguments {sorted(expected.arguments)}, missing {missing}")
+        raise ValueError(f"prediction {name!r}: expected arguments {sorted(expected)}, missing {missing}")
     columns: list[np.ndarray] = []
-    for argument, symbols in expected.arguments.items():
+    for argument, shape in expected.items():
         values = np.asarray(arguments[argument], dtype=float)
-        if values.shape[1:] != symbols.shape:
-            raise ValueError(f"{name!r}, {argument}: expected shape (n, *{symbols.shape}), got {values.shape}")
+        if values.shape[1:] != shape:
+            raise ValueError(f"{name!r}, {argument}: expected shape (n, *{shape}), got {values.shape}")
         columns.extend(values.reshape(len(values), -1).T)
     flat = iter(function(*columns))
     count = len(columns[0])
@@ -68,12 +81,35 @@ def total(terms: Mapping[str, np.ndarray], **factors: float) -> np.ndarray:
     return np.sum([factors.get(name, 1.0) * value for name, value in terms.items()], axis=0)
 
 
+@contextmanager
+def kept_in(folder: Path | None) -> Iterator[None]:
+    """Keep the generated code in `folder` while this lasts, nowhere if it is None."""
+    token = _FOLDER.set(folder)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(token)
+
+
 @lru_cache(maxsize=256)
-def _compiled(
-    name: str, d: int, D: int, blocks: Blocks
-) -> tuple[Prediction, dict[str, tuple[int, ...]], Callable[..., list[np.ndarray]]]:
+def _compiled(name: str, d: int, D: int, blocks: Blocks) -> tuple[dict[str, Shape], dict[str, Shape], Function]:
+    """The shapes of arguments and terms, and the function of all the arguments' entries."""
+    folder = _FOLDER.get()
+    if folder is None:
+        made = _generated(name, d, D, blocks)
+    else:
+        made_from = f"{name} {d} {D} {blocks} {source_hash()} {Path(__file__).read_text()}"
+        digest = hashlib.sha256(made_from.encode()).hexdigest()[:24]
+        made = kept_json(folder / f"formula-{name}-{digest}.json", partial(_generated, name, d, D, blocks))
+    shapes = [{key: tuple(shape) for key, shape in made[what].items()} for what in ("arguments", "terms")]
+    function, first = _function(made["code"]), made["first"]
+    return shapes[0], shapes[1], lambda *columns: function(*[columns[i] for i in first])
+
+
+def _generated(name: str, d: int, D: int, blocks: Blocks) -> dict[str, Any]:
+    """A prediction as plain data: the code of its function, and what its arguments and results are."""
     wanted = prediction(name, d, D, blocks)
-    # Independent arguments repeat symbols where an array is symmetric; lambdify wants each name once.
+    # Independent arguments repeat symbols where an array is symmetric; the function takes each name once.
     symbols: list[sp.Symbol] = []
     places: list[int] = []
     for array in wanted.arguments.values():
@@ -81,15 +117,28 @@ def _compiled(
             places.append(symbols.index(symbol) if symbol in symbols else len(symbols))
             if symbol not in symbols:
                 symbols.append(symbol)
-    first = [places.index(i) for i in range(len(symbols))]
-    shapes = {term: tuple(map(int, getattr(value, "shape", ()))) for term, value in wanted.terms.items()}
     outputs = [entry for value in wanted.terms.values() for entry in _entries(value)]
-    function = compile_graph(symbols, outputs)
-    return wanted, shapes, lambda *columns: function(*[columns[i] for i in first])
+    return {
+        "arguments": {argument: list(array.shape) for argument, array in wanted.arguments.items()},
+        "terms": {term: list(map(int, getattr(value, "shape", ()))) for term, value in wanted.terms.items()},
+        "first": [places.index(i) for i in range(len(symbols))],
+        "code": generate(symbols, outputs),
+    }
 
 
-def compile_graph(symbols: Sequence[sp.Symbol], outputs: Sequence[sp.Expr]) -> Callable[..., list[np.ndarray]]:
+def compile_graph(symbols: Sequence[sp.Symbol], outputs: Sequence[sp.Expr]) -> Function:
     """A NumPy function of `symbols` that returns `outputs`, each distinct subexpression computed once."""
+    return _function(generate(symbols, outputs))
+
+
+def _function(code: str) -> Function:
+    scope: dict[str, Any] = {name: getattr(np, name) for name in ("log", "exp", "sqrt", "pi", "abs")}
+    exec(code, scope)
+    return scope["compiled"]
+
+
+def generate(symbols: Sequence[sp.Symbol], outputs: Sequence[sp.Expr]) -> str:
+    """The code of that function, `compiled`."""
     names: dict[sp.Basic, str] = {symbol: f"a{i}" for i, symbol in enumerate(symbols)}
     lines = [f"def compiled({', '.join(names.values())}):"]
     printer = NumPyPrinter({"fully_qualified_modules": False, "allow_unknown_functions": False})
@@ -112,9 +161,7 @@ def compile_graph(symbols: Sequence[sp.Symbol], outputs: Sequence[sp.Expr]) -> C
         return names[node]
 
     lines.append(f"    return [{', '.join(name_of(sp.sympify(output)) for output in outputs)}]")
-    scope: dict[str, Any] = {name: getattr(np, name) for name in ("log", "exp", "sqrt", "pi", "abs")}
-    exec("\n".join(lines), scope)
-    return scope["compiled"]
+    return "\n".join(lines)
 
 
 def _entries(value: sp.Expr | sp.ImmutableDenseNDimArray) -> list[sp.Expr]:

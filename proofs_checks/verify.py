@@ -14,6 +14,7 @@ from ..numerics.precision import require_float64
 from ..shell import requests
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ExactEvidence
+from .formulas import kept_in
 from .laws import LawResult
 from .measurements import EFFORTS, Measurements
 from .programs import Programs
@@ -64,7 +65,8 @@ def verify(
         optimise=effort != "quick",
     )
     try:
-        report = _run(chosen, effort, seed, progress, exact, programs)
+        with kept_in(cache_dir / "formulas" if cache_dir else None):
+            report = _run(chosen, effort, seed, progress, exact, programs)
         if not keep_unfinished:
             programs.forget()
         return report

@@ -16,6 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from .formula import formula
+
 TEMPLATES = Path(__file__).parent / "templates"
 _SPACED = re.compile(r"\\(log|det|exp|max|min|sinh?|cosh?|tanh?)(?![A-Za-z])(?=\s*[A-Za-z0-9\\|])")
 """Operators that need a thin space after them."""
@@ -49,8 +51,6 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
 
     latex2mathml prints the `&` of aligned environments as text, so each line of one becomes a formula of its own.
     """
-    from latex2mathml.converter import convert
-
     latex = _SPACED.sub(r"\\\1\\,", latex)
     body = re.sub(r"\\(begin|end)\{(aligned|gathered|align\*?|split)\}", "", latex)
     if r"\begin" not in body:  # in a matrix or in cases, the marks that are left mean something
@@ -58,10 +58,10 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
     lines = re.split(r"\\\\(?:\[[^\]]*\])?", body) if body != latex else [latex]
     lines = [line.strip() for line in lines]
     if not display:
-        formula = convert(" ".join(lines))
+        shown = formula(" ".join(lines))
         # A browser does not break a line inside a formula, whatever the font.
-        return Markup(f'<span class="math">{formula}</span>' if len(latex) > LONG_FORMULA else formula)
-    shown = "".join(convert(line, display="block") for line in lines if line)
+        return Markup(f'<span class="math">{shown}</span>' if len(latex) > LONG_FORMULA else shown)
+    shown = "".join(formula(line, display="block") for line in lines if line)
     return Markup(f'<div class="math">{shown}</div>')
 
 

@@ -144,3 +144,18 @@ def test_a_missing_extra_is_named_with_its_install_hint(without_flint, capsys: p
     """Without python-flint, `check-certificate` says what to install and exits with 2."""
     assert run(["check-certificate", "file.json"]) == 2
     assert capsys.readouterr().err == 'elbogap: enclosures need python-flint: pip install "elbogap[rigorous]"\n'
+
+
+def test_names_and_kept_explanations_need_no_jax(tmp_path: Path) -> None:
+    """`--list`, an unknown claim and an explanation that was made before import neither JAX nor SymPy."""
+    environment = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path)}
+    code = (
+        "import sys; from elbogap.cli import run; "
+        "found = [run(['verify', '--list']), run(['verify', 'contrats']), run(['explain', 'contrast'])]; "
+        "print(found, [name in sys.modules for name in ('jax', 'sympy', 'scipy')], file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code]
+    first, second = (subprocess.run(command, env=environment, capture_output=True, text=True) for _ in range(2))
+    assert first.stderr.splitlines()[-1] == "[0, 2, 0] [True, True, True]", first.stderr
+    assert second.stderr.splitlines()[-1] == "[0, 2, 0] [False, False, False]", second.stderr
+    assert second.stdout == first.stdout and "did you mean 'contrast'?" in second.stderr

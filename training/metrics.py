@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 from ..numerics.contrast import amari_distance, contrast_of_jacobian
 
@@ -35,7 +33,7 @@ def correlations(
     """Pearson (or, with `rank`, Spearman) correlations of every source with every latent; 0 where one is constant."""
 
     def standardised(columns: np.ndarray) -> np.ndarray:
-        columns = rankdata(columns, axis=0) if rank else np.asarray(columns, float)
+        columns = _ranks(columns) if rank else np.asarray(columns, float)
         columns = columns - columns.mean(axis=0)
         length = np.linalg.norm(columns, axis=0)
         # A latent that does not move has no correlation; float32 constants leave round-off behind.
@@ -45,10 +43,18 @@ def correlations(
     return standardised(sources).T @ standardised(latents)
 
 
+def _ranks(columns: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # a second to import
+
+    return rankdata(columns, axis=0)
+
+
 def matching(
     sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], *, rank: bool = False
 ) -> tuple[float, np.ndarray]:
     """MCC, and the latent p(i) matched with each source i."""
+    from scipy.optimize import linear_sum_assignment
+
     absolute = np.abs(correlations(sources, latents, rank=rank))
     rows, columns = linear_sum_assignment(absolute, maximize=True)
     return float(absolute[rows, columns].mean()), columns

@@ -18,10 +18,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ...errors import RequestError
+from ...shell import requests
 from .decoder import failure
 from .extras import is_torch_module
 
-SPREADS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+_AS_STD: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "std": lambda s: s,
     "log-std": np.exp,
     "var": np.sqrt,
@@ -57,13 +58,12 @@ class Encoder(NamedTuple):
             raise RequestError(
                 f"encoder: expected {self.spread} > 0, got {np.min(spreads):.3g} (a logarithm? see --encoder-output)"
             )
-        return Encodings(means, SPREADS[self.spread](spreads))
+        return Encodings(means, _AS_STD[self.spread](spreads))
 
 
 def as_encoder(encoder: Any, latent_dim: int, shape: tuple[int, ...], spread: str = "std") -> Encoder:
     """Make an `Encoder`, tried on zeros; RequestError where it is none for data of that shape and latent dimension."""
-    if spread not in SPREADS:
-        raise RequestError(f"encoder output: expected one of {', '.join(SPREADS)}, got {spread!r}")
+    requests.one_of("encoder output", spread, _AS_STD)
     if not callable(encoder):
         raise RequestError(f"encoder: expected a callable x -> (mean, std), got {type(encoder).__name__}")
     batch = _batch_calls(encoder)

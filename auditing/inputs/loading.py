@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 
 from ...errors import RequestError
 from ...numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+from .array_files import read_array, read_safetensors, require_same_kind
 from .decoder import failure
 from .extras import is_torch_module, torch
 
@@ -30,18 +30,6 @@ PRIORS: dict[str, type[Prior]] = {
     "laplace": Laplace,
     "student-t": StudentT,
     "uniform": UniformLogitNormal,
-}
-_SAFETENSORS = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "BF16": jnp.bfloat16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
 }
 
 
@@ -97,26 +85,7 @@ def load_data(text: str) -> np.ndarray:
     file, name = text, None
     if ".npz:" in text:
         file, _, name = text.rpartition(":")
-    path = Path(file)
-    if path.suffix not in (".npy", ".npz"):
-        raise RequestError(f"--data: expected a .npy or .npz file, got {text!r}")
-    if not path.is_file():
-        raise RequestError(f"--data: expected a file that exists, got {file!r}")
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        with np.load(path, allow_pickle=False) as arrays:
-            if name is None and len(arrays.files) != 1:
-                raise RequestError(
-                    f"--data: expected {path.name}:NAME, NAME one of {', '.join(arrays.files)}, got none"
-                )
-            if name is not None and name not in arrays.files:
-                raise RequestError(f"--data: expected one of {', '.join(arrays.files)} in {path.name}, got {name!r}")
-            return arrays[name or arrays.files[0]]
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, RequestError):
-            raise
-        raise RequestError(f"--data: expected a NumPy file of numbers, got {path.name} ({error})") from error
+    return read_array(Path(file), name, "--data")
 
 
 def load_prior(text: str) -> Prior:
@@ -137,9 +106,7 @@ def load_noise(text: str) -> Any:
         value = named_object(text, "--noise-var")
         return value if callable(value) and not hasattr(value, "__array__") else _array(value)
     if text.endswith(".npy"):
-        if not Path(text).is_file():
-            raise RequestError(f"--noise-var: expected a file that exists, got {text!r}")
-        return _positive(np.load(text, allow_pickle=False), text)
+        return _positive(np.array(read_array(Path(text), None, "--noise-var")), text)
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
@@ -184,6 +151,7 @@ def with_weights(model: Any, path: Path, option: str = "--weights") -> Any:
     for name, (_, leaf) in zip(names, leaves, strict=True):
         if tensors[name].shape != leaf.shape:
             raise RequestError(f"{option}: expected shape {leaf.shape} for {name}, got {tensors[name].shape}")
+        require_same_kind(name, tensors[name], leaf.dtype, option)
     loaded = jax.tree.unflatten(tree, [jnp.asarray(tensors[name]) for name in names])
     return eqx.combine(loaded, model)
 
@@ -230,21 +198,3 @@ def _check_names(expected: set[str], received: set[str], option: str) -> None:
         raise RequestError(f"{option}: expected weights for {', '.join(missing[:3])}, got none of that name")
     if unknown := sorted(received - expected):
         raise RequestError(f"{option}: expected weights of the module, got {', '.join(unknown[:3])} which it lacks")
-
-
-def read_safetensors(path: Path, option: str = "--weights") -> dict[str, np.ndarray]:
-    """Arrays by name: 8 bytes with the length of a JSON header (dtype, shape, offsets), then the raw numbers."""
-    content = path.read_bytes()
-    try:
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])
-        header.pop("__metadata__", None)
-        body = memoryview(content)[8 + length :]
-        return {
-            name: np.frombuffer(body[slice(*entry["data_offsets"])], dtype=_SAFETENSORS[entry["dtype"]]).reshape(
-                entry["shape"]
-            )
-            for name, entry in header.items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RequestError(f"{option}: expected a safetensors file, got {path.name} ({error})") from error

@@ -1,19 +1,61 @@
-"""Calling a PyTorch module from NumPy: float64 in, float64 out, no gradients."""
+"""Calling a PyTorch module from NumPy, float64 in, float64 out; and the ways to its derivatives.
+
+Attention runs by plain operations here: the fused kernels have no forward mode.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from .derivative_checks import Rules
 from .extras import torch
-from .torch_derivatives import Single
+from .torch_derivatives import ONE_AT_A_TIME, ROUTES, Single, derivative
+from .torch_written_out import written_out
+
+
+def private_copy(module: Any, points: np.ndarray) -> Any:
+    """A copy in evaluation mode, in float64 and on the CPU, without gradients; the module stays as it is."""
+    try:
+        copied = copy.deepcopy(module)
+    except RuntimeError:
+        # Old weight norm keeps a product of parameters, which only copies once it was made without gradients.
+        library, training = torch(), [part.training for part in module.modules()]
+        parameter = next(module.parameters())
+        with library.no_grad():
+            module.eval()(library.as_tensor(points[:1], dtype=parameter.dtype, device=parameter.device))
+        for part, mode in zip(module.modules(), training, strict=True):
+            part.training = mode
+        copied = copy.deepcopy(module)
+    copied = copied.eval().double().cpu()
+    for parameter in copied.parameters():  # one by one: scripted modules have no requires_grad_
+        parameter.requires_grad_(False)
+    return copied
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Attention by matrix products and softmax."""
+    library = torch()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    fast = library.backends.mha.get_fastpath_enabled()
+    library.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        library.backends.mha.set_fastpath_enabled(fast)
 
 
 def evaluate(module: Any, points: np.ndarray) -> np.ndarray:
     """module(points) as an array. TypeError where the output is not a tensor."""
     library = torch()
-    with library.no_grad():
+    with library.no_grad(), plain_attention():
         out = module(library.from_numpy(np.array(points, dtype=float)))
     if not isinstance(out, library.Tensor):
         raise TypeError(f"expected one tensor as output, got {type(out).__name__}")
@@ -22,6 +64,30 @@ def evaluate(module: Any, points: np.ndarray) -> np.ndarray:
 
 def single_point(module: Any, batched: bool) -> Single:
     """The module as a function of one point (d,) -> (D,)."""
-    if batched:
-        return lambda z: module(z[None])[0].reshape(-1)
-    return lambda z: module(z).reshape(-1)
+
+    def single(z: Any) -> Any:
+        with plain_attention():
+            return (module(z[None])[0] if batched else module(z)).reshape(-1)
+
+    return single
+
+
+def torch_ways(single: Single) -> dict[str, tuple[Single, str]]:
+    """Function and route by name, in the order in which they are tried: the cheapest first."""
+    written = written_out(single)
+    forward, *others = ROUTES
+    ways = {forward: (single, forward), "written out": (written, forward)}
+    ways |= {name: (single, name) for name in others} | {"written out, reverse": (written, "reverse")}
+    return ways | {f"forward{ONE_AT_A_TIME}": (single, f"forward{ONE_AT_A_TIME}")}
+
+
+def torch_rules(single: Single, route: str) -> Rules:
+    """The derivatives of orders 1 to 3 by a route, for the check."""
+
+    def at(k: int, z: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, float]:
+        point, direction, cotangent = z[None], v[None], u[None]
+        forward = derivative(single, False, point, *[direction] * k, route=route)[0]
+        reverse = derivative(single, True, point, *[direction] * (k - 1), cotangent, route=route)[0]
+        return forward, float(reverse @ v)
+
+    return at

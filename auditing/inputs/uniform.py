@@ -9,9 +9,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float
 
-from .decoder import Decoder, as_decoder
+from .decoder import Decoder, decoder_at
+
+_SEED = 20220602
 
 
 class _OfSigmoid(eqx.Module):
@@ -22,6 +25,6 @@ class _OfSigmoid(eqx.Module):
 
 
 def on_unit_cube(decoder: Any, latent_dim: int) -> Decoder:
-    """y -> f(sigmoid(y)) for a decoder that takes z in (0, 1)^d; its shape is kept."""
-    given = as_decoder(decoder, latent_dim)
-    return Decoder(_OfSigmoid(given), given.shape, given.origin)
+    """y -> f(sigmoid(y)) for a decoder that takes z in (0, 1)^d, where it is tried; its shape is kept."""
+    given = decoder_at(decoder, np.random.default_rng(_SEED).uniform(0.2, 0.8, (3, latent_dim)))
+    return Decoder(_OfSigmoid(given), given.shape, given.origin, given.resolution, given.derivatives)

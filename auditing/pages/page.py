@@ -15,6 +15,7 @@ from .sentences import (
     gap_rows,
     headline,
     latent_rows,
+    noise,
     number,
     remarks,
     rotation_rows,
@@ -60,8 +61,8 @@ def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
 def _findings(document: dict[str, Any]) -> Markup:
     asked = document["parameters"]
     shape = " × ".join(map(str, asked["output_shape"])) or "1"
-    summary = Markup("<p>{} latents, {} outputs, noise variance ε = {} (γ² = {}), {} prior.</p>").format(
-        asked["latent_dim"], shape, number(asked["noise_var"]), number(1 / asked["noise_var"]), asked["prior"]
+    summary = Markup("<p>{} latents, {} outputs, {}, {} prior.</p>").format(
+        asked["latent_dim"], shape, noise(asked), asked["prior"]
     )
     rows = Markup("").join(Markup("<dt><strong>{}</strong></dt><dd>{}</dd>").format(*row) for row in headline(document))
     return summary + Markup("<dl>{}</dl>").format(rows)
@@ -91,12 +92,14 @@ def _gap(findings: Findings) -> Markup:
 
 def _regime(findings: Findings) -> Markup:
     found, eps = findings.document["regime"], findings.document["parameters"]["noise_var"]
-    rows = [[number(c["noise_var"]), number(c["deviation"]), number(c["error"])] for c in found["checks"]]
+    checks = [found["own"], *found["checks"]]
+    rows = [[number(c["noise_var"]), number(c["deviation"]), number(c["error"])] for c in checks]
     alt = (
         f"Mean distance of gap and contrast against the noise variance. Tolerance {number(found['tolerance'])} nat, "
         f"predicted to be met below {number(found['predicted'])}."
     )
-    caption = "The slope a1 predicts the line; the squares are measured at those variances."
+    law = "The rate 1/γ of a decoder with kinks" if found["rate"] == "1/gamma" else "The slope a1"
+    caption = f"{law} predicts the line; the squares are measured, the first at this model's own variance."
     columns = ["noise variance", "mean |gap − contrast| (nat)", "stated error"]
     return _figure(plots.regime_plot(found, eps), alt, caption) + table(columns, rows, caption="Measured")
 

@@ -101,13 +101,14 @@ def account_bars(account: Account) -> Figure:
 
 
 def regime_plot(regime: dict, eps: float) -> Figure:
-    """Mean abs(gap - contrast) against eps: predicted by a1, measured, and the tolerance."""
+    """Mean abs(gap - contrast) against eps: predicted (by a1, or by the rate at kinks), measured, and the tolerance."""
     figure, ((axes,),) = subplots(width=WIDTH, height=2.4)
-    checks = regime["checks"]
+    checks = [regime["own"], *regime["checks"]]
     at = np.array([check["noise_var"] for check in checks])
-    slope = regime["tolerance"] / regime["predicted"]
+    kinked = regime["rate"] == "1/gamma"
     span = np.geomspace(min([*at, eps]) / 3, max([*at, eps]) * 3, 50)
-    axes.plot(span, slope * span, label="predicted: mean |a₁| ε")
+    predicted = regime["tolerance"] * (span / regime["predicted"]) ** (0.5 if kinked else 1.0)
+    axes.plot(span, predicted, label="predicted: rate 1/γ" if kinked else "predicted: mean |a₁| ε")
     kept = [check for check in checks if check["deviation"] is not None]
     axes.plot(
         [check["noise_var"] for check in kept],

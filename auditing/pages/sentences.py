@@ -17,6 +17,7 @@ PART_NAMES = {
     "remainder": "remainder",
 }
 _ROUND_OFF = 1e-12  # what is smaller is shown as 0
+_SHOWN = 0.1  # share of a direction below which a latent is not named
 _WORTH = 0.01  # nats: rotations that save less are not listed
 
 
@@ -31,11 +32,34 @@ def number(value: float | None) -> str:
 
 def headline(document: dict[str, Any]) -> list[tuple[str, str]]:
     """The findings, most important first: pairs (subject, sentence)."""
-    found = [("contrast", _contrast(document)), ("entangled", _entangled(document)), ("inactive", _inactive(document))]
+    found = [("ALARM", alarm) for alarm in document["alarms"]]
     if document["gap"]:
-        found.insert(0, ("gap", _gap(document["gap"])))
+        found.append(("gap", _gap(document["gap"])))
+    found += [("contrast", _contrast(document)), ("entangled", _entangled(document)), ("inactive", _inactive(document))]
+    if document["kinks"]["found"]:
+        found.append(("kinks", _kinks(document["kinks"])))
+    if document["gap"]:
         found.append(("regime", _regime(document)))
     return found
+
+
+def noise(asked: dict[str, Any]) -> str:
+    """The noise variance as it was given: a number, or mean and range over the points."""
+    eps = number(asked["noise_var"])
+    if asked["noise_var_range"] is None:
+        return f"eps = {eps} (gamma^2 = {number(1 / asked['noise_var'])})"
+    low, high = map(number, asked["noise_var_range"])
+    return f"noise variance a function of z, mean eps = {eps}, from {low} to {high} over the points"
+
+
+def _kinks(kinks: dict[str, Any]) -> str:
+    place = ", ".join(number(value) for value in kinks["where"][:6])
+    return (
+        f"the decoder's derivative jumps on {kinks['kinked']} of {kinks['lines']} lines between the points, by up to "
+        f"{100 * kinks['jump']:.3g} % of its size (z = {place}). The gap then goes to its limit at the rate 1/gamma; "
+        "there is no a1, and threshold and gap are measured at all points, those whose posterior lies across a kink "
+        "among them."
+    )
 
 
 def _gap(gap: dict[str, Any]) -> str:
@@ -69,31 +93,42 @@ def _entangled(document: dict[str, Any]) -> str:
 
 
 def _inactive(document: dict[str, Any]) -> str:
+    directions = "".join(
+        f" The direction {direction(found['direction'])} is no axis and hardly moves the output: its posterior "
+        f"variance is {number(found['posterior_share'])} of the prior's."
+        for found in document["collapsed_directions"][:3]
+    )
     if not document["inactive"]:
-        return "no latent; each is known better from x than from the prior."
+        return "no latent; each is known better from x than from the prior, the others given." + directions
     named = ", ".join(map(str, document["inactive"]))
     several = len(document["inactive"]) > 1
     return (
         f"latent{'s' if several else ''} {named}: eps s_k exceeds half the prior variance, the posterior is nearly the "
-        "prior (collapse)."
+        "prior (collapse)." + directions
     )
+
+
+def direction(vector: list[float]) -> str:
+    """A vector as a sum of latents, those below a tenth of the length left out."""
+    terms = [(value, k) for k, value in enumerate(vector) if abs(value) >= _SHOWN]
+    text = " ".join(f"{'+' if value > 0 else '-'} {abs(value):.2f} z{k}" for value, k in terms[:6])
+    return text.removeprefix("+ ") + (" ..." if len(terms) > 6 else "")
 
 
 def _regime(document: dict[str, Any]) -> str:
-    regime, eps = document["regime"], document["parameters"]["noise_var"]
+    regime = document["regime"]
     if regime is None:
-        return (
-            "not determined, because a1 is left out: " + (document["gap"]["slope_left_out"] or "no point has it") + "."
-        )
+        reason = document["gap"]["slope_left_out"]
+        return f"not determined: {reason or 'no point has a finite contrast'}."
     within = f"abs(gap - contrast) <= {number(regime['tolerance'])} nat"
-    predicted = f"a1 predicts eps <= {number(regime['predicted'])}"
+    kinked = regime["rate"] == "1/gamma"
+    predicted = f"{'the rate 1/gamma' if kinked else 'a1'} predicts eps <= {number(regime['predicted'])}"
+    own = f"at eps = {number(regime['own']['noise_var'])} it is {number(regime['own']['deviation'])} in the mean"
     if regime["threshold"] is None:
         last = regime["checks"][-1]["noise_var"] if regime["checks"] else regime["predicted"]
-        return f"not reached by measurement down to eps = {number(last)} ({within}; {predicted})."
+        return f"not reached by measurement down to eps = {number(last)} ({within}; {own}; {predicted})."
     where = "inside" if regime["inside"] else "outside"
-    return (
-        f"{where}: eps = {number(eps)}, and {within} was measured at eps = {number(regime['threshold'])} ({predicted})."
-    )
+    return f"{where}: {within} was measured at eps = {number(regime['threshold'])}; {own} ({predicted})."
 
 
 def gap_rows(gap: dict[str, Any]) -> list[list[str]]:
@@ -165,12 +200,24 @@ def remarks(document: dict[str, Any]) -> list[str]:
     if gap := document["gap"]:
         notes += [gap["slope_left_out"] + "."] if gap["slope_left_out"] else []
         if gap["failed"]:
-            notes.append(f"No posterior mode or best encoder was found at {gap['failed']} points: left out.")
+            tried = gap["points"] + gap["failed"]
+            notes.append(f"No posterior mode or best encoder was found at {gap['failed']} of {tried} points: left out.")
+        if gap["sampled_points"]:
+            notes.append(
+                f"The gap was sampled at {gap['sampled_points']} of {gap['points']} points, where quadrature about a "
+                "smooth mode does not serve; its stated errors are four standard errors."
+            )
         if gap["multimodal_points"]:
             notes.append(
                 f"The posterior has several modes at {gap['multimodal_points']} of {gap['points']} points (the decoder "
                 "is not injective there): their share of the gap is in the remainder."
             )
+    if (fit := document["fit"]) and not fit["alarm"]:
+        notes.append(
+            f"The likelihood fits the data: reconstructions are off by {number(fit['deviations'])} noise standard "
+            f"deviations an output ({number(fit['expected'])} expected); a noise variance of {number(fit['variance'])} "
+            "would fit best."
+        )
     if encoder := document["encoder"]:
         notes.append(
             f"Reconstruction error of the encoder: {number(encoder['reconstruction'])} noise standard deviations an "

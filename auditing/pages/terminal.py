@@ -11,7 +11,7 @@ from .sentences import (
     gap_rows,
     headline,
     latent_rows,
-    number,
+    noise,
     remarks,
     rotation_rows,
     translation_rows,
@@ -38,7 +38,7 @@ def print_report(findings: Findings, console: Console) -> None:
     shape = "x".join(map(str, asked["output_shape"])) or "1"
     console.print(
         f"Audit of a decoder with {asked['latent_dim']} latents and {shape} outputs, "
-        f"eps = {number(asked['noise_var'])} (gamma^2 = {number(1 / asked['noise_var'])}), {asked['prior']} prior",
+        f"{noise(asked)}, {asked['prior']} prior",
         style="bold",
     )
     console.print()

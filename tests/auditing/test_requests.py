@@ -116,9 +116,9 @@ def test_a_logarithm_taken_for_a_deviation_is_refused() -> None:
     ("keywords", "message"),
     [
         ({"latent_dim": None}, "number of latents"),
-        ({"latent_dim": 0}, "at least 1"),
-        ({"points": 0}, "points: expected at least 1"),
-        ({"samples": 2}, "samples: expected at least 64"),
+        ({"latent_dim": 0}, "latent_dim: expected an integer >= 1"),
+        ({"points": 0}, "points: expected an integer >= 1"),
+        ({"samples": 2}, "samples: expected an integer >= 64"),
         ({"relative": -1.0}, "relative tolerance"),
     ],
 )
@@ -187,6 +187,9 @@ def test_weights_of_an_equinox_module(tmp_path: Path) -> None:
         (["{me}:decoder"], "--latent-dim"),
         (["{me}:decoder", "--latent-dim", "3"], "decoder: expected at least as many|decoder: expected to accept"),
         (["{me}:decoder", "--latent-dim", "2", "--gamma", "2", "--noise-var", "1"], "expected one of them, got both"),
+        (["{me}:decoder", "--latent-dim", "2.4"], "--latent-dim: expected an integer, got '2.4'"),
+        (["{me}:decoder", "--latent-dim", "2", "--points", "2.6"], "--points: expected an integer"),
+        (["{me}:decoder", "--latent-dim", "2", "--seed", ".6"], "--seed: expected an integer"),
         (["{me}:decoder", "--latent-dim", "2", "--gamma", "-2"], "--gamma: expected a number > 0, got -2"),
         (["{me}:decoder", "--latent-dim", "2", "--noise-var", "1,2"], "one value for each of 3 outputs"),
         (["{me}:decoder", "--latent-dim", "2", "--data", "{me}"], "--data: expected a .npy or .npz file"),

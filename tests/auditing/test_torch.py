@@ -115,6 +115,98 @@ def test_a_module_that_is_no_decoder_is_one_line(functional, message: str) -> No
     assert "\n" not in str(caught.value)
 
 
+class Of(torch.nn.Module):
+    """A module of two linear layers and a function in between."""
+
+    def __init__(self, function):
+        super().__init__()
+        torch.manual_seed(3)
+        self.function, self.first, self.last = function, torch.nn.Linear(2, 12), torch.nn.Linear(12, 6)
+
+    def forward(self, z):
+        """last(function(first(z)))."""
+        return self.last(self.function(self.first(z)))
+
+
+def without_gradients(h):
+    """tanh under no_grad: forward mode only."""
+    with torch.no_grad():
+        return torch.tanh(h)
+
+
+def attention(h):
+    """Scaled dot-product attention of the three parts of h with themselves."""
+    parts = h.reshape(-1, 3, 4)
+    return torch.nn.functional.scaled_dot_product_attention(parts, torch.tanh(parts), parts).reshape(-1, 12)
+
+
+@pytest.mark.parametrize(
+    ("function", "route"),
+    [
+        (torch.tanh, "forward"),
+        (lambda h: torch.tanh(torch.nn.functional.layer_norm(h, (12,))), "written out"),
+        (
+            lambda h: torch.nn.functional.instance_norm(torch.tanh(h).reshape(-1, 3, 4)).reshape(-1, 12),
+            "written out",
+        ),
+        (lambda h: h * torch.linalg.slogdet(4 * torch.eye(3) + h[:, :9].reshape(-1, 3, 3))[1][:, None], "reverse"),
+        (without_gradients, "forward only"),
+        (attention, "forward"),
+    ],
+    ids=["tanh", "layer norm", "instance norm", "slogdet", "no_grad", "attention"],
+)
+def test_the_route_that_is_right_is_taken(function, route: str) -> None:
+    """Where nested forward mode is silently wrong another way is found, and all three orders agree with differences."""
+    found = as_decoder(Of(function), 2).derivatives
+    assert found.route == route and found.orders == 3 and found.problem is None
+
+
+def test_recurrent_layers_are_differentiated_one_point_at_a_time() -> None:
+    """An LSTM, whose kernel cannot be mapped, has all orders."""
+
+    class Recurrent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.last = torch.nn.LSTM(2, 5, batch_first=True), torch.nn.Linear(5, 4)
+
+        def forward(self, z):
+            return self.last(self.layer(z[:, None, :].expand(-1, 3, -1))[0].sum(1))
+
+    found = as_decoder(Recurrent(), 2).derivatives
+    assert found.route.endswith("one at a time") and found.orders == 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda z: z + (torch.round(z) - z).detach(), lambda z: z.detach() ** 2],
+    ids=["straight-through", "detach"],
+)
+def test_derivatives_of_another_function_are_refused(function) -> None:
+    """A straight-through quantiser and a detached input are refused: their derivative is not that of their values."""
+    with pytest.raises(RequestError, match="off from central differences"):
+        as_decoder(Of(function), 2)
+
+
+@pytest.mark.slow
+def test_a1_behind_a_layer_norm_is_that_of_the_formula() -> None:
+    """a1 of a decoder with LayerNorm is that of the same decoder written in JAX, -0.158; believed, it was -9.8."""
+    torch.manual_seed(3)
+    module = torch.nn.Sequential(
+        torch.nn.Linear(2, 12), torch.nn.LayerNorm(12), torch.nn.Tanh(), torch.nn.Linear(12, 6)
+    )
+    found = as_decoder(module, 2)
+    w, b, v, c = (jnp.asarray(p.detach().double().numpy()) for i in (0, 3) for p in (module[i].weight, module[i].bias))
+
+    def twin(z):
+        h = w @ z + b
+        h = h - jnp.mean(h)
+        return v @ jnp.tanh(h / jnp.sqrt(jnp.mean(h * h) + module[1].eps)) + c
+
+    z = jnp.array([0.5, 0.3])
+    ours, theirs = (float(elbogap.expansion(elbogap.LatentModel(f, 2), z).gap_slope) for f in (found, twin))
+    assert ours == pytest.approx(theirs, rel=1e-8) and theirs == pytest.approx(-0.158, abs=1e-3)
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (20, 3)])
 def test_the_native_contrast_equals_that_of_jax(shape: tuple[int, int]) -> None:
     """The torch function equals the JAX one to 1e-12, with equal gradients, from tall to square."""

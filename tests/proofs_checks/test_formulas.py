@@ -1,5 +1,8 @@
 """Predictions become numbers by machine: the compiled graph agrees with SymPy, and bad requests are refused."""
 
+from pathlib import Path
+from unittest.mock import patch
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from elbogap.numerics.derivatives import decoder_derivatives, prior_derivatives
 from elbogap.numerics.expansion import expansion
 from elbogap.numerics.families.mlp import draw_mlp
 from elbogap.numerics.model import LatentModel
-from elbogap.proofs_checks.formulas import compile_graph, evaluate, total
+from elbogap.proofs_checks.formulas import _compiled, compile_graph, evaluate, kept_in, total
 from elbogap.theory.predictions import in_numbers, prediction
 
 ROUND_OFF = 1e-12
@@ -108,3 +111,26 @@ def test_wrong_arguments_are_named() -> None:
         evaluate("mean_shift", 2, J=given["J"], H=given["H"])
     with pytest.raises(ValueError, match=r"J: expected shape \(n, \*\(2, 2\)\)"):
         evaluate("contrast", 2, J=np.ones((3, 3, 3)))
+
+
+def test_kept_code_is_the_code_that_is_made(tmp_path: Path) -> None:
+    """Kept code gives the same bits without SymPy's expressions; a damaged entry is made again, never used."""
+    given = arguments(2)
+    made = evaluate("mean_shift", 2, **given)
+
+    def from_folder() -> dict[str, np.ndarray]:
+        _compiled.cache_clear()
+        with kept_in(tmp_path):
+            return evaluate("mean_shift", 2, **given)
+
+    first = from_folder()
+    (entry,) = tmp_path.iterdir()
+    content = entry.read_bytes()
+    with patch("elbogap.proofs_checks.formulas.prediction", side_effect=AssertionError("made anew")):
+        second = from_folder()
+    entry.write_bytes(content.replace(b" * ", b" + ", 1))
+    third = from_folder()
+    assert entry.read_bytes() == content
+    _compiled.cache_clear()
+    for found in (first, second, third):
+        assert found.keys() == made.keys() and all(np.array_equal(found[term], made[term]) for term in made)

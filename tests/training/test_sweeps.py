@@ -103,7 +103,7 @@ def test_a_wrong_configuration_is_one_line(changes: dict[str, Any], message: str
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[grid", "expected a TOML file"), (None, "cannot be read")],
+    [("[grid", "expected a TOML file"), (None, "expected a file that can be read")],
 )
 def test_a_file_that_is_not_toml_is_one_line(
     text: str | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

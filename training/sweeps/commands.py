@@ -114,7 +114,7 @@ def table(specs: list[RunSpec], runs: list[Run]) -> Table:
         wanted = sum((spec.mixing, spec.gamma2) == (mixing, gamma2) for spec in specs)
         found = [run for run in runs if (run.parameters["mixing"], run.parameters["gamma2"]) == (mixing, gamma2)]
         good = [run.result for run in found if run.status == "finished"]
-        medians = [f"{np.median([row[name] for row in good]):.4g}" if good else "-" for name in SHOWN]
+        medians = [f"{np.median([row.get(name, np.nan) for row in good]):.4g}" if good else "-" for name in SHOWN]
         result.add_row(mixing, f"{gamma2:g}", f"{len(found)}/{wanted}", str(len(found) - len(good)), *medians)
     return result
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any
 
 from ...errors import RequestError
 from ...shell import requests
+from ...shell.documents import read_toml
 
 MIXINGS = ("moebius", "moebius-linear", "orthogonal-mlp", "triangular-mlp", "affine-flow")
 SOURCES = ("uniform", "normal")
@@ -126,12 +126,7 @@ _SCHEMA: dict[str, dict[str, _Rule]] = {
 
 def load(path: Path) -> list[RunSpec]:
     """The runs of a file, mixings outermost; RequestError for whatever is wrong with it."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: expected a TOML file: {error}") from None
+    document = read_toml(path)
     try:
         return specs(document)
     except RequestError as error:

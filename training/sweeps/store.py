@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -27,6 +28,7 @@ from typing import Any
 from ...errors import RequestError
 
 VERSION = 1
+STATUSES = ("finished", "failed")
 APPLICATION = 0x456C6247  # "ElbG"
 PATIENCE = 30.0  # seconds to wait for another process that is writing
 
@@ -110,9 +112,22 @@ class Store:
         """All runs, in the order in which they were stored."""
         with self._open() as connection:
             rows = connection.execute(
-                "SELECT parameters, status, result, seconds, versions, finished FROM runs ORDER BY rowid"
+                "SELECT key, parameters, status, result, seconds, versions, finished FROM runs ORDER BY rowid"
             ).fetchall()
-        return [Run(json.loads(p), s, json.loads(r), seconds, json.loads(v), f) for p, s, r, seconds, v, f in rows]
+        return [self._run(place, *row) for place, row in enumerate(rows, 1)]
+
+    def _run(self, place: int, key: Any, *columns: Any) -> Run:
+        """The run of a row; RequestError if the row is not one that `add` wrote."""
+        try:
+            parameters, status, result, seconds, versions, finished = columns
+            run = Run(json.loads(parameters), status, json.loads(result), seconds, json.loads(versions), finished)
+            figures = run.result.values() if status == "finished" else [0.0]
+            whole = run.key == key and status in STATUSES and all(math.isfinite(value) for value in figures)
+            if whole and isinstance(seconds, float | int) and "".join(map(str, (*run.versions.values(), finished))):
+                return run
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        raise RequestError(f"store {str(self.path)!r}: row {place} is damaged (`sqlite3` can delete it)")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

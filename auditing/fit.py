@@ -1,0 +1,95 @@
+"""Whether the Gaussian likelihood fits the data at all: everything else that an audit says supposes it.
+
+With r = x - f(z) at the points, z the encoder's mean or argmin |f(z) - x|, the residual in noise standard deviations
+an output is rho = sqrt(mean |S^-1/2 r|^2 / (D eps)); data of the model give sqrt((D - d)/D), because z is chosen to
+make r small. A Bernoulli decoder that gives logits, data on another scale, or a noise variance that was never fitted
+are off by large factors. The noise variance that would fit is the mean square of r.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..numerics.model import LatentModel
+from .points import Points, rows_at
+
+MISFIT = 3.0
+"""Factor in standard deviations, above or below, from which the likelihood is said not to fit."""
+_CHUNK = 128
+_LOGITS, _BYTES = 1.0, 20.0  # how far outputs leave data in [0, 1]; how much larger than outputs data on 0..255 are
+
+
+class Fit(NamedTuple):
+    """The residual against the noise, and the noise variance that would fit.
+
+    deviations: rho; expected: sqrt((D - d)/D); variance: the mean square of r over points and outputs; per_output (D,):
+    over points; data_range, output_range: smallest and largest value.
+    """
+
+    deviations: float
+    expected: float
+    variance: float
+    per_output: Float[np.ndarray, " D"]
+    data_range: tuple[float, float]
+    output_range: tuple[float, float]
+
+    @property
+    def alarm(self) -> str | None:
+        """What is wrong, in one or two sentences; None where the likelihood fits."""
+        much = self.deviations > MISFIT * max(self.expected, 1 / MISFIT)
+        little = self.expected > 0 and self.deviations < self.expected / MISFIT
+        if not (much or little):
+            return None
+        said = (
+            f"the likelihood does not fit the data: reconstructions are off by {self.deviations:.3g} noise standard "
+            f"deviations an output, where {self.expected:.3g} is expected. A noise variance of {self.variance:.3g} "
+            "would fit. What follows describes the likelihood that was given, not the data."
+        )
+        low, high = self.data_range
+        if low >= 0 and high <= 1 and (self.output_range[0] < low - _LOGITS or self.output_range[1] > high + _LOGITS):
+            said += (
+                f" The outputs go from {self.output_range[0]:.3g} to {self.output_range[1]:.3g} and the data from "
+                f"{low:.3g} to {high:.3g}: if the outputs are logits, the likelihood is not Gaussian."
+            )
+        elif high > _BYTES * max(1.0, np.max(np.abs(self.output_range))):
+            said += f" The data go up to {high:.3g}, the outputs to {self.output_range[1]:.3g}: divide by 255?"
+        return said
+
+
+def fit_of(model: LatentModel, points: Points) -> Fit | None:
+    """The fit over all points; None without data."""
+    if points.rows is None:
+        return None
+    both = jax.jit(lambda z, x: (model.decoder(z), model.noise.whiten(x - model.decoder(z), z)))
+    mapped = jax.jit(lambda zs, xs: jax.lax.map(lambda pair: both(*pair), (zs, xs)))
+    whitened, squares, count = 0.0, 0.0, len(points.z)
+    lows, highs = [], []
+    for first in range(0, count, _CHUNK):
+        taken = np.arange(first, min(first + _CHUNK, count))
+        filled = np.resize(taken, min(_CHUNK, count))
+        data = rows_at(points.rows, points.indices[taken])
+        decoded, residuals = (
+            np.asarray(part)[: len(taken)]
+            for part in mapped(
+                jnp.asarray(points.z[filled]), jnp.asarray(np.resize(data, (len(filled), data.shape[1])))
+            )
+        )
+        whitened += float(np.sum(residuals**2))
+        squares = squares + np.sum((data - decoded) ** 2, axis=0)
+        lows.append((np.min(data), np.min(decoded)))
+        highs.append((np.max(data), np.max(decoded)))
+    size, d = data.shape[1], model.latent_dim
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    return Fit(
+        deviations=float(np.sqrt(whitened / (count * size * float(model.eps)))),
+        expected=float(np.sqrt(max(0, size - d) / size)),
+        variance=float(np.mean(squares) / count),
+        per_output=np.asarray(squares) / count,
+        data_range=(float(low[0]), float(high[0])),
+        output_range=(float(low[1]), float(high[1])),
+    )

@@ -1,0 +1,87 @@
+"""Kinks of a decoder: places where its derivative jumps (ReLU, abs, clamps), which no expansion in eps survives.
+
+Along straight lines between the audit's points the directional derivative J(z) v is taken on a grid. Where it changes
+most unlike its neighbours the interval is halved again and again, towards the half with the larger change: for a smooth
+decoder the change shrinks with the interval, at a kink it stays (claim `kinks`: the gap then approaches its limit at
+the rate 1/gamma, not 1/gamma^2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .inputs.decoder import Decoder
+
+_LINES, _CELLS, _CANDIDATES, _HALVINGS = 12, 32, 3, 24
+_JUMP, _ROUND_OFFS = 1e-3, 100.0  # of the largest derivative on the line: smaller jumps are nobody's concern
+_SEED = 20220602
+
+
+class Kinks(NamedTuple):
+    """How often and where the derivative jumps.
+
+    lines: how many were walked; kinked: on how many there is a jump; jump: the largest, relative to the largest size of
+    the derivative on its line; where (d,): its place.
+    """
+
+    lines: int
+    kinked: int
+    jump: float
+    where: Float[np.ndarray, " d"]
+
+    @property
+    def found(self) -> bool:
+        """Whether there is any."""
+        return self.kinked > 0
+
+
+@eqx.filter_jit
+def _slopes(decoder: Decoder, points: Float[Array, "n d"], directions: Float[Array, "n d"]) -> Float[Array, "n D"]:
+    return jax.vmap(lambda z, v: jax.jvp(decoder, (z,), (v,))[1])(points, directions)
+
+
+def find_kinks(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Kinks:
+    """Look for kinks on lines between the points (from the first to the origin where there is one point only)."""
+    rng = np.random.default_rng(_SEED)
+    ends = points if len(points) > 1 else np.stack([points[0], np.zeros_like(points[0])])
+    chosen = np.array([rng.choice(len(ends), 2, replace=False) for _ in range(_LINES)])
+    start, move = ends[chosen[:, 0]], ends[chosen[:, 1]] - ends[chosen[:, 0]]
+    count = _LINES * _CANDIDATES
+
+    def slopes(line: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Derivatives along the lines at t, always `count` of them at a time: one program."""
+        parts = []
+        for first in range(0, len(t), count):
+            lines, at = (np.resize(array[first : first + count], count) for array in (line, t))
+            found = _slopes(decoder, jnp.asarray(start[lines] + at[:, None] * move[lines]), jnp.asarray(move[lines]))
+            parts.append(np.asarray(found)[: len(t) - first])
+        return np.concatenate(parts)
+
+    grid = np.linspace(0, 1, _CELLS + 1)
+    values = slopes(np.repeat(np.arange(_LINES), _CELLS + 1), np.tile(grid, _LINES)).reshape(_LINES, _CELLS + 1, -1)
+    size = np.max(np.abs(values), axis=(1, 2))
+    changes = np.diff(values, axis=1)
+    around = np.pad(changes, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    unlike = np.max(np.abs(changes - 0.5 * (around[:, :-2] + around[:, 2:])), axis=2)
+    cells = np.argsort(-unlike, axis=1)[:, :_CANDIDATES]
+
+    line = np.repeat(np.arange(_LINES), _CANDIDATES)
+    low, high = grid[cells].reshape(-1), grid[cells + 1].reshape(-1)
+    at_low, at_high = values[line, cells.reshape(-1)], values[line, cells.reshape(-1) + 1]
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        at_middle = slopes(line, middle)
+        left = np.max(np.abs(at_middle - at_low), axis=1) >= np.max(np.abs(at_high - at_middle), axis=1)
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+        at_low, at_high = np.where(left[:, None], at_low, at_middle), np.where(left[:, None], at_middle, at_high)
+    jumps = np.max(np.abs(at_high - at_low), axis=1) / np.where(size > 0, size, 1.0)[line]
+    kinked = jumps > max(_JUMP, _ROUND_OFFS * decoder.resolution)
+    largest = int(np.argmax(jumps))
+    where = start[line[largest]] + high[largest] * move[line[largest]]
+    return Kinks(_LINES, len(np.unique(line[kinked])), float(jumps[largest]), where)
