@@ -7,11 +7,12 @@ where a kind of evidence does not exist for it, the report says `n/a`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..numerics.precision import require_float64
 from ..shell import requests
+from ..shell.progress import Progress, silent
 from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
 from .exact import ExactEvidence
 from .formulas import kept_in
@@ -26,15 +27,13 @@ from .verdict import KINDS, Verdict
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
 
-Progress = Callable[[int, int, str], None]
-
 
 def verify(
     claims: Sequence[str] | None = None,
     *,
     effort: str = "quick",
     seed: int = 0,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
     certificate: bool = False,
     cache_dir: Path | None = None,
     keep_unfinished: bool = False,

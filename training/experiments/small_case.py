@@ -6,8 +6,9 @@ decoder's best ELBO falls short of the true decoder's (`convergence`) is *not co
 speaks against the claim. Restarts go on, `RESTARTS` at a time and at most `BATCHES` times, until `ENOUGH` runs have
 converged; of those every one must recover the sources.
 
-The shortfall must tell the optimum from local optima in which the sources are rotated: those cost their contrast, and
-lay .03 to .07 nats below the true decoder in trials on other seeds; runs that recovered the sources came within .01.
+The shortfall must tell the optimum from local optima in which the sources are rotated. Those cost their contrast: on
+other seeds than those of any study they lay .03 to .07 nats below the true decoder, runs that recovered the sources
+within .01.
 """
 
 from collections.abc import Callable, Sequence
