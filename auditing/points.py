@@ -6,7 +6,6 @@ Without data: z ~ prior and x = f(z).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,13 +19,13 @@ from ..numerics.model import LatentModel
 from ..numerics.priors import CorrelatedNormal, Normal
 from ..numerics.reduction import Reduction
 from ..numerics.starts import search_starts
+from ..shell.progress import Progress
 from .geometry import spread
 from .inputs.decoder import Decoder
 from .inputs.encoder import Encoder
 
 _PRIOR_DRAWS = 20000
 _SEARCH_CHUNK, _ENCODE_CHUNK = 32, 256
-Progress = Callable[[int, int, str], None]
 
 
 class Points(NamedTuple):

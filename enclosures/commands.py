@@ -7,11 +7,15 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
+from flint import fmpq
+
 from .. import __version__
 from ..errors import RequestError
 from ..shell import requests
 from ..shell.options import Flag, Real, Whole
 from ..shell.terminal import notice
+from .all_eps import enclose_all_eps, proves_order_one
+from .certificate import build_certificate as build_shear_certificate
 from .certificate import save
 from .checker import SECONDS, CertificateError, check
 from .elementary.answers import fixed_statements
@@ -20,10 +24,12 @@ from .elementary.fixed import DIGITS, enclose
 from .elementary.instance import Instance
 from .elementary.request import exact, instance, numbers
 from .maximiser import EnclosureError
-from .statements import Statement, overall
+from .recognised import as_shear
+from .statements import Statement, decided, overall, verified
 
 MOST_DIGITS = 40
 CERTIFICATE = "enclosure-certificate.json"
+ALL_EPS_WIDTH = fmpq(1, 50)
 
 
 def enclose_command(
@@ -53,7 +59,7 @@ def enclose_command(
     noise_var
         One noise variance, an exact number such as 1/100 or 1e-2.
     up_to
-        Instead: all noise variances from 0 to this one.
+        Instead: all noise variances from 0 to this one; for polynomial shears.
     offset
         A vector v with as many entries as outputs: x = f(g) + the part of v that is normal to the image at g.
     claim
@@ -86,13 +92,31 @@ def enclose_command(
 def _answer(
     found: Instance, eps: Any, fixed: bool, digits: int, claimed: Any
 ) -> tuple[list[Statement], dict[str, Any] | None]:
-    """The statements, and the certificate if the supremum was proved."""
+    """The statements, and the certificate if everything in it was proved."""
     try:
+        if not fixed:
+            return _for_all(found, eps, claimed)
         enclosure = enclose(found, eps, digits)
     except EnclosureError as error:
         return [Statement("gap of the best encoder", "inconclusive", None, str(error))], None
     certificate = build_certificate([enclosure], __version__) if enclosure.supremum else None
     return fixed_statements(enclosure, claimed), certificate
+
+
+def _for_all(found: Instance, eps0: Any, claimed: Any) -> tuple[list[Statement], dict[str, Any] | None]:
+    """All noise variances of (0, eps0]: by the exact reduction for polynomial shears."""
+    shear = None if found.offset else as_shear(found.decoder, found.point)
+    quantity = f"(gap - contrast)/eps for every eps in (0, {eps0}]"
+    if shear is None:
+        reason = "down to zero only polynomial shears are within reach; one noise variance is: --noise-var"
+        return [Statement(quantity, "inconclusive", None, reason)], None
+    enclosure = enclose_all_eps(shear, eps0, ALL_EPS_WIDTH)
+    statements = [verified("contrast", shear.contrast()), verified(quantity, enclosure.slope)]
+    if proves_order_one(enclosure):
+        statements.append(Statement("the gap differs from the contrast by exact order eps", "verified"))
+    if claimed is not None:
+        statements.append(decided(quantity, enclosure.slope, claimed))
+    return statements, build_shear_certificate([], [enclosure], [], __version__)
 
 
 def _show(decoder: str, statements: list[Statement], certificate: Any, as_json: bool) -> None:

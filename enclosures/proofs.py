@@ -93,7 +93,7 @@ def evidence(effort: str = "quick") -> Evidence:
         for noise in FIXED_NOISES:
             found = gap_at(first, rational(noise), DIGITS)
             instances.append(EnclosedInstance(f"gap at eps = {noise}, {_name(first)}", shown(found.gap)))
-        enclosures = (*_uniform(SMALL_RANGE), *_uniform(eps0), _wide())
+        enclosures = (*uniform_enclosures(SMALL_RANGE), *uniform_enclosures(eps0), _wide())
         for enclosure in enclosures:
             statement = f"(gap - c)/eps for all eps in (0, {enclosure.eps0}], {_name(enclosure.instance)}"
             instances.append(EnclosedInstance(statement, shown(enclosure.slope)))
@@ -116,7 +116,7 @@ def certificate(effort: str = "quick") -> Document:
     instances = reference_instances()
     fixed = [(instance, gap_at(instance, rational(noise), DIGITS)) for instance in instances for noise in FIXED_NOISES]
     refuted = [(instances[0], refutation) for refutation in refutations(instances[0])]
-    return build_certificate(fixed, (*_uniform(_range(effort)), _wide()), refuted, __version__)
+    return build_certificate(fixed, (*uniform_enclosures(_range(effort)), _wide()), refuted, __version__)
 
 
 def write_certificate(out_dir: str | Path, effort: str = "quick") -> Path:
@@ -131,7 +131,8 @@ def _range(effort: str) -> fmpq:
 
 
 @lru_cache
-def _uniform(eps0: fmpq) -> tuple[UniformEnclosure, ...]:
+def uniform_enclosures(eps0: fmpq) -> tuple[UniformEnclosure, ...]:
+    """The first two reference instances for all eps of (0, eps0]."""
     return tuple(enclose_all_eps(instance, eps0, WIDTH) for instance in reference_instances()[:2])
 
 

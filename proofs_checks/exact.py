@@ -32,12 +32,13 @@ class Enclosed:
 
 
 class ExactEvidence:
-    """A running request for the verdicts on `derivations`, and for the enclosures of an effort if they are wanted."""
+    """A running request for the verdicts on `derivations`, and for what ball arithmetic proves of `enclosed` claims."""
 
     def __init__(
         self,
         derivations: Sequence[str],
-        enclosures: str | None,
+        enclosed: Sequence[str],
+        effort: str,
         *,
         certificate: bool = False,
         cache_dir: Path | None = None,
@@ -45,7 +46,8 @@ class ExactEvidence:
         request = {
             "derivations": list(derivations),
             "time_limit": STEP_TIME_LIMIT,
-            "enclosures": enclosures,
+            "enclosed": list(enclosed),
+            "effort": effort,
             "certificate": certificate,
             "cache": str(cache_dir) if cache_dir else None,
         }
@@ -57,14 +59,14 @@ class ExactEvidence:
             stderr=subprocess.PIPE,
         )
 
-    def wait(self) -> tuple[dict[str, Evidence], Enclosed]:
-        """The derived evidence by claim id, and what was enclosed."""
+    def wait(self) -> tuple[dict[str, Evidence], dict[str, Enclosed]]:
+        """The derived evidence and what was enclosed, by claim id."""
         output, errors = self._process.communicate()
         if self._process.returncode != 0:
             raise RuntimeError(f"the process for exact evidence failed: {(errors.strip().splitlines() or ['?'])[-1]}")
         answer = json.loads(output)
-        derived = {verdict["id"]: _derived(verdict) for verdict in answer["derived"]}
-        return derived, _enclosed(answer["enclosed"])
+        derived = {verdict["id"]: derived_from(verdict) for verdict in answer["derived"]}
+        return derived, {claim: _enclosed(found) for claim, found in answer["enclosed"].items()}
 
     def cancel(self) -> None:
         """Stop the process if it still runs."""
@@ -79,20 +81,29 @@ def serve() -> None:
 
     request = json.loads(sys.argv[1])
     verdicts = run_all(request["derivations"], request["time_limit"], request["cache"])
-    enclosed: dict[str, Any] | None = None
-    if request["enclosures"]:
-        try:
-            from ..enclosures.certificate import written
-            from ..enclosures.proofs import certificate, evidence
-
-            enclosed = asdict(evidence(request["enclosures"]))
-            enclosed["certificate"] = written(certificate(request["enclosures"])) if request["certificate"] else None
-        except ImportError as error:
-            enclosed = {"verdict": "not installed", "hint": str(error), "instances": [], "controls": []}
+    enclosed = _all_enclosed(request["enclosed"], request["effort"], request["certificate"])
     json.dump({"derived": [asdict(verdict) for verdict in verdicts.values()], "enclosed": enclosed}, sys.stdout)
 
 
-def _derived(verdict: dict[str, Any]) -> Evidence:
+def _all_enclosed(claims: Sequence[str], effort: str, certified: bool) -> dict[str, dict[str, Any]]:
+    """The enclosed evidence by claim id; without python-flint it is `not installed`, with the hint."""
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        from ..enclosures.certificate import written
+        from ..enclosures.proofs import certificate
+        from ..enclosures.rows import CERTIFIED, evidence_of
+
+        for claim in claims:
+            found[claim] = asdict(evidence_of(claim, effort))
+            found[claim]["certificate"] = written(certificate(effort)) if certified and claim == CERTIFIED else None
+    except ImportError as error:
+        missing = {"verdict": "not installed", "hint": str(error), "instances": [], "controls": []}
+        return dict.fromkeys(claims, missing)
+    return found
+
+
+def derived_from(verdict: dict[str, Any]) -> Evidence:
+    """The derived evidence of a verdict on a derivation, as it is kept in JSON."""
     statuses = [step["status"] for step in verdict["steps"]]
     counts = {name: statuses.count(name) for name in ("proved", "refuted", "evaluated", "timed out", "argued")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
@@ -103,9 +114,7 @@ def _derived(verdict: dict[str, Any]) -> Evidence:
     return Evidence("holds" if checked else "inconclusive", summary, verdict)
 
 
-def _enclosed(found: dict[str, Any] | None) -> Enclosed:
-    if found is None:
-        return Enclosed(Evidence("n/a"))
+def _enclosed(found: dict[str, Any]) -> Enclosed:
     controls = tuple(ControlOutcome(**control) for control in found["controls"])
     summary = found.get("hint") or f"{len(found['instances'])} intervals"
     evidence = Evidence(found["verdict"], summary, {"instances": found["instances"]})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, no_type_check
 
 import sympy
-from flint import acb, arb, arb_series, ctx, fmpq
+from flint import acb, acb_series, arb, arb_series, ctx, fmpq
 
 from ..balls import BALLS, COMPLEX_BALLS, rational
 from .half_lines import UNBOUNDED_FUNCTIONS, Unbounded
@@ -42,11 +42,22 @@ def _series_functions(one: Callable[[Any], Any]) -> dict[str, Callable[[Any], An
     return names | {"tanh": tanh, "sinh": sinh, "cosh": cosh, "asinh": lambda x: (x + (x * x + 1).sqrt()).log()}
 
 
+def _on_the_right(name: str) -> Callable[[Any], Any]:
+    """A function of complex series with a branch cut on the left: not finite unless the real part is positive."""
+
+    def function(x: Any) -> Any:
+        return getattr(x, name)() if x[0].real > 0 else x * acb("nan")
+
+    return function
+
+
 _REAL_SERIES = _series_functions(arb)
+_COMPLEX_SERIES = _series_functions(acb) | {name: _on_the_right(name) for name in ("log", "sqrt")}
 TABLES: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     arb: BALLS.functions,
     acb: COMPLEX_BALLS.functions,
     arb_series: _REAL_SERIES,
+    acb_series: _COMPLEX_SERIES | {"atan": lambda x: x * acb("nan"), "asinh": lambda x: x * acb("nan")},
     Unbounded: UNBOUNDED_FUNCTIONS,
 }
 

@@ -145,4 +145,5 @@ CLAIM = Claim(
     derivation="contrast",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -85,4 +85,5 @@ CLAIM = Claim(
     laws=laws,
     controls=controls,
     trained=(("fixed-decoder", "limit-orthogonal"), ("fixed-decoder", "limit-triangular")),
+    enclosed=True,
 )

@@ -74,4 +74,5 @@ CLAIM = Claim(
     laws=laws,
     controls=controls,
     trained=(("moebius-gamma", "self-consistency"), ("self-consistency", "inverse")),
+    enclosed=True,
 )

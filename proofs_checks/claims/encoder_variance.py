@@ -126,4 +126,5 @@ CLAIM = Claim(
         ("fixed-decoder", "variance-orthogonal"),
         ("fixed-decoder", "variance-triangular"),
     ),
+    enclosed=True,
 )

@@ -226,4 +226,5 @@ CLAIM = Claim(
     derivation="folds",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

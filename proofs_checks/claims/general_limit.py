@@ -142,4 +142,5 @@ CLAIM = Claim(
     derivation="general-limit",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -207,4 +207,5 @@ CLAIM = Claim(
     derivation="higher-orders",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -237,4 +237,5 @@ CLAIM = Claim(
     derivation="kinks",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

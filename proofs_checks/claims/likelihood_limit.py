@@ -74,4 +74,5 @@ CLAIM = Claim(
     derivation="likelihood-limit",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -137,4 +137,5 @@ CLAIM = Claim(
     derivation="linear-vae",
     laws=laws,
     controls=controls,
+    enclosed=True,
 )

@@ -23,6 +23,10 @@ half = [log(a)]
 poles = [tan(a)]
 corner = [Abs(a)]
 text = ["import os"]
+def shear(x, y):
+    u = x + y**2 / 2 + y**3 / 5
+    return [u + y / 2 + 7, -u / 5 + Rational(6, 5) * y]
+def bent(x, y): return [x + sin(y), y]
 """
 
 
@@ -75,6 +79,21 @@ def test_what_is_not_proved_is_inconclusive(target: str, capsys: pytest.CaptureF
     out = capsys.readouterr().out
     assert "inconclusive ELBO of the best encoder (that no other encoder is better:" in out
     assert "verified     log p(x)" in out
+
+
+def test_polynomial_shears_are_enclosed_down_to_zero(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--up-to proves (gap - c)/eps of a shear for every eps, with a certificate; for others it says it does not."""
+    two = ["--latent-dim", "2", "--at", "1/2,3/5", "--up-to", "1e-3"]
+    assert run(["enclose", f"{target}:shear", *two, "--claim=-.36,-.35", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "verified     (gap - contrast)/eps for every eps in (0, 1/1000] in [-0.356" in out
+    assert "by exact order eps" in out
+    assert run(["check-certificate", str(tmp_path / "enclosure-certificate.json")]) == 0
+    assert "the order is exactly 1" in capsys.readouterr().out
+    assert run(["enclose", f"{target}:bent", *two]) == 1
+    assert "inconclusive (gap - contrast)/eps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
