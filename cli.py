@@ -44,6 +44,7 @@ COMMANDS = (
         "auditing.commands:audit_command",
         "Audit a decoder of your own: where its ELBO gap comes from, entangled latents, which noise variance.",
     ),
+    ("new", "proofs_checks.commands:new_command", "Write a file with a claim of your own that holds as it stands."),
     ("explain", "proofs_checks.commands:explain_command", "Show a claim and its derivation, step by step."),
     (
         "enclose",

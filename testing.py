@@ -8,6 +8,9 @@
     def test_the_contrast_is_not_negative(decoder, z):
         assert ima_contrast(decoder, z) >= -1e-12
 
+`assert_converges(h, values, order=, limit=, constant=, floor=)` asserts a rate of convergence, with its limit and
+constant, of any numbers.
+
 Every value is valid by construction: nothing is filtered out. A failing decoder shrinks to the first family
 named, the lowest dimension and the smallest seed, and prints as a call of `member`, which rebuilds it. With
 compiled functions fix the shapes (one family and one dimension a test) and set `deadline=None`: each new
@@ -26,6 +29,8 @@ from .numerics.families.decoder import Decoder
 from .numerics.families.registry import FAMILIES
 from .numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
 from .numerics.priors import CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT
+from .proofs_checks.assertions import Inconclusive as Inconclusive
+from .proofs_checks.assertions import assert_converges as assert_converges
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 NOISE_SCALES = (1e-2, 1e-3, 1e-4, 1e-1, 1.0)  # the first is what a failure shrinks to

@@ -3,7 +3,7 @@
 Run: python benchmarks/gap.py   (needs the extra `bench`: numpyro; about three minutes)
 
 1. Rotated products of d one-dimensional decoders: the true gap is d times that of d = 1, so the true error is known.
-2. One thousand points of f2 (`families.examples`) at d = 2 in one mapped program.
+2. One thousand points of f2 (of the reference tables) at d = 2 in one mapped program.
 3. d = 64: residual tanh networks 64-256-256-64 with cond(J) 4 and 22, against an independent antithetic importance
    sample.
 4. NumPyro: AutoDiagonalNormal with SVI for the ELBO, importance sampling with 1e5 samples for the evidence.

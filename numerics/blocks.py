@@ -41,9 +41,18 @@ def blocks_of(family: Family, d: int) -> Blocks:
         return tuple((k,) for k in range(d))
     if family == "full":
         return (tuple(range(d)),)
-    if isinstance(family, str) or sorted(k for block in family for k in block) != list(range(d)):
+    if isinstance(family, str) or not _is_partition(family, d):
         raise ValueError(f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}')
     return tuple(tuple(sorted(block)) for block in family)
+
+
+def _is_partition(family: tuple[tuple[int, ...], ...], d: int) -> bool:
+    try:
+        return all(len(block) > 0 for block in family) and sorted(k for block in family for k in block) == list(
+            range(d)
+        )
+    except TypeError:
+        return False
 
 
 def parameters_of(blocks: Blocks) -> Parameters:

@@ -29,6 +29,7 @@ from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
 from .affine_output import shortened
 from .chunks import contrasts_of_chunk
 from .orthogonalise import contrast_of_columns, unit_columns
+from .requests import positive, real_array
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
 CHUNK_POINTS = 256  # at most so many points at once: a decoder's hidden layers need cache, too
@@ -120,8 +121,10 @@ def finite_noise_contrast(
     noise_var = eps > 0.
     """
 
+    eps = positive("noise_var", real_array("noise_var", noise_var))
+
     def contrast(matrix: Array) -> Array:
-        scaled = matrix / jnp.sqrt(noise_var)
+        scaled = matrix / jnp.sqrt(eps).astype(matrix.dtype)
         return contrast_of_columns(jnp.vstack([scaled, jnp.eye(scaled.shape[-1], dtype=scaled.dtype)]).T)
 
     return _over_batch(contrast, jacobian)

@@ -24,6 +24,7 @@ from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
 from .reduction import reduction
+from .requests import positive, real_array, refused
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
 from .wide import Found, search, serves, wide_evidence
@@ -177,12 +178,14 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
     whole, centre = reduction(model), model.check_latent(mean, "mean")
     data, left_out = whole.data(model.check_data(x))
     model = whole.model
-    factor = jnp.asarray(std, dtype=float)
+    factor = real_array("std", std)
     if factor.shape == (d,):
+        factor = positive("std", factor)
         log_det = jnp.sum(jnp.log(factor))
         factor = jnp.diag(factor)
     elif factor.shape == (d, d):
         log_det = jnp.linalg.slogdet(factor)[1]
+        factor = refused(factor, ~jnp.isfinite(log_det), "std: expected an invertible factor of finite values")
     else:
         raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
     if d in NODES:

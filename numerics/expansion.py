@@ -113,17 +113,20 @@ def expansion(
     whole = reduction(model)
     data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]
     model = whole.model
-    blocks = blocks_of(family, model.latent_dim)
-    g = start
 
     def potential(point: Array) -> Array:
         return model.potential(point, data)
 
+    g = start
     if x is not None:
         found = minimise(second_derivatives(potential), start, tolerance=1e-13)
         message = "expansion: expected V to have a minimum with positive definite Hessian near z, found none"
         g = eqx.error_if(found.point, ~found.converged, message)
-    ell = model.log_prior
+    return _coefficients(potential, model.log_prior, g, blocks_of(family, model.latent_dim))
+
+
+def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> Expansion:
+    """Return the expansion at the minimiser g of V, by the formulas of the module's docstring."""
     hessian = second_derivatives(potential)(g)[2]
     white, _ = whitening(hessian)
     message = "expansion: expected Hess V to be positive definite at z, it is not"
@@ -148,7 +151,7 @@ def expansion(
     def tilted(point: Array) -> Array:
         return along(potential, shift)(point) + 0.5 * laplacian(potential, factor)(point) - ell(point)
 
-    columns = mapped(lambda v: along(jax.grad(tilted), v)(g), jnp.eye(model.latent_dim, dtype=g.dtype))
+    columns = mapped(lambda v: along(jax.grad(tilted), v)(g), jnp.eye(g.size, dtype=g.dtype))
     correction = -covariance @ jnp.where(_same_block(blocks), columns, 0.0) @ covariance
     return Expansion(
         point=g,

@@ -17,10 +17,11 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .noise import Noise, as_noise
+from .noise import Noise, StateNoise, as_noise
 from .observations import Observation
 from .precision import EPS64
 from .priors import Normal, Prior
+from .requests import real_array, whole_number
 
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
@@ -56,11 +57,12 @@ class LatentModel(eqx.Module):
         noise_var: ArrayLike | Noise | Callable = 1e-3,
         observation: Observation | None = None,
     ):
-        if latent_dim < 1:
-            raise ValueError(f"latent_dim: expected >= 1, got {latent_dim}")
         self.decoder = decoder
-        self.latent_dim = int(latent_dim)
+        self.latent_dim = whole_number("latent_dim", latent_dim, 1)
         self.prior = Normal() if prior is None else prior
+        if not isinstance(self.prior, Prior):
+            raise ValueError(f"prior: expected a Prior such as Normal(), got {type(prior).__name__}")
+        self.prior.check(self.latent_dim)
         self.noise = as_noise(noise_var)
         self.observation = observation
         out = jax.eval_shape(decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float)))
@@ -69,6 +71,8 @@ class LatentModel(eqx.Module):
             raise ValueError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
         if not jnp.issubdtype(out.dtype, jnp.floating):
             raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
+        if observation is None and isinstance(self.noise, StateNoise):
+            self.noise.check(self.latent_dim, out.shape[0])
         size = getattr(self.noise, "shape", None)
         if size is not None and observation is None and size.shape[0] != out.shape[0]:
             raise ValueError(f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}")
@@ -89,15 +93,17 @@ class LatentModel(eqx.Module):
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
-        array = jnp.asarray(x, dtype=float)
+        array = real_array("x", x)
         size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
         if array.shape != size:
             raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
+        if self.observation is None and isinstance(self.noise, StateNoise):
+            array = self.noise.checked_at(self.prior.push(jnp.zeros(self.latent_dim)), array)
         return check_finite("x", array)
 
     def check_latent(self, z: ArrayLike, name: str = "z") -> Float[Array, " d"]:
         """Return z as an array (d,); the same errors as `check_data`."""
-        array = jnp.asarray(z, dtype=float)
+        array = real_array(name, z)
         if array.shape != (self.latent_dim,):
             raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
         return check_finite(name, array)

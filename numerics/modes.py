@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .model import LatentModel
 from .newton import minimise, second_derivatives
+from .precision import EPS64
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -94,7 +95,10 @@ def constant_rounding(model: LatentModel, x: Vector, modes: Mode) -> Float[Array
     """Return the round-off in log C(x) + exponent at the highest mode, common to both sides of the gap."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     size = jnp.abs(model.log_constant(x)) + jnp.abs(modes.exponent[top])
-    return 4 * EPS64 * size + model.rounding(modes.point[top], x)
+    squares = jnp.abs(jnp.linalg.eigvalsh(modes.hessian[top]))
+    # Beyond this condition the smallest eigenvalue of M is round-off, and where the mode lies along it.
+    lost = jnp.where(squares[0] < 2 * EPS64 * squares[-1], jnp.inf, 0.0)
+    return 4 * EPS64 * size + model.rounding(modes.point[top], x) + jax.lax.stop_gradient(lost)
 
 
 def kink_error(model: LatentModel, factor: Float[Array, "d d"], step: float) -> Float[Array, ""]:

@@ -17,13 +17,15 @@ from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from .requests import real_array, refused
+
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
 
 
 def _scale(value: ArrayLike) -> Float[Array, ""]:
     """Return `value` as a positive scalar leaf, or say what is wrong with it."""
-    array = jnp.asarray(value, dtype=float)
+    array = real_array("noise scale", value)
     if array.shape != ():
         raise ValueError(f"noise scale: expected a scalar, got shape {array.shape}")
     return _checked(array, ~(array > 0) | jnp.isinf(array), "noise scale: expected a finite value > 0")
@@ -135,6 +137,26 @@ class StateNoise(Noise):
         """True: the log-determinant is part of the effective prior."""
         return True
 
+    def check(self, latent_dim: int, size: int) -> None:
+        """Raise `ValueError` unless fn maps (latent_dim,) to real numbers of shape (), (D,) or (D, D), D = size."""
+        out = jax.eval_shape(self.fn, jax.ShapeDtypeStruct((latent_dim,), jnp.result_type(float)))
+        shape, dtype = np.shape(out), getattr(out, "dtype", np.asarray(0.0).dtype)
+        if shape not in ((), (size,), (size, size)):
+            raise ValueError(f"noise_var(z): expected shape (), ({size},) or ({size}, {size}), got {shape}")
+        if jnp.issubdtype(dtype, jnp.complexfloating):
+            raise ValueError(f"noise_var(z): expected real numbers, got {dtype}")
+
+    def checked_at(self, z: Point, array: Array) -> Array:
+        """Return the array, after fn was found positive (definite) and symmetric at z."""
+        shape = self._shape(z)
+        if shape.ndim < 2:
+            bad, message = ~jnp.all(shape > 0), "noise_var(z): expected variances > 0 at the prior's centre"
+            return refused(array, bad, message, received=shape)
+        uneven = jnp.max(jnp.abs(shape - shape.T)) > 1e-12 * jnp.max(jnp.abs(shape))
+        bad = uneven | ~jnp.all(jnp.isfinite(jnp.linalg.cholesky(shape)))
+        message = "noise_var(z): expected a symmetric positive definite matrix at the prior's centre"
+        return refused(array, bad, message, received=shape)
+
     def _shape(self, z: Point) -> Float[Array, "..."]:
         shape = jnp.asarray(self.fn(z))
         if shape.ndim > 2:
@@ -171,7 +193,7 @@ def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
     with nullcontext() if traced else jax.ensure_compile_time_eval():
         if callable(noise_var):
             return StateNoise(1.0, noise_var)
-        array = jnp.asarray(noise_var, dtype=float)
+        array = real_array("noise_var", noise_var)
         if array.ndim == 0:
             return ScalarNoise(array)
         if array.ndim == 1:

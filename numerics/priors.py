@@ -12,6 +12,7 @@ In the claims' notation ell = log p0; the limit theorems need neither a factoris
 from abc import abstractmethod
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
@@ -38,6 +39,16 @@ class Prior(eqx.Module):
     @abstractmethod
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,) with NumPy."""
+
+    def check(self, d: int) -> None:
+        """Raise `ValueError` unless the parameters fit d latents: a scalar or (d,) each, and a scalar density."""
+        for name in ("loc", "scale", "df", "centre"):
+            shape = jnp.shape(getattr(self, name, 0.0))
+            if shape not in ((), (d,)):
+                raise ValueError(f"prior: expected {name} of shape () or ({d},), got {shape}")
+        shape = jnp.shape(jax.eval_shape(self.log_prob, jax.ShapeDtypeStruct((d,), jnp.result_type(float))))
+        if shape != ():
+            raise ValueError(f"prior: expected log_prob to return a scalar for z ({d},), got shape {shape}")
 
     @property
     def slope_jump(self) -> Float[Array, ""]:
@@ -100,6 +111,11 @@ class CorrelatedNormal(Prior):
         factor = jnp.linalg.cholesky(self.covariance)
         r = jnp.linalg.solve(factor, z - self.mean)
         return -0.5 * jnp.sum(r * r) - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * z.shape[0] * _LOG_2PI
+
+    def check(self, d: int) -> None:
+        """Raise `ValueError` unless the mean is (d,)."""
+        if self.mean.shape != (d,):
+            raise ValueError(f"prior: expected mean of shape ({d},), got {self.mean.shape}")
 
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,); d must be the dimension of the mean."""
@@ -189,6 +205,10 @@ class Bimodal(Prior):
         self.centre = jnp.asarray(centre, dtype=float)
         self.scale = _positive("scale", scale)
 
+    def push(self, u: Point) -> Float[Array, " d"]:
+        """Return sqrt(centre^2 + scale^2) u."""
+        return jnp.sqrt(self.centre**2 + self.scale**2) * u
+
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return sum_k of the log of the mixture's density."""
         left, right = (-0.5 * ((z - centre) / self.scale) ** 2 for centre in (-self.centre, self.centre))
@@ -220,6 +240,11 @@ class Choice(Prior):
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,) from the chosen prior."""
         return self.priors[int(self.index)].sample(rng, d)
+
+    def check(self, d: int) -> None:
+        """Check every prior."""
+        for prior in self.priors:
+            prior.check(d)
 
     @property
     def slope_jump(self) -> Float[Array, ""]:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from scipy.special import ndtri
 
 from .model import LatentModel
+from .requests import real_array, refused
 from .scan import KEPT, LARGEST, frame_of, look
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -76,7 +77,8 @@ def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> 
     """
     if start is None:
         return search_starts(model, x)
-    starts, d = jnp.asarray(start, dtype=float), model.latent_dim
-    if starts.ndim not in (1, 2) or starts.shape[-1] != d:
+    starts, d = real_array("start", start), model.latent_dim
+    if starts.ndim not in (1, 2) or starts.shape[-1] != d or starts.size == 0:
         raise ValueError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")
-    return starts.reshape(-1, d)
+    bad = ~jnp.any(jnp.all(jnp.isfinite(starts.reshape(-1, d)), axis=1))
+    return refused(starts.reshape(-1, d), bad, "start: expected a start of finite values")

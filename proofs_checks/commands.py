@@ -1,16 +1,19 @@
-"""The commands `verify`, `explain` and `false-alarms`: parameters in, a table or one JSON document out.
+"""The commands `elbogap verify`, `explain`, `false-alarms` and `new`: parameters in, a table or one document out.
 
-Everything heavy is imported inside the functions, after the request has been found valid. What is printed on
-standard output is the result alone; progress goes to standard error.
+Everything heavy is imported inside the functions, after the request has been found valid: a file of claims in NumPy
+alone loads neither JAX nor SymPy. What is printed on standard output is the result alone; progress goes to standard
+error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..errors import RequestError
 from ..shell import requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
 from ..shell.files import try_all
@@ -19,9 +22,8 @@ from ..shell.progress import progress
 from . import listing
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from .claim import Claim
+    from .compare import Comparison
     from .report import Report
 
 
@@ -32,25 +34,39 @@ def verify_command(
     out: Path | None = None,
     json: bool = False,
     controls: Flag = False,
+    tables: Flag = False,
+    macros: Path | None = None,
+    compare: Path | None = None,
+    map_: Annotated[Path | None, Parameter(name="--map")] = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
 ) -> int:
-    """Check claims: derive them, measure them on random decoders, reject their false variants.
+    """Check claims: derive them, measure them on random instances, reject their false variants.
+
+    A FILE.py is executed, and every claim in it is checked (`elbogap.theorem`; `elbogap new FILE.py` writes one).
 
     Parameters
     ----------
     claims
-        Ids of the claims to check, or their names in the paper ("Theorem 1"); all when none is named. `--list` shows
-        them.
+        Ids of claims or their names in the paper ("Theorem 1"), or FILE.py[:NAME] with claims of your own; all
+        built-in ones when none is named.
     effort
-        quick (two minutes at most), standard or full.
+        quick (two minutes at most), standard or full: how many instances, how many repetitions.
     seed
-        Seed of the random decoders; the same seed gives the same digits.
+        Seed of everything random; the same seed gives the same digits.
     out
         Folder for report.html, report.json, the numbers as CSV and the certificate of the enclosures.
     json
         Print one JSON document instead of the table.
     controls
         Print the false variants as well, each with what rejected it.
+    tables
+        Print every law as a table: value, error, local order, Richardson limit, floor.
+    macros
+        File for the headline numbers as LaTeX macros: \\elbogapOrder{elbo-limit} and the like.
+    compare
+        An older report.json: say which verdicts, constants and counts changed; exit 1 if a claim lost its verdict.
+    map_
+        File for the map of claims (SVG): which uses which, by the steps that their derivations share.
     list_
         List the claims and stop.
     """
@@ -59,16 +75,17 @@ def verify_command(
         return 0
     requests.effort(effort)
     requests.seed(seed)
-    for name in claims:
-        listing.check(name)
-    prepare_jax()
-    chosen = [claim for name in claims for claim in known_claims(name)]
+    for name, path in (("--macros", macros), ("--map", map_)):
+        if path is not None:
+            requests.out_file(path, name)
+    old = _old(compare)
+    chosen = _asked(claims)
     with requests.out_folder(out):
         from .verify import forget, verify
 
         with progress() as notify:
             report = verify(
-                [claim.id for claim in chosen] or None,
+                chosen or None,
                 effort=effort,
                 seed=seed,
                 progress=notify,
@@ -76,21 +93,75 @@ def verify_command(
                 cache_dir=cache_directory(),
                 keep_unfinished=True,
             )
+        found: list[Comparison] = []
 
         def show() -> None:
             if json:
                 print(report.to_json(), flush=True)
             else:
-                _print_report(report, tables=bool(claims), controls=controls)
+                from .terminal_report import print_report
+
+                print_report(report, tables=bool(claims), controls=controls, curves=tables)
 
         def write() -> None:
-            for path in report.write(out) if out else ():
+            for path in _written(report, out, macros, map_):
                 if not json:
                     print(f"wrote {path}", flush=True)
 
-        try_all(show, write)
+        def compare_with_old() -> None:
+            if old is not None:
+                from .compare import compared
+
+                found.append(compared(old, report.document()))
+                for line in found[0].lines:
+                    terminal.notice(line) if json else print(line)
+
+        try_all(show, write, compare_with_old)
         forget(effort, seed, cache_directory())
+    if found and found[0].lost:
+        return 1
     return 0 if report.holds else 1
+
+
+def _written(report: Report, out: Path | None, macros: Path | None, map_: Path | None) -> Iterator[Path]:
+    """Write what was asked for, one file after the other."""
+    from ..shell.files import write_by_rename
+
+    yield from report.write(out) if out else ()
+    if macros is not None:
+        from .macros import macros_text
+
+        yield write_by_rename(macros, macros_text(report))
+    if map_ is not None:
+        from .claim_map import map_svg
+
+        yield write_by_rename(map_, map_svg([result.claim for result in report.results]))
+
+
+def _old(path: Path | None) -> dict | None:
+    """The document that is to be compared with."""
+    if path is None:
+        return None
+    from ..report.schema import read
+
+    return read(path)
+
+
+def _asked(names: tuple[str, ...]) -> list[Claim]:
+    """The claims of this request, files executed; JAX is made ready first if a built-in one is among them."""
+    from .loading import claims_in, is_file
+
+    for name in names:
+        if not is_file(name):
+            listing.check(name)
+    if not names or not all(map(is_file, names)):
+        prepare_jax()
+    found: dict[str, Claim] = {}
+    for name in names:
+        for claim in claims_in(name) if is_file(name) else known_claims(name):
+            if found.setdefault(claim.id, claim) is not claim:
+                raise RequestError(f"claim {claim.id!r}: expected one claim with this id, got two")
+    return list(found.values())
 
 
 def explain_command(claim: str, /, *, latex: bool = False) -> int:
@@ -99,21 +170,51 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     Parameters
     ----------
     claim
-        Id of the claim, or its name in the paper ("Theorem 1"); `elbogap verify --list` shows them.
+        Id of the claim or its name in the paper ("Theorem 1"), or FILE.py[:NAME]; `elbogap verify --list` shows
+        the built-in ones.
     latex
         Print a LaTeX document body instead of Unicode.
     """
-    print(listing.explained(claim, latex=latex))
+    from .loading import claims_in, is_file
+
+    if is_file(claim):
+        from .explain import explain
+
+        print("\n\n".join(explain(one, latex=latex) for one in claims_in(claim)))
+    else:
+        print(listing.explained(claim, latex=latex))
+    return 0
+
+
+def new_command(file: Path, /) -> int:
+    """Write a file with a claim that holds as it stands, to be made into your own.
+
+    Parameters
+    ----------
+    file
+        The file to write; it must not exist.
+    """
+    from .new_claim import write_new
+
+    print(write_new(file))
     return 0
 
 
 def false_alarms_command(
-    *, seeds: Whole = 200, first: Whole = 0, trained: Flag = False, out: Path | None = None
+    file: str | None = None,
+    /,
+    *,
+    seeds: Whole = 200,
+    first: Whole = 0,
+    trained: Flag = False,
+    out: Path | None = None,
 ) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
     Parameters
     ----------
+    file
+        FILE.py[:NAME] with claims of your own; the built-in ones if it is not given.
     seeds
         How many: first, first + 1, ...
     first
@@ -121,19 +222,35 @@ def false_alarms_command(
     trained
         Study the case that is trained on the spot, not what is measured.
     out
-        Folder for false-alarms.json, or false-alarms-trained.json, the table as it is recorded in the package.
+        Folder for the table as it is recorded in the package: false-alarms.json and the like.
     """
     requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
     requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
-    prepare_jax()
-    from . import study, trained_study
+    if file is not None and trained:
+        raise RequestError("--trained: expected no FILE.py beside it, got one")
+    own = None
+    if file is None:
+        prepare_jax()
+    else:
+        from .loading import claims_in
 
+        own = claims_in(file)
     with requests.out_folder(out):
         with progress() as notify:
-            if trained:
+            if own is not None:
+                from .own_study import study_own
+
+                command = f"elbogap false-alarms {file} --seeds {seeds}"
+                found, forget = study_own(own, seeds, command=command, progress=notify), None
+            elif trained:
+                from . import trained_study
+
                 found = trained_study.study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
+                forget = trained_study.forget
             else:
-                found = study.study(seeds, cache_dir=cache_directory(), progress=notify)
+                from . import study
+
+                found, forget = study.study(seeds, cache_dir=cache_directory(), progress=notify), study.forget
 
         def show() -> None:
             title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
@@ -146,7 +263,8 @@ def false_alarms_command(
                 print(f"wrote {found.write(out)}")
 
         try_all(show, write)
-        (trained_study if trained else study).forget(cache_directory())
+        if forget is not None:
+            forget(cache_directory())
     return 1 if found.failures else 0
 
 
@@ -163,83 +281,3 @@ def _print_list() -> None:
     widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
         print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
-
-
-def _print_report(report: Report, *, tables: bool, controls: bool) -> None:
-    """The table; with `tables` those of claims that have one of their own, with `controls` every control."""
-    console = terminal.console()
-    console.print(report_table(report))
-    for result in report.results:
-        rows = result.evidence["measured"].details.get("table")
-        if tables and rows:
-            console.print(terminal.records_table(f"{result.claim.id}: {result.claim.title}", rows))
-    if controls:
-        console.print(terminal.records_table("controls: false variants, and what rejected each", _control_rows(report)))
-    for result in report.results:
-        for kind, evidence in result.evidence.items():
-            if evidence.verdict in ("fails", "inconclusive"):
-                reason = evidence.details.get("reason") or evidence.summary
-                console.print(f"{result.claim.id}: {kind} {evidence.verdict}: {reason}", markup=False)
-        for control in result.controls:
-            if not control.rejected:
-                line = f"{result.claim.id}: control {control.id} survived: {control.statement}"
-                console.print(line, markup=False)
-    held = sum(result.verdict == "holds" for result in report.results)
-    total = f"{held} of {len(report.results)} claims hold, {report.rejected} of {report.planted} controls rejected"
-    console.print(f"{total} (effort {report.effort}, seed {report.seed})")
-    for line in chances(report):
-        console.print(line, markup=False)
-
-
-def chances(report: Report) -> list[str]:
-    """The chance that a true claim fails, by kind of randomised decision; what no bound covers is named."""
-    lines = []
-    if report.false_alarm:
-        lines.append(f"chance of a false alarm: at most {report.false_alarm:.0e} where samples are averaged (a bound)")
-    trained = [result.evidence["trained"].details for result in report.results]
-    for rates in (details["false_alarm"] for details in trained if details.get("false_alarm")):
-        lines.append(
-            f"chance of a false alarm: below {rates['rate_below']:.1e} for the case trained now "
-            f"({rates['false_alarms']} of {rates['seeds']} seeds, 95 % confidence); no verdict: "
-            f"{rates['inconclusive']} of {rates['seeds']}"
-        )
-    if any(report.laws.values()):
-        lines.append(
-            "left out: laws on random decoders, whose tolerances are computed error bounds; they fail falsely only if "
-            "such a bound is wrong (`elbogap false-alarms` counts)"
-        )
-    if any(details.get("findings") for details in trained):
-        lines.append("left out: recorded findings, the same on every seed; their intervals over runs have 95 %")
-    return lines
-
-
-def _control_rows(report: Report) -> list[dict[str, str]]:
-    return [
-        {"claim": result.claim.id, "false variant": one.statement, "rejected by": one.by or "nothing: it survived"}
-        for result in report.results
-        for one in result.controls
-    ]
-
-
-def report_table(report: Report) -> Table:
-    """The table claim by kind of evidence, with figures."""
-    from rich.markup import escape
-
-    from .verdict import KINDS
-
-    colours = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
-    shown = [kind for kind in KINDS if any(r.evidence[kind].verdict != "n/a" for r in report.results)]
-    table = terminal.plain_table(("claim", "verdict", *shown, "controls rejected"))
-    for result in report.results:
-        cells = []
-        for kind in shown:
-            evidence = result.evidence[kind]
-            colour = colours.get(evidence.verdict, "dim")
-            cells.append(
-                f"[{colour}]{evidence.verdict}[/]" + (f"\n{escape(evidence.summary)}" if evidence.summary else "")
-            )
-        rejected = sum(control.rejected for control in result.controls)
-        verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        name = result.claim.id + (f"\n[dim]{escape(result.claim.paper)}[/]" if result.claim.paper else "")
-        table.add_row(name, verdict, *cells, f"{rejected} / {len(result.controls)}")
-    return table

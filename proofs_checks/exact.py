@@ -65,7 +65,7 @@ class ExactEvidence:
         if self._process.returncode != 0:
             raise RuntimeError(f"the process for exact evidence failed: {(errors.strip().splitlines() or ['?'])[-1]}")
         answer = json.loads(output)
-        derived = {verdict["id"]: _derived(verdict) for verdict in answer["derived"]}
+        derived = {verdict["id"]: derived_from(verdict) for verdict in answer["derived"]}
         return derived, {claim: _enclosed(found) for claim, found in answer["enclosed"].items()}
 
     def cancel(self) -> None:
@@ -102,7 +102,8 @@ def _all_enclosed(claims: Sequence[str], effort: str, certified: bool) -> dict[s
     return found
 
 
-def _derived(verdict: dict[str, Any]) -> Evidence:
+def derived_from(verdict: dict[str, Any]) -> Evidence:
+    """The derived evidence of a verdict on a derivation, as it is kept in JSON."""
     statuses = [step["status"] for step in verdict["steps"]]
     counts = {name: statuses.count(name) for name in ("proved", "refuted", "evaluated", "timed out", "argued")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from ..theory.proof.derivation import Derivation, check
 from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_latex, explain_text
 from ..theory.verdicts import run_all
@@ -16,24 +17,36 @@ WIDTH = 100
 
 def explain(claim: Claim, *, latex: bool = False, cache_dir: Path | None = None) -> str:
     """The claim as Unicode text for a terminal, or as the body of a LaTeX document."""
-    derivation = DERIVATIONS[claim.derivation]() if claim.derivation else None
+    derivation = derivation_of(claim)
     if latex:
         return _latex(claim, explain_latex(derivation) if derivation else "")
     lines = [claim.id, "=" * len(claim.id), claim.title, ""]
     lines += textwrap.wrap(claim.statement, WIDTH)
     lines += ["", *([f"In the paper: {claim.paper}"] if claim.paper else []), f"Source: {claim.source}"]
-    lines += ["", "Assumptions"]
-    lines += [f"  - {assumption}" for assumption in claim.assumptions]
+    lines = [line for line in lines if line != "Source: "]
+    if claim.assumptions:
+        lines += ["", "Assumptions"]
+        lines += [f"  - {assumption}" for assumption in claim.assumptions]
     if derivation is None:
         lines += ["", "This claim has no symbolic derivation; its evidence is measured."]
     else:
-        verdict = run_all([derivation.id], STEP_TIME_LIMIT, cache_dir)[derivation.id]
+        if isinstance(claim.derivation, str):
+            verdict = run_all([derivation.id], STEP_TIME_LIMIT, cache_dir)[derivation.id]
+        else:
+            verdict = check(derivation, time_limit=STEP_TIME_LIMIT)
         lines += ["", "Derivation", explain_text(derivation, verdict)]
     return "\n".join(lines)
 
 
+def derivation_of(claim: Claim) -> Derivation | None:
+    """The derivation of a claim: that of `theory`, or its own steps."""
+    if isinstance(claim.derivation, str):
+        return DERIVATIONS[claim.derivation]()
+    return Derivation(claim.id, claim.title, tuple(claim.derivation)) if claim.derivation else None
+
+
 def _latex(claim: Claim, derivation: str) -> str:
-    items = "\n".join(rf"\item {assumption}" for assumption in claim.assumptions)
+    items = "\n".join(rf"\item {assumption}" for assumption in claim.assumptions or ("none",))
     return "\n".join(
         [
             rf"\section*{{{claim.title}}}",

@@ -41,3 +41,25 @@ class Instances:
         """One list of rows from several."""
         joined = zip(*(part.columns() for part in parts), strict=True)
         return Instances(*(tuple(value for column in columns for value in column) for columns in joined))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the rows of a law of one's own are: a dictionary of numbers or names each."""
+
+    records: tuple[dict[str, object], ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def row(self, i: int) -> dict[str, object]:
+        """The description of instance i."""
+        return dict(self.records[i])
+
+    def label(self, i: int) -> str:
+        """Instance i in a legend: h = 1.2, t = 0.3."""
+        return ", ".join(f"{key} = {_short(value)}" for key, value in self.records[i].items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

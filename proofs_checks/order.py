@@ -32,6 +32,9 @@ SIGNAL_TO_FLOOR = 10.0
 SHORTEST_RANGE = 4
 """Three local orders are the fewest whose extrapolation can be compared with itself."""
 
+DRIFT = 1e-3
+"""Local orders that still move by this much, and not like eps^spacing, have not settled."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -59,6 +62,7 @@ class OrderEstimate:
     order: Estimate | None
     eps_max: float
     eps_min: float
+    drifts: bool = False
 
 
 def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
@@ -72,12 +76,16 @@ def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
 
 
 def extrapolate(
-    values: Float[np.ndarray, " n"], noise: Float[np.ndarray, " n"], ratio: float, spacing: float = 1.0
+    values: Float[np.ndarray, " n"],
+    noise: Float[np.ndarray, " n"],
+    ratio: float,
+    spacing: float = 1.0,
+    first: float | None = None,
 ) -> Estimate:
-    """The limit of values_i = L + a_1 eps_i^q + a_2 eps_i^2q + ... by Richardson's table, with its half-width.
+    """The limit of values_i = L + a_1 eps_i^s + a_2 eps_i^(s + q) + ... by Richardson's table, with its half-width.
 
-    Column k is A_i^(k) = A_{i+1}^(k-1) + (A_{i+1}^(k-1) - A_i^(k-1)) / (r^(kq) - 1); its noise is the same
-    combination with absolute values. Needs at least three values.
+    s is `first` (the spacing q if it is None). Column k is A_i^(k) = A_{i+1}^(k-1) + (A_{i+1}^(k-1) - A_i^(k-1)) /
+    (r^(s + (k-1)q) - 1); its noise is the same combination with absolute values. Needs at least three values.
     """
     if values.size < 3:
         raise ValueError(f"extrapolate: expected at least 3 values, got {values.size}")
@@ -85,7 +93,7 @@ def extrapolate(
     column, column_noise = values, noise
     # The first column is extrapolated once before it can be compared with anything.
     for k in range(1, values.size):
-        weight = ratio ** (k * spacing) - 1.0
+        weight = ratio ** (k * spacing if first is None else first + (k - 1) * spacing) - 1.0
         new = column[1:] + np.diff(column) / weight
         new_noise = column_noise[1:] * (1 + 1 / weight) + column_noise[:-1] / weight
         if new.size < 2:
@@ -125,17 +133,68 @@ def estimate_order(
         return OrderEstimate("below floor", "no point stands above its round-off floor", None, eps[0], eps[-1])
     inside, size, noise = eps[window], np.abs(y[window]), floor[window]
     if count < SHORTEST_RANGE:
+        above = int(np.sum(np.abs(y) > SIGNAL_TO_FLOOR * floor))
         reason = f"{count} points above the floor, {SHORTEST_RANGE} are needed"
+        if above >= SHORTEST_RANGE:
+            reason = f"the sign changes: of {above} points above the floor no {SHORTEST_RANGE} in a row have one sign"
         return OrderEstimate("inconclusive", reason, None, inside[0], inside[-1])
     local = np.log(size[:-1] / size[1:]) / np.log(ratio)
     relative = noise / size
     # -log(1 - t) bounds the change of log y under a relative change t < 1 / SIGNAL_TO_FLOOR.
     local_noise = -(np.log1p(-relative[:-1]) + np.log1p(-relative[1:])) / np.log(ratio)
     order = extrapolate(local, local_noise, ratio, spacing)
+    if drifts(local, local_noise, ratio, spacing):
+        p, q = logarithm(inside, size)
+        drift = f"local orders drift from {local[0]:.3f} to {local[-1]:.3f}"
+        reason = f"{drift}, as those of eps^{p:.2f} log(1/eps)^{q:.2f} do: no power of eps alone is seen"
+        return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1], drifts=True)
     if not order.half_width <= resolution:
         reason = f"order known to +-{order.half_width:.2g} only, {resolution:g} is needed"
         return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1])
     return OrderEstimate("conclusive", "", order, inside[0], inside[-1])
+
+
+def drifts(local: Float[np.ndarray, " n"], noise: Float[np.ndarray, " n"], ratio: float, spacing: float = 1.0) -> bool:
+    """Whether local orders are still on their way, by steps that do not shrink like eps^spacing.
+
+    Behind a power of eps each step is r^-q times the one before; behind a logarithm they shrink like 1 / i^2 only. The
+    last three steps that stand out of their noise decide; a factor r^(-q/2) lies between.
+    """
+    steps = np.diff(local)
+    seen = np.abs(steps) > SIGNAL_TO_FLOOR / 3 * (noise[:-1] + noise[1:])
+    last = int(np.argmin(np.append(seen, False)))  # the first step that is lost in noise
+    tail = steps[max(last - 3, 0) : last]
+    if tail.size < 3 or np.abs(tail[-1]) < DRIFT or np.abs(np.sum(np.sign(tail))) < 3:
+        return False
+    return bool(np.all(np.abs(tail[1:]) > ratio ** (-spacing / 2) * np.abs(tail[:-1])))
+
+
+def logarithm(eps: Float[np.ndarray, " n"], size: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """p and q of size ~ C eps^p log(1/eps)^q, by least squares over the smaller half of eps < 1; nan if none."""
+    inside = np.flatnonzero(eps < 0.5)[-max(4, eps.size // 2) :]
+    if inside.size < 3:
+        return float("nan"), float("nan")
+    log = np.log(1 / eps[inside])
+    columns = np.stack([np.ones_like(log), -log, np.log(log)], axis=1)
+    _, p, q = np.linalg.lstsq(columns, np.log(size[inside]), rcond=None)[0]
+    return float(p), float(q)
+
+
+def without_logarithm(
+    eps: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], floor: Float[np.ndarray, " n"], order: float, power: int
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """eps, y and floor with log(1/eps)^power divided out of the leading term, at `power` fewer points.
+
+    On a geometric grid log(1/eps) is an arithmetic progression, so that the power-th difference of y / eps^order is
+    C power! (log r)^power + O(eps^spacing), whatever the coefficients of lower powers of the logarithm are.
+    """
+    step = np.log(geometric_ratio(eps))
+    for k in range(1, power + 1):
+        scaled, noise = y / eps**order, floor / eps**order
+        eps = eps[1:]
+        y = np.diff(scaled) / (k * step) * eps**order
+        floor = (noise[1:] + noise[:-1]) / (k * step) * eps**order
+    return eps, y, floor
 
 
 def estimate_constant(
@@ -144,8 +203,11 @@ def estimate_constant(
     floor: Float[np.ndarray, " n"],
     order: float,
     spacing: float = 1.0,
+    first: float | None = None,
 ) -> Estimate | None:
-    """The constant C of y = C eps^order (1 + c_1 eps^spacing + ...), or None if fewer than three points are usable.
+    """The constant C of y = C eps^order (1 + c_1 eps^s + ...), or None if fewer than three points are usable.
+
+    s is the first further exponent (the spacing if None), the others follow at the spacing.
 
     Points below the floor are kept: their noise bound already says what they are worth.
     """
@@ -155,4 +217,4 @@ def estimate_constant(
     if stop - start < 3:
         return None
     scale = eps[start:stop] ** order
-    return extrapolate(y[start:stop] / scale, floor[start:stop] / scale, geometric_ratio(eps), spacing)
+    return extrapolate(y[start:stop] / scale, floor[start:stop] / scale, geometric_ratio(eps), spacing, first)

@@ -15,15 +15,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..shell.files import write_all
-from .batch import Batch
-from .claim import ClaimResult
+from .claim import Claim, ClaimResult
+from .instances import Rows
 from .laws import ConvergenceLaw, LawResult
+from .mean_law import MeanLaw
+from .statements import Expansion
 from .verdict import KINDS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .batch import Batch
+    from .convergence_table import ConvergenceTable
 
 DOCUMENT_VERSION = 1
 LARGEST_SERIES = 6
@@ -82,9 +90,13 @@ class Report:
 
     def laws_csv(self) -> str:
         """One line for each claim, law and instance."""
-        header = ["claim", "law", "family", "d", "D", "prior", "verdict", "reason", *FIGURES]
+        described = [
+            law.law.instances.row(i) for laws in self.laws.values() for law in laws for i in range(len(law.rows))
+        ]
+        names = list(dict.fromkeys(name for row in described for name in row))
+        header = ["claim", "law", *names, "verdict", "reason", *FIGURES]
         rows = (
-            [claim, law.name, *row.values(), instance.verdict, instance.reason]
+            [claim, law.name, *(row.get(name, "") for name in names), instance.verdict, instance.reason]
             + [_number(instance.figures.get(figure)) for figure in FIGURES]
             for claim, laws in self.laws.items()
             for law in laws
@@ -108,13 +120,63 @@ class Report:
         )
         return _csv(["claim", "control", "statement", "rejected", "by"], rows)
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write report.json, report.html, the numbers as CSV, and the certificate if there is one; the paths."""
+    def result(self, claim: str) -> ClaimResult:
+        """The result of one claim; KeyError with the known ones if there is none."""
+        for one in self.results:
+            if one.claim.id == claim:
+                return one
+        raise KeyError(f"no claim {claim!r} in this run, expected one of {', '.join(self.laws)}")
+
+    def _own(self, claim: str) -> bool:
+        return self.result(claim).claim.law is not None
+
+    def _curves(self, claim: str) -> list[ConvergenceLaw | MeanLaw]:
+        self.result(claim)
+        return [one.law for one in self.laws[claim] if isinstance(one.law, ConvergenceLaw | MeanLaw)]
+
+    def table(self, claim: str) -> ConvergenceTable:
+        """Every law of convergence of a claim as a table: .text(), .csv(), .markdown(), .latex()."""
+        from .convergence_table import ConvergenceTable
+
+        return ConvergenceTable.of(claim, self._curves(claim))
+
+    def plot(self, claim: str, law: str | None = None) -> Figure:
+        """The last law of convergence of a claim (or the named one), every instance, as a matplotlib figure."""
+        from ..report.law_plot import law_figure
+
+        curves = [one for one in self.laws[claim] if one.law in self._curves(claim) and law in (None, one.name)]
+        if not curves:
+            wanted = f"a law of convergence named {law!r}" if law else "a law of convergence"
+            raise ValueError(f"claim {claim}: expected {wanted}, got {', '.join(r.name for r in self.laws[claim])}")
+        statement = self._statement(claim, curves[-1].name)
+        words = {"xlabel": statement.xlabel, "ylabel": statement.ylabel} if statement else {}
+        return law_figure(law_document(curves[-1], most=None) | words)
+
+    def _statement(self, claim: str, law: str) -> Expansion | None:
+        found = zip(self.result(claim).claim.statements, self.laws[claim], strict=False)
+        return next((one for one, result in found if result.name == law and isinstance(one, Expansion)), None)
+
+    def __str__(self) -> str:
+        """The table that the terminal shows."""
+        from .terminal_report import report_text
+
+        return report_text(self)
+
+    def write(self, folder: Path | str) -> list[Path]:
+        """Write report.json, report.html, the numbers as CSV, and the certificate if there is one; the paths.
+
+        The folder is made if need be.
+        """
         from ..report.verification import render
 
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         document = self.to_json()
         texts = {"report.json": document, "report.html": render(json.loads(document))}
-        texts |= {"laws.csv": self.laws_csv(), "gaps.csv": self.gaps_csv(), "controls.csv": self.controls_csv()}
+        texts |= {"laws.csv": self.laws_csv(), "controls.csv": self.controls_csv()}
+        if self.batches:
+            texts["gaps.csv"] = self.gaps_csv()
+        texts |= {f"{name}.csv": self.table(name).csv() for name in self.laws if self._own(name) and self._curves(name)}
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
         return write_all(folder, texts)
@@ -128,6 +190,10 @@ FIGURES = (
     "constant_half_width",
     "constant_error",
     "remainder_order",
+    "chi_square",
+    "freedom",
+    "repetitions",
+    "repetitions_needed",
     "difference",
     "tolerance",
     "eps_min",
@@ -137,32 +203,54 @@ FIGURES = (
 
 def _claim_document(result: ClaimResult) -> dict[str, Any]:
     evidence = {}
+    claim = result.claim
     for kind in KINDS:
         found = result.evidence[kind]
         evidence[kind] = {"verdict": found.verdict, "summary": found.summary, **found.details}
+    laws = evidence["measured"].get("laws", [])
+    for statement, document in zip(claim.statements, laws, strict=False):
+        document |= {"xlabel": statement.xlabel, "ylabel": statement.ylabel}
     return {
-        "id": result.claim.id,
-        "title": result.claim.title,
-        "statement": result.claim.statement,
-        "latex": result.claim.latex,
-        "paper": result.claim.paper,
-        "source": result.claim.source,
-        "assumptions": list(result.claim.assumptions),
+        "id": claim.id,
+        "title": claim.title,
+        "statement": claim.statement,
+        "latex": claim.latex,
+        "paper": claim.paper,
+        "source": claim.source,
+        "assumptions": list(claim.assumptions),
         "verdict": result.verdict,
+        "reason": result.reason,
+        "instances": instances_in_words(claim, len(laws[0]["instances"]) if laws else 0),
+        "target": claim.target,
         "evidence": evidence,
         "controls": [vars(control) for control in result.controls],
     }
 
 
-def law_document(result: LawResult) -> dict[str, Any]:
-    """One law of the measured evidence: predicted and observed order and constant, and its instances."""
+def instances_in_words(claim: Claim, count: int) -> str:
+    """What the points of a plot were measured on."""
+    if claim.laws:
+        return "random decoders"
+    if claim.over.draw is not None:
+        return f"{count} random instances ({claim.over.name})"
+    return f"{count} listed cases" if count > 1 else "one case"
+
+
+def law_document(result: LawResult, most: int | None = LARGEST_SERIES) -> dict[str, Any]:
+    """One law of the measured evidence: predicted and observed order and constant, and its instances.
+
+    most: how many instances have their points in it.
+    """
     law = result.law
     document: dict[str, Any] = {"name": result.name, "verdict": result.verdict, "summary": result.summary}
     document["false_alarm"] = law.false_alarm
-    if isinstance(law, ConvergenceLaw):
+    if isinstance(law, ConvergenceLaw | MeanLaw):
         order = result.spread("order")
         document |= {
-            "predicted_order": law.order,
+            "predicted_order": law.along.sign * law.order,
+            "log_power": law.log_power,
+            "along": law.along.name,
+            "grows": law.along.grows,
             "order": order[1] if order else None,
             "interval": [order[0], order[2]] if order else None,
             "predicted_constant": _middle(result, "predicted_constant"),
@@ -170,7 +258,10 @@ def law_document(result: LawResult) -> dict[str, Any]:
             "constant_error": (result.spread("constant_error") or (None,))[-1],
             "remainder_order": _middle(result, "remainder_order"),
         }
-        document["series"] = series(law)
+        if isinstance(law, MeanLaw):
+            document["floor"] = "standard error"
+            document["repetitions"] = max(means.count for means in law.means)
+        document["series"] = series(law, most)
     document["instances"] = [
         {**law.instances.row(i), "verdict": row.verdict, "reason": row.reason, **row.figures}
         for i, row in enumerate(result.rows)
@@ -178,18 +269,25 @@ def law_document(result: LawResult) -> dict[str, Any]:
     return document
 
 
-def series(law: ConvergenceLaw) -> list[dict[str, Any]]:
+def series(law: ConvergenceLaw | MeanLaw, most: int | None = LARGEST_SERIES) -> list[dict[str, Any]]:
     """What a plot of the law needs: eps, difference (measured - limit), floor and the predicted constant.
 
-    For one instance of each family and size, at most `LARGEST_SERIES` of them.
+    For one instance of each family and size, at most `most` of them.
     """
     rows = [law.instances.row(i) for i in range(len(law.instances))]
-    first = {(row["family"], row["d"]): i for i, row in reversed(list(enumerate(rows)))}
+    if isinstance(law.instances, Rows):
+        first = {law.instances.label(i): i for i in reversed(range(len(rows)))}
+        rows = [{"label": label} for label, _ in sorted(first.items(), key=lambda item: item[1])]
+        chosen = sorted(first.values())
+        described = dict(zip(chosen, rows, strict=True))
+    else:
+        chosen = sorted({(row["family"], row["d"]): i for i, row in reversed(list(enumerate(rows)))}.values())
+        described = {i: rows[i] for i in chosen}
     return [
-        rows[i]
+        described[i]
         | {name: [_short(value) for value in values] for name, values in curves.items()}
         | {"constant": _short(law.constant[i])}
-        for i in sorted(first.values())[:LARGEST_SERIES]
+        for i in chosen[:most]
         for curves in [{"eps": law.eps, "difference": law.difference[i], "floor": law.floor[i]}]
     ]
 

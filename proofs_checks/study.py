@@ -17,11 +17,10 @@ from ..results import Recorded, Table
 from ..shell.kept import kept_json
 from ..shell.progress import Progress
 from .measurements import EFFORTS, Measurements
+from .own import judge_control
 from .programs import Programs, sources
+from .rates import CONFIDENCE, upper_bound
 from .registry import CLAIMS
-from .verify import judge_control
-
-CONFIDENCE = 0.95
 
 
 def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
@@ -106,10 +105,3 @@ def summarise(found: list[dict[str, Any]]) -> Recorded:
         failures=tuple(failures),
         tables={"claims": Table.of(rows), "seeds": Table.of(seconds)},
     )
-
-
-def upper_bound(events: int, trials: int) -> float:
-    """The Clopper-Pearson upper bound of a rate, one-sided, at `CONFIDENCE`."""
-    from scipy.stats import beta
-
-    return 1.0 if events == trials else float(beta.ppf(CONFIDENCE, events + 1, trials - events))

@@ -19,7 +19,7 @@ from ..shell.kept import kept_json
 from ..shell.progress import Progress
 from ..training.experiments import small_case
 from ..training.findings import SHORTFALL
-from .study import CONFIDENCE, upper_bound
+from .rates import CONFIDENCE, upper_bound
 
 NAME = "false-alarms-trained"
 

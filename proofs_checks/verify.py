@@ -1,78 +1,144 @@
 """`verify`: every claim asked for, derived and measured, with its controls, as one `Report`.
 
-Derivations and enclosures run in a process of their own while the measurements run here. A claim is never left out:
-where a kind of evidence does not exist for it, the report says `n/a`.
+Claims about decoders share one table of measurements and load JAX; their derivations and enclosures run in a process of
+their own meanwhile. Claims of one's own (`elbogap.theorem`) are judged here and load what they use. A claim is never
+left out: where a kind of evidence does not exist for it, the report says `n/a`.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..numerics.precision import require_float64
-from ..shell import requests
-from .claim import Claim, ClaimResult, Control, ControlOutcome, Evidence
-from .exact import ExactEvidence
-from .formulas import kept_in
+from ..errors import RequestError
+from ..shell.progress import Progress, silent
+from .claim import Claim, ClaimResult, Evidence
+from .draws import EFFORTS, Draws
+from .exact import STEP_TIME_LIMIT, ExactEvidence
 from .laws import LawResult
-from .measurements import EFFORTS, Measurements
-from .programs import Programs
-from .registry import CLAIMS
+from .own import Judged, derived_evidence, enclosed_evidence, judge_control, judge_own, trained_table
 from .report import Report, law_document
-from .trained import trained_evidence
 from .verdict import KINDS, Verdict
+
+if TYPE_CHECKING:
+    from .exact import Enclosed
+    from .measurements import Measurements
 
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
 
-Progress = Callable[[int, int, str], None]
-
 
 def verify(
-    claims: Sequence[str] | None = None,
+    claims: Sequence[str | Claim] | None = None,
     *,
     effort: str = "quick",
     seed: int = 0,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
     certificate: bool = False,
     cache_dir: Path | None = None,
     keep_unfinished: bool = False,
 ) -> Report:
-    """Verify the named claims, all when `claims` is None.
+    """Verify claims, by id or of one's own; all built-in ones when `claims` is None.
 
-    effort: "quick", "standard" or "full"; seed: of the random decoders; progress(done, total, what) is called as work
+    effort: "quick", "standard" or "full"; seed: of everything random; progress(done, total, what) is called as work
     goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None. `certificate` asks for the
     certificate of the claim `enclosure` in the report. With `keep_unfinished` a long run can go on where it was even
     after it is complete, until `forget`: for callers who have yet to write the report down.
-    Raises `RequestError` for an unknown claim or effort, RuntimeError without float64.
+    Raises `RequestError` for an unknown claim or effort, or two claims with one id; RuntimeError without float64.
     """
-    require_float64("verify")
-    for name in claims or ():
-        requests.known("claim", name, CLAIMS)
-    requests.effort(effort, "effort")
-    requests.seed(seed, "seed")
-    chosen = [CLAIMS[name] for name in dict.fromkeys(claims)] if claims else list(CLAIMS.values())
-    exact = ExactEvidence(
-        [claim.derivation for claim in chosen if claim.derivation],
-        [claim.id for claim in chosen if claim.enclosed],
-        effort,
-        certificate=certificate,
-        cache_dir=cache_dir / "derivations" if cache_dir else None,
-    )
-    programs = Programs(
-        cache_dir / "traces" if cache_dir else None,
-        _unfinished(effort, seed, cache_dir) if cache_dir and effort in RESUMED else None,
-        optimise=effort != "quick",
-    )
-    try:
-        with kept_in(cache_dir / "formulas" if cache_dir else None):
-            report = _run(chosen, effort, seed, progress, exact, programs)
-        if not keep_unfinished:
-            programs.forget()
-        return report
-    finally:
-        exact.cancel()
+    if effort not in EFFORTS:
+        raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    chosen = _chosen(claims)
+    run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
+    with ExitStack() as stack:
+        if any(claim.laws for claim in chosen):
+            from .formulas import kept_in
+
+            stack.enter_context(kept_in(cache_dir / "formulas" if cache_dir else None))
+            run.decoders = stack.enter_context(_Decoders(chosen, run))
+        return _report(chosen, run)
+
+
+def _chosen(claims: Sequence[str | Claim] | None) -> list[Claim]:
+    if claims is None or any(isinstance(claim, str) for claim in claims):
+        from .registry import CLAIMS
+
+        asked: list[str | Claim] = list(CLAIMS.values()) if claims is None else list(claims)
+        unknown = [claim for claim in asked if isinstance(claim, str) and claim not in CLAIMS]
+        if unknown:
+            raise RequestError(f"unknown claim {unknown[0]!r}: expected some of {', '.join(CLAIMS)}")
+        found = [CLAIMS[claim] if isinstance(claim, str) else claim for claim in asked]
+    else:
+        found = [claim for claim in claims if isinstance(claim, Claim)]
+    by_id: dict[str, Claim] = {}
+    for claim in found:
+        if by_id.setdefault(claim.id, claim) is not claim:
+            raise RequestError(f"claim {claim.id!r}: expected one claim with this id, got two")
+    return list(by_id.values())
+
+
+@dataclass
+class _Run:
+    """What a run was asked for, and how far it is."""
+
+    effort: str
+    seed: int
+    progress: Progress
+    total: int
+    certificate: bool
+    cache_dir: Path | None
+    keep_unfinished: bool = False
+    done: int = 0
+    decoders: _Decoders | None = None
+    judged: dict[str, Judged] = field(default_factory=dict)
+
+    def tell(self, what: str) -> None:
+        """Say what is being done."""
+        self.progress(self.done, self.total, what)
+
+
+class _Decoders:
+    """What claims about decoders need: programs, the shared table, and the process for exact evidence."""
+
+    def __init__(self, chosen: list[Claim], run: _Run):
+        from ..numerics.precision import require_float64
+        from .measurements import EFFORTS as DECODERS
+        from .measurements import Measurements
+        from .programs import Programs
+
+        require_float64("verify")
+        self.keep_unfinished = run.keep_unfinished
+        cache = run.cache_dir
+        keep = _unfinished(run.effort, run.seed, cache) if cache and run.effort in RESUMED else None
+        self.programs = Programs(cache / "traces" if cache else None, keep, optimise=run.effort != "quick")
+        self.measured: Measurements = Measurements(
+            DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell
+        )
+        self.exact = ExactEvidence(
+            [claim.derivation for claim in chosen if isinstance(claim.derivation, str)],
+            [claim.id for claim in chosen if claim.enclosed is True],
+            run.effort,
+            certificate=run.certificate,
+            cache_dir=cache / "derivations" if cache else None,
+        )
+
+    def __enter__(self) -> _Decoders:
+        return self
+
+    def __exit__(self, kind: type | None, *_: Any) -> None:
+        self.exact.cancel()
+        if kind is None and not self.keep_unfinished:
+            self.programs.forget()
+
+    def judge(self, claim: Claim) -> Judged:
+        """The laws and controls of a built-in claim."""
+        laws = tuple(law.judge() for law in claim.laws(self.measured)) if claim.laws else ()
+        controls = tuple(map(judge_control, claim.controls(self.measured))) if claim.controls else ()
+        return Judged(laws, controls)
 
 
 def forget(effort: str, seed: int, cache_dir: Path) -> None:
@@ -84,59 +150,75 @@ def _unfinished(effort: str, seed: int, cache_dir: Path) -> Path:
     return cache_dir / "unfinished" / f"{effort}-{seed}"
 
 
-def _run(
-    chosen: list[Claim], effort: str, seed: int, progress: Progress, exact: ExactEvidence, programs: Programs
-) -> Report:
-    total = len(chosen) + 1
-    done = 0
-    measured = Measurements(EFFORTS[effort], seed, programs=programs, notify=lambda what: progress(done, total, what))
-    judged: dict[str, tuple[tuple[LawResult, ...], tuple[ControlOutcome, ...]]] = {}
+def _report(chosen: list[Claim], run: _Run) -> Report:
+    draws = Draws(run.seed, run.effort)
     for claim in chosen:
-        progress(done, total, claim.id)
-        laws = tuple(law.judge() for law in claim.laws(measured)) if claim.laws else ()
-        controls = tuple(map(judge_control, claim.controls(measured))) if claim.controls else ()
-        judged[claim.id] = laws, controls
-        done += 1
-    progress(done, total, "waiting for derivations and enclosures")
-    derived, enclosed = exact.wait()
-    results = []
-    for claim in chosen:
-        laws, controls = judged[claim.id]
-        evidence = dict.fromkeys(KINDS, Evidence("n/a"))
-        if claim.derivation:
-            evidence["derived"] = derived[claim.derivation]
-        if laws:
-            evidence["measured"] = measured_evidence(laws)
-            if claim.table:
-                evidence["measured"].details["table"] = claim.table(laws, controls)
-        if claim.trained:
-            progress(done, total, f"{claim.id}: trained models")
-            evidence["trained"], of_training = trained_evidence(claim, seed)
-            controls += of_training
-        if claim.enclosed:
-            evidence["enclosed"] = enclosed[claim.id].evidence
-            controls += enclosed[claim.id].controls
-        results.append(ClaimResult(claim, evidence, controls))
-    progress(total, total, "done")
-    laws_of = {name: laws for name, (laws, _) in judged.items()}
-    certificate = next((found.certificate for found in enclosed.values() if found.certificate), None)
-    return Report(seed, effort, tuple(results), laws_of, measured.table, certificate, len(programs.names))
+        run.tell(claim.id)
+        run.judged[claim.id] = run.decoders.judge(claim) if claim.laws and run.decoders else judge_own(claim, draws)
+        run.done += 1
+    derived: dict[str, Evidence] = {}
+    enclosed: dict[str, Enclosed] = {}
+    if run.decoders:
+        run.tell("waiting for derivations and enclosures")
+        derived, enclosed = run.decoders.exact.wait()
+    results = tuple(_result(claim, run, draws, derived, enclosed) for claim in chosen)
+    run.progress(run.total, run.total, "done")
+    return Report(
+        run.seed,
+        run.effort,
+        results,
+        {name: judged.laws for name, judged in run.judged.items()},
+        run.decoders.measured.table if run.decoders else (),
+        next((found.certificate for found in enclosed.values() if found.certificate), None),
+        len(run.decoders.programs.names) if run.decoders else 0,
+    )
 
 
-def judge_control(control: Control) -> ControlOutcome:
-    """A control is rejected exactly if its law fails."""
-    result = control.law.judge()
-    rejected = result.verdict == "fails"
-    return ControlOutcome(control.id, control.statement, rejected, result.reason if rejected else "")
+def _result(
+    claim: Claim, run: _Run, draws: Draws, derived: dict[str, Evidence], enclosed: dict[str, Enclosed]
+) -> ClaimResult:
+    """All evidence for one claim."""
+    judged = run.judged[claim.id]
+    controls = judged.controls
+    evidence = dict.fromkeys(KINDS, Evidence("n/a"))
+    if isinstance(claim.derivation, str):
+        evidence["derived"] = derived[claim.derivation]
+    elif claim.derivation:
+        evidence["derived"] = derived_evidence(claim, STEP_TIME_LIMIT)
+    if judged.laws or judged.errors:
+        evidence["measured"] = measured_evidence(judged.laws, judged.errors)
+        if claim.table and judged.laws:
+            evidence["measured"].details["table"] = claim.table(judged.laws, controls)
+        if judged.equal_mutants:
+            evidence["measured"].details["equal_mutants"] = judged.equal_mutants
+    if claim.trained and claim.laws:
+        from .trained import trained_evidence
+
+        run.tell(f"{claim.id}: trained models")
+        evidence["trained"], of_training = trained_evidence(claim, run.seed)
+        controls += of_training
+    elif claim.trained:
+        evidence["trained"] = trained_table(claim)
+    if claim.enclosed is True:
+        evidence["enclosed"] = enclosed[claim.id].evidence
+        controls += enclosed[claim.id].controls
+    elif callable(claim.enclosed):
+        evidence["enclosed"] = enclosed_evidence(claim, draws)
+    return ClaimResult(claim, evidence, controls)
 
 
-def measured_evidence(laws: Sequence[LawResult]) -> Evidence:
-    """The measured evidence of a claim: it holds if all its laws hold, and fails if any fails."""
+def measured_evidence(laws: Sequence[LawResult], errors: Sequence[str] = ()) -> Evidence:
+    """The measured evidence of a claim: it holds if all its laws hold, and fails if any fails.
+
+    errors: laws that could not be measured; they leave it inconclusive.
+    """
+    if not laws:
+        return Evidence("inconclusive", errors[0], {"reason": errors[0], "errors": list(errors)})
     verdicts = [law.verdict for law in laws]
     verdict: Verdict = "holds"
     if "fails" in verdicts:
         verdict = "fails"
-    elif "inconclusive" in verdicts:
+    elif "inconclusive" in verdicts or errors:
         verdict = "inconclusive"
     # The last law is the claim's own figure; the ones before it lead up to it.
     worst = next((law for law in laws if law.verdict == verdict != "holds"), laws[-1])
@@ -145,5 +227,7 @@ def measured_evidence(laws: Sequence[LawResult]) -> Evidence:
     summary = f"{worst.summary}; {conclusive}/{rows} conclusive"
     details = {"laws": [law_document(law) for law in laws], "conclusive": conclusive, "instances": rows}
     if verdict != "holds":
-        details["reason"] = f"{worst.name}: {worst.reason}"
+        details["reason"] = errors[0] if errors and verdict != "fails" else f"{worst.name}: {worst.reason}"
+    if errors:
+        details["errors"] = list(errors)
     return Evidence(verdict, summary, details)

@@ -1,7 +1,8 @@
-"""The plot of a convergence law in a verify document: measured points on the predicted line, as inline SVG.
+"""The plot of a convergence law: measured points on the predicted line, as a figure and as inline SVG.
 
-Everything comes from the document: `series` (eps, difference = measured - limit, floor, the predicted constant) and
-`predicted_order`. Points below their floor are drawn hollow.
+Everything comes from the law's document: `series` (eps, difference = measured - limit, floor, the predicted constant),
+`predicted_order`, what it goes along and the words on its axes. Points below their floor are drawn hollow; a law in
+means has error bars.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .style import INK, MARKERS, PALETTE, log_axis, noise_axis, style, subplots, svg
@@ -17,42 +20,77 @@ from .style import INK, MARKERS, PALETTE, log_axis, noise_axis, style, subplots,
 VISIBLE = 3.0
 """A point this many times above its floor is drawn full."""
 
+NOISE_VARIANCE = "noise variance"
+"""What laws about decoders go along: with gamma^2 on top."""
 
-def law_plot(claim: str, law: dict[str, Any]) -> Markup:
-    """The figure of one law of a claim; empty if no point can be shown."""
-    curves = [series for series in law.get("series", []) if _points(series)[1].size]
-    if not curves:
+LEGEND = 8
+"""More instances than this have no names in the legend."""
+
+
+def law_plot(claim: str, law: dict[str, Any], instances: str = "random decoders") -> Markup:
+    """The figure of one law of a claim as SVG; empty if no point can be shown."""
+    if not _curves(law):
         return Markup("")
-    order = law["predicted_order"]
+    return svg(law_figure(law), _alt(claim, law, instances))
+
+
+def law_figure(law: dict[str, Any]) -> Figure:
+    """The figure of one law: abs(measured - limit) and the predicted lines, both axes logarithmic."""
+    curves = _curves(law)
     kinds = list(dict.fromkeys(_kind(series) for series in curves))
+    about_decoders = law.get("along", NOISE_VARIANCE) == NOISE_VARIANCE
     with style():
-        figure, ((axes,),) = subplots(height=2.6, margins=(0.19, 0.19, 0.97, 0.8))
+        top = 0.8 if about_decoders else 0.95
+        figure, ((axes,),) = subplots(height=2.6, margins=(0.19, 0.19, 0.97, top))
         for series in curves:
-            color, marker = _look(kinds.index(_kind(series)))
-            eps, size, solid = _points(series)
-            if series.get("constant"):
-                axes.plot(eps, abs(series["constant"]) * eps**order, color=color, linewidth=0.8)
-            axes.plot(eps[solid], size[solid], marker, color=color, markersize=3)
-            axes.plot(eps[~solid], size[~solid], marker, color=color, markersize=2.4, fillstyle="none", alpha=0.6)
-        noise_axis(axes)
+            _draw(axes, law, series, *_look(kinds.index(_kind(series))))
+        if about_decoders:
+            noise_axis(axes)
+        else:
+            log_axis(axes, "x")
+            axes.set_xlabel(law.get("xlabel") or law["along"])
         log_axis(axes)
-        axes.set_ylabel("|measured − limit|")
-        handles = [Line2D([], [], color=c, marker=m, linewidth=0.8) for c, m in map(_look, range(len(kinds)))]
+        axes.set_ylabel(law.get("ylabel") or "|measured − limit|")
+        named = kinds if len(kinds) <= LEGEND and kinds != [""] else []
+        handles = [Line2D([], [], color=c, marker=m, linewidth=0.8) for c, m in map(_look, range(len(named)))]
         handles.append(Line2D([], [], color=INK, linewidth=0.8))
-        axes.legend(handles, [*kinds, "predicted"], loc="best" if len(kinds) < 4 else "upper left")
-        return svg(figure, _alt(claim, law, kinds))
+        axes.legend(handles, [*named, "predicted"], loc="best" if len(kinds) < 4 else "upper left")
+    return figure
 
 
-def _alt(claim: str, law: dict[str, Any], kinds: list[str]) -> str:
+def _draw(axes: Axes, law: dict[str, Any], series: dict[str, Any], color: str, marker: str) -> None:
+    eps, size, floor = _points(series)
+    at = 1 / eps if law.get("grows") else eps
+    solid = size > VISIBLE * floor
+    if series.get("constant"):
+        order = -law["predicted_order"] if law.get("grows") else law["predicted_order"]
+        line = abs(series["constant"]) * eps**order * np.log(1 / eps) ** law.get("log_power", 0)
+        axes.plot(at, line, color=color, linewidth=0.8)
+    if law.get("floor") == "standard error":
+        error = np.stack([np.minimum(floor, 0.9 * size), floor])
+        axes.errorbar(at, size, yerr=error, fmt="none", ecolor=color, elinewidth=0.6, capsize=1.5)
+    axes.plot(at[solid], size[solid], marker, color=color, markersize=3)
+    axes.plot(at[~solid], size[~solid], marker, color=color, markersize=2.4, fillstyle="none", alpha=0.6)
+
+
+def _curves(law: dict[str, Any]) -> list[dict[str, Any]]:
+    return [series for series in law.get("series", []) if _points(series)[1].size]
+
+
+def _alt(claim: str, law: dict[str, Any], instances: str) -> str:
     observed = "" if law.get("order") is None else f", observed {law['order']:.3f}"
+    kinds = "; ".join(kind for kind in dict.fromkeys(map(_kind, _curves(law))) if kind)
+    along = law.get("xlabel") or law.get("along", NOISE_VARIANCE)
     return (
-        f"Convergence of {law['name']}, claim {claim}. Points measured on random decoders ({'; '.join(kinds)}) against "
-        f"the noise variance, both axes logarithmic, beside lines of predicted constant and order: predicted order "
-        f"{law['predicted_order']:g}{observed}."
+        f"Convergence of {law['name']}, claim {claim}. Points measured on {instances}{f' ({kinds})' if kinds else ''} "
+        f"against {'the ' if along == NOISE_VARIANCE else ''}{along}, both axes logarithmic, beside lines of predicted "
+        f"constant and order: predicted order {law['predicted_order']:g}{observed}."
     )
 
 
 def _kind(series: dict[str, Any]) -> str:
+    if "label" in series:
+        return str(series["label"])
     return f"{series['family'].replace('_', ' ')}, d = {series['d']}"
 
 
@@ -61,11 +99,11 @@ def _look(index: int) -> tuple[str, str]:
 
 
 def _points(series: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """eps, abs(difference), and whether it stands above its floor; where it is finite and not zero."""
+    """eps, abs(difference) and floor, where the difference is finite and not zero."""
     eps, difference, floor = (
         np.array([np.nan if value is None else value for value in series[name]], dtype=float)
         for name in ("eps", "difference", "floor")
     )
     size = np.abs(difference)
     shown = np.isfinite(size) & (size > 0)
-    return eps[shown], size[shown], (size > VISIBLE * np.where(np.isfinite(floor), floor, np.inf))[shown]
+    return eps[shown], size[shown], np.where(np.isfinite(floor), floor, np.inf)[shown]

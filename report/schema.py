@@ -85,7 +85,9 @@ _CLAIM = {
 _CONTROL = {"id": _TEXT, "statement": _TEXT, "rejected": _BOOL, "by": _TEXT}
 _LAW = {"name": _TEXT, "verdict": _VERDICT, "summary": _TEXT, "instances": _LIST}
 _FIGURES = {"predicted_order": _MAYBE, "order": _MAYBE, "constant_error": _MAYBE}
-_SERIES = {"family": _TEXT, "d": _INT, "eps": _NUMBERS, "difference": _NUMBERS, "floor": _NUMBERS}
+_OF_DECODERS, _OF_OWN = {"family": _TEXT, "d": _INT}, {"label": _TEXT}
+_SERIES = {"eps": _NUMBERS, "difference": _NUMBERS, "floor": _NUMBERS}
+_WORDS = {"along": _TEXT, "xlabel": _TEXT, "ylabel": _TEXT, "grows": _BOOL, "log_power": _INT}
 _FINDING = {
     "statement": _TEXT,
     "runs": _MAYBE,
@@ -116,9 +118,10 @@ def check(document: Any, name: str = "report") -> dict[str, Any]:
     for number, claim in enumerate(document["claims"]):
         where = f"{name}, claims[{number}]"
         _keys(claim, _CLAIM, where)
-        _optional(claim, {"paper": _TEXT}, where)
+        _optional(claim, {"paper": _TEXT, "reason": _TEXT, "instances": _TEXT, "target": _TEXT}, where)
         for control in claim["controls"]:
             _keys(control, _CONTROL, f"{where}, controls")
+            _optional(control, {"undecided": _TEXT}, f"{where}, controls")
         for kind in KINDS:
             _keys(claim["evidence"], {kind: _DICT}, f"{where}, evidence")
             _evidence(claim["evidence"][kind], f"{where}, evidence, {kind}")
@@ -142,9 +145,10 @@ def _evidence(evidence: dict[str, Any], where: str) -> None:
 
 def _law(law: dict[str, Any], where: str) -> None:
     _keys(law, _LAW, where)
-    _optional(law, {**_FIGURES, "series": _LIST}, where)
+    _optional(law, {**_FIGURES, **_WORDS, "series": _LIST}, where)
     for series in law.get("series", []):
-        _keys(series, _SERIES, f"{where}, series")
+        named = _OF_OWN if isinstance(series, dict) and "label" in series else _OF_DECODERS
+        _keys(series, {**named, **_SERIES}, f"{where}, series")
         _optional(series, {"constant": _MAYBE}, f"{where}, series")
         lengths = {len(series[name]) for name in ("eps", "difference", "floor")}
         if len(lengths) > 1:

@@ -66,20 +66,23 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
     measured = claim["evidence"]["measured"]
     laws = measured.get("laws", [])
     plotted = [law for law in laws if law.get("series") and law.get("predicted_order") is not None]
+    target = claim.get("target") or claim["id"]
+    instances = claim.get("instances") or "random decoders"
     return fragment(
         "claim.html",
         claim=claim,
         verdict=badge(claim["verdict"]),
         formula=mathml(claim["latex"]) if claim["latex"] else "",
         evidence=_evidence(claim),
-        plot=law_plot(claim["id"], plotted[-1]) if plotted else "",
+        plot=law_plot(claim["id"], plotted[-1], instances) if plotted else "",
         plotted=plotted[-1] if plotted else None,
+        instances=instances,
         summed=_rows(measured.get("table", [])),
         findings=_findings(claim["evidence"]["trained"].get("findings", [])),
         laws=_laws(laws),
         controls=_controls(claim),
         derivation=derivation(claim["evidence"]["derived"]),
-        command=f"elbogap verify {claim['id']} --effort {document['effort']} --seed {document['seed']}",
+        command=f"elbogap verify {target} --effort {document['effort']} --seed {document['seed']}",
     )
 
 
@@ -144,12 +147,16 @@ def _controls(claim: dict[str, Any]) -> Markup:
     if not claim["controls"]:
         return Markup("")
     rows = [
-        [control["statement"], badge("holds" if control["rejected"] else "fails"), control["by"]]
+        [
+            control["statement"],
+            badge("holds" if control["rejected"] else "inconclusive" if control.get("undecided") else "fails"),
+            control["by"] or control.get("undecided", ""),
+        ]
         for control in claim["controls"]
     ]
-    said = {"holds": "rejected", "fails": "survived"}
+    said = {"holds": "rejected", "fails": "survived", "inconclusive": "undecided"}
     for row in rows:
-        row[1] = Markup(re.sub(r">(holds|fails)<", lambda found: f">{said[found[1]]}<", str(row[1])))
+        row[1] = Markup(re.sub(r">(holds|fails|inconclusive)<", lambda found: f">{said[found[1]]}<", str(row[1])))
     return table(["false variant", "outcome", "what rejected it"], rows)
 
 

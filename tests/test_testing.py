@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from budgets import budget
 from elbogap import testing
 from elbogap.numerics.contrast import contrast_of_jacobian
 from elbogap.numerics.families.linear import Linear
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 # Under test beartype checks one random item of a tuple, which Hypothesis sees as a strategy that draws from
 # `random`.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-FEW = settings(max_examples=25)
+FEW = budget(0.25)
 
 
 @jax.jit

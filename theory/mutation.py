@@ -8,6 +8,7 @@ it at a point or as a polynomial.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import sympy as sp
@@ -48,6 +49,26 @@ def mutations(expression: Any) -> dict[str, Any]:
     else:
         made = dict(_expression(sp.sympify(expression)))
     return {name: variant for name, variant in made.items() if differs(variant, expression)}
+
+
+def plain_mutations(expression: sp.Expr) -> dict[str, sp.Expr]:
+    """Named variants of a formula: each term dropped, flipped, doubled and halved, and two symbols exchanged.
+
+    Terms are those of the expression as written (not expanded); none is compared with the original.
+    """
+    terms = list(sp.Add.make_args(expression))
+    made: dict[str, sp.Expr] = {}
+    for term in terms:
+        shown = str(term)
+        if len(terms) > 1:
+            made[f"without {shown}"] = expression - term
+        made[f"the sign of {shown}"] = expression - 2 * term
+        made[f"twice {shown}"] = expression + term
+        made[f"half of {shown}"] = expression - term / 2
+    symbols = sorted(expression.free_symbols, key=str)
+    for one, other in combinations(symbols, 2):
+        made[f"{one} and {other} exchanged"] = expression.xreplace({one: other, other: one})
+    return made
 
 
 def _polynomial(element: PolyElement) -> Iterator[tuple[str, Any]]:

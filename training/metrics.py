@@ -52,9 +52,14 @@ def _ranks(columns: np.ndarray) -> np.ndarray:
 def matching(
     sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], *, rank: bool = False
 ) -> tuple[float, np.ndarray]:
-    """MCC, and the latent p(i) matched with each source i."""
+    """MCC, and the latent p(i) matched with each source i. `ValueError` for nan, and for fewer latents than sources."""
     from scipy.optimize import linear_sum_assignment
 
+    if latents.shape[1] < sources.shape[1]:
+        raise ValueError(f"latents: expected at least {sources.shape[1]} columns, one a source, got {latents.shape[1]}")
+    for name, columns in (("sources", sources), ("latents", latents)):
+        if not np.all(np.isfinite(columns)):
+            raise ValueError(f"{name}: expected finite values, got nan or infinity")
     absolute = np.abs(correlations(sources, latents, rank=rank))
     rows, columns = linear_sum_assignment(absolute, maximize=True)
     return float(absolute[rows, columns].mean()), columns

@@ -27,9 +27,11 @@ _PANELS = 24
 
 @dataclass(frozen=True)
 class Case:
-    """A decoder and a prior of one latent; `reach(eps)`: the interval outside which the joint density is nothing.
+    """A decoder and a prior of one latent.
 
-    inverted: the tails |z| > 1 are added in the variable 1/z (decoders that come back to x at infinity).
+    width(eps): the posterior's, about; outside eighteen of them around a preimage the joint density is nothing.
+    others: further preimages of x. inverted: the tails |z| > 1 are added in the variable 1/z (decoders that come back
+    to x at infinity).
     """
 
     name: str
@@ -112,12 +114,12 @@ def _derivatives(exponent: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.n
         moments = [np.sum(e * xi**power, axis=-1) for power in range(5)]
         second = moments[2] - moments[0]
         return Objective(
-            moments[0],
-            moments[1] / scale,
-            second,
-            second / scale**2,
-            (moments[3] - 3 * moments[1]) / scale,
-            moments[4] - 4 * moments[2] + moments[0],
+            value=moments[0],
+            by_mu=moments[1] / scale,
+            by_tau=second,
+            by_mu_mu=second / scale**2,
+            by_mu_tau=(moments[3] - 3 * moments[1]) / scale,
+            by_tau_tau=moments[4] - 4 * moments[2] + moments[0],
         ).with_entropy(tau)
 
     return derivatives

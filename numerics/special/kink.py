@@ -154,8 +154,7 @@ def _flat_objective(m: Grid, tau: Grid, x: Grid, A: Grid, B: Grid) -> Objective:
         moments = [np.sum(weight * e * h, axis=-1) for h in polynomials]
         parts = (moments[0], moments[1] / s, moments[2], moments[2] / s**2, moments[3] / s, moments[4])
         totals = [total + part for total, part in zip(totals, parts, strict=True)]
-    value, by_mu, by_tau, by_mu_mu, by_mu_tau, by_tau_tau = map(np.asarray, totals)
-    return Objective(value + tau, by_mu, by_tau + 1, by_mu_mu, by_mu_tau, by_tau_tau)
+    return Objective(*map(np.asarray, totals)).with_entropy(tau)
 
 
 def expected_gap(eps: Float[np.ndarray, " e"], kink: Kink) -> Float[np.ndarray, "n e"]:

@@ -50,12 +50,12 @@ def expected(mu: np.ndarray, tau: np.ndarray, exponent: Callable[[np.ndarray], t
     offset = np.exp(tau)[..., None] * xi
     e, slope, curvature = exponent(mu[..., None] + offset)
     return Objective(
-        e @ weights,
-        slope @ weights,
-        (slope * offset) @ weights,
-        curvature @ weights,
-        (curvature * offset) @ weights,
-        (curvature * offset**2 + slope * offset) @ weights,
+        value=e @ weights,
+        by_mu=slope @ weights,
+        by_tau=(slope * offset) @ weights,
+        by_mu_mu=curvature @ weights,
+        by_mu_tau=(curvature * offset) @ weights,
+        by_tau_tau=(curvature * offset**2 + slope * offset) @ weights,
     )
 
 

@@ -18,7 +18,8 @@ from .one_latent import HALF_LOG_2PIE, Objective, expected, maximise
 
 Grid = Float[np.ndarray, "*#shape"]
 _MOMENT_NODES = 5  # squares of cubics: degree 6, their second derivatives with weights included
-_EVIDENCE = np.arange(-9.0, 9.01, 0.3)
+_STEP = 0.3
+_EVIDENCE = np.arange(-9.0, 9.01, _STEP)
 
 
 class Shears(NamedTuple):
@@ -71,65 +72,106 @@ class Reduced(NamedTuple):
     std: np.ndarray
 
 
+class _Fibre(NamedTuple):
+    """The problem in z_2 that is left at x = M y, arrays of one shape: y_2, eps, G_11, G_12/G_11 and kappa."""
+
+    shears: Shears
+    y1: np.ndarray
+    y2: np.ndarray
+    eps: np.ndarray
+    g11: np.ndarray
+    ratio: np.ndarray
+    kappa: np.ndarray
+
+    @staticmethod
+    def at(shears: Shears, y: Float[np.ndarray, "n *points 2"], eps: Float[np.ndarray, "*noises"]) -> _Fibre:
+        """The problem for each of y's points and noises; eps broadcasts against y's shape without its last axis."""
+        shape = np.broadcast_shapes(y.shape[:-1], eps.shape)
+        ones = (-1, *[1] * (len(shape) - 1))
+        G = shears.metric
+        return _Fibre(
+            shears,
+            y1=np.broadcast_to(y[..., 0], shape),
+            y2=np.broadcast_to(y[..., 1], shape),
+            eps=np.broadcast_to(eps, shape),
+            g11=G[:, 0, 0].reshape(ones),
+            ratio=(G[:, 0, 1] / G[:, 0, 0]).reshape(ones),
+            kappa=(np.linalg.det(shears.matrix) ** 2 / G[:, 0, 0]).reshape(ones),
+        )
+
+    @property
+    def rho(self) -> np.ndarray:
+        """What the prior of z_1 leaves: 1 / (1 + eps/G_11)."""
+        return 1 / (1 + self.eps / self.g11)
+
+    def centre(self, t: np.ndarray, order: int) -> np.ndarray:
+        """c(t) or a derivative; t has one axis more than y."""
+        value = -self.shears.bend(t, order)
+        if order == 0:
+            return value + (self.y1 + self.ratio * self.y2)[..., None] - self.ratio[..., None] * t
+        return value - self.ratio[..., None] if order == 1 else value
+
+    @property
+    def slope(self) -> np.ndarray:
+        """abs(c'(y_2))."""
+        return np.abs(self.centre(self.y2[..., None], 1)[..., 0])
+
+    def log_integral(self) -> np.ndarray:
+        """log int exp( -kappa (t - y_2)^2 / (2 eps) - t^2/2 - rho c(t)^2 / 2 ) dt, by the trapezoid rule."""
+        kappa, y2 = (self.kappa / self.eps)[..., None], self.y2[..., None]
+        width = 1 / np.sqrt(self.kappa / self.eps + 1 + self.slope**2)
+        t = y2 + width[..., None] * _EVIDENCE
+        exponent = -0.5 * (kappa * (t - y2) ** 2 + t**2 + self.rho[..., None] * self.centre(t, 0) ** 2)
+        top = np.max(exponent, axis=-1)
+        return top + np.log(np.sum(np.exp(exponent - top[..., None]), axis=-1) * width * _STEP)
+
+    def gaussian(self, z: np.ndarray) -> tuple:
+        """-kappa (z - y_2)^2 / (2 eps) - z^2/2 and its first two derivatives."""
+        k, y2 = (self.kappa / self.eps)[..., None], self.y2[..., None]
+        return -0.5 * (k * (z - y2) ** 2 + z**2), -k * (z - y2) - z, -k - 1 + 0 * z
+
+    def objective(self, mu: np.ndarray, tau: np.ndarray) -> Objective:
+        """F of the best encoder of z_1 given q(z_2) = N(mu, exp(2 tau)): -rho/2 E[c]^2 - G_11/(2 eps) Var c added."""
+        origin = self.centre(mu[..., None], 0)
+
+        def moved(z: np.ndarray) -> tuple:
+            return self.centre(z, 0) - origin, self.centre(z, 1), self.centre(z, 2)
+
+        def squared(z: np.ndarray) -> tuple:
+            value, slope, curvature = moved(z)
+            return value**2, 2 * value * slope, 2 * (slope**2 + value * curvature)
+
+        base = expected(mu, tau, self.gaussian, _MOMENT_NODES).with_entropy(tau)
+        mean, square = (expected(mu, tau, part, _MOMENT_NODES) for part in (moved, squared))
+        return _penalised(base, mean, square, mean.value + origin[..., 0], self.rho, self.g11 / (2 * self.eps))
+
+
+def _penalised(
+    base: Objective, mean: Objective, square: Objective, total: np.ndarray, rho: np.ndarray, weight: np.ndarray
+) -> Objective:
+    """base - rho/2 total^2 - weight (square - mean^2) and its derivatives, those of `total` being those of `mean`."""
+    m = mean.value
+
+    def second(first: np.ndarray, other: np.ndarray, of_mean: np.ndarray, of_square: np.ndarray) -> np.ndarray:
+        """What a second derivative gets, by the product rule."""
+        return -rho * (first * other + total * of_mean) - weight * (of_square - 2 * first * other - 2 * m * of_mean)
+
+    return Objective(
+        value=base.value - 0.5 * rho * total**2 - weight * (square.value - m**2),
+        by_mu=base.by_mu - rho * total * mean.by_mu - weight * (square.by_mu - 2 * m * mean.by_mu),
+        by_tau=base.by_tau - rho * total * mean.by_tau - weight * (square.by_tau - 2 * m * mean.by_tau),
+        by_mu_mu=base.by_mu_mu + second(mean.by_mu, mean.by_mu, mean.by_mu_mu, square.by_mu_mu),
+        by_mu_tau=base.by_mu_tau + second(mean.by_mu, mean.by_tau, mean.by_mu_tau, square.by_mu_tau),
+        by_tau_tau=base.by_tau_tau + second(mean.by_tau, mean.by_tau, mean.by_tau_tau, square.by_tau_tau),
+    )
+
+
 def reduced(shears: Shears, y: Float[np.ndarray, "n *points 2"], eps: Float[np.ndarray, "*noises"]) -> Reduced:
     """Gap and log-likelihood at x = M y; eps broadcasts against y's shape without its last axis."""
-    shape = np.broadcast_shapes(y.shape[:-1], eps.shape)
-    ones = (-1, *[1] * (len(shape) - 1))
-    G = shears.metric
-    g11, ratio = G[:, 0, 0].reshape(ones), (G[:, 0, 1] / G[:, 0, 0]).reshape(ones)
-    kappa = (np.linalg.det(shears.matrix) ** 2 / G[:, 0, 0]).reshape(ones)
-    y1, y2, eps = np.broadcast_to(y[..., 0], shape), np.broadcast_to(y[..., 1], shape), np.broadcast_to(eps, shape)
-    rho = 1 / (1 + eps / g11)
-
-    def fibre(t: np.ndarray, order: int) -> np.ndarray:
-        """c(t) or a derivative; t has one axis more than y."""
-        value = -shears.bend(t, order)
-        if order == 0:
-            return value + (y1 + ratio * y2)[..., None] - ratio[..., None] * t
-        return value - ratio[..., None] if order == 1 else value
-
-    slope = np.abs(fibre(y2[..., None], 1)[..., 0])
-    width = 1 / np.sqrt(kappa / eps + 1 + slope**2)
-    t = y2[..., None] + width[..., None] * _EVIDENCE
-    exponent = -0.5 * ((kappa / eps)[..., None] * (t - y2[..., None]) ** 2 + t**2 + rho[..., None] * fibre(t, 0) ** 2)
-    top = np.max(exponent, axis=-1)
-    log_integral = top + np.log(np.sum(np.exp(exponent - top[..., None]), axis=-1) * width * 0.3)
-
-    def derivatives(mu: np.ndarray, tau: np.ndarray) -> Objective:
-        centre = fibre(mu[..., None], 0)
-
-        def first(z: np.ndarray) -> tuple:
-            return fibre(z, 0) - centre, fibre(z, 1), fibre(z, 2)
-
-        def second(z: np.ndarray) -> tuple:
-            value, first_slope, curvature = first(z)
-            return value**2, 2 * value * first_slope, 2 * (first_slope**2 + value * curvature)
-
-        def gaussian(z: np.ndarray) -> tuple:
-            k = (kappa / eps)[..., None]
-            return -0.5 * (k * (z - y2[..., None]) ** 2 + z**2), -k * (z - y2[..., None]) - z, -k - 1 + 0 * z
-
-        base = expected(mu, tau, gaussian, _MOMENT_NODES).with_entropy(tau)
-        mean, squares = (expected(mu, tau, part, _MOMENT_NODES) for part in (first, second))
-        m, m_mu, m_tau = mean.value, mean.by_mu, mean.by_tau
-        total, w = m + centre[..., 0], g11 / (2 * eps)
-        pairs = (
-            (m_mu, m_mu, mean.by_mu_mu, squares.by_mu_mu),
-            (m_mu, m_tau, mean.by_mu_tau, squares.by_mu_tau),
-            (m_tau, m_tau, mean.by_tau_tau, squares.by_tau_tau),
-        )
-        # -rho/2 mean^2 - w (square - m^2), by the product rule.
-        seconds = [-rho * (a * b + total * ab) - w * (s - 2 * a * b - 2 * m * ab) for a, b, ab, s in pairs]
-        return Objective(
-            base.value - 0.5 * rho * total**2 - w * (squares.value - m**2),
-            base.by_mu - rho * total * m_mu - w * (squares.by_mu - 2 * m * m_mu),
-            base.by_tau - rho * total * m_tau - w * (squares.by_tau - 2 * m * m_tau),
-            base.by_mu_mu + seconds[0],
-            base.by_mu_tau + seconds[1],
-            base.by_tau_tau + seconds[2],
-        )
-
-    spread = 1 / np.sqrt((kappa + g11 * slope**2) / eps + 1)
-    best, mu, tau = maximise(derivatives, y2, np.log(spread))
-    log_likelihood = log_integral - np.log(2 * np.pi * eps) - 0.5 * np.log(2 * np.pi * (1 + g11 / eps))
+    fibre = _Fibre.at(shears, y, eps)
+    g11, noise = fibre.g11, fibre.eps
+    spread = 1 / np.sqrt((fibre.kappa + g11 * fibre.slope**2) / noise + 1)
+    best, mu, tau = maximise(fibre.objective, fibre.y2, np.log(spread))
+    log_integral = fibre.log_integral()
+    log_likelihood = log_integral - np.log(2 * np.pi * noise) - 0.5 * np.log(2 * np.pi * (1 + g11 / noise))
     return Reduced(log_integral - best - HALF_LOG_2PIE, log_likelihood, mu, np.exp(tau))

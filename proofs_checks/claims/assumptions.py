@@ -17,6 +17,7 @@ full covariance      gap -> 0: no regulariser                                   
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,9 @@ HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 NOTHING, PREIMAGES, RANK = "nothing broken", "two preimages", "J(g) singular"
 DECODER_KINK, PRIOR_KINK, INFINITY = "kink of f at g", "kink of log p0 at g", "f -> x at infinity"
 COVARIANCE = "full covariance"
-STATEMENTS = ("mean", "variance", "likelihood", "gap")
-BROKEN = {
-    PREIMAGES: ("likelihood", "gap"),
-    RANK: STATEMENTS,
-    DECODER_KINK: STATEMENTS,
-    PRIOR_KINK: STATEMENTS,
-    INFINITY: ("likelihood", "gap"),
-}
-"""What does not survive; everything else does."""
-
+STATEMENTS, INSTEAD = ("mean", "variance", "likelihood", "gap"), "instead"
+VARIANCE_ERROR = 1e-2 * QUADRATURE_ERROR**0.5
+"""Relative: a value known to q fixes the scale to sqrt(q), and Newton's last step gains two digits more at least."""
 NOT_MEASURED = {"mean": "another constant (block-encoder)", "likelihood": "holds: no encoder in it"}
 """With a full covariance the likelihood is the same, and the mean's shift is that of `general-limit` for one block."""
 
@@ -55,55 +49,99 @@ def _normal(mean: Any) -> Callable[[np.ndarray], np.ndarray]:
     return lambda z: -0.5 * (z - mean) ** 2 - HALF_LOG_2PI
 
 
-def _draw(name: str, rng: np.random.Generator) -> tuple[Case, dict[str, float]]:
-    """A case and its parameters. Derivatives at a kink are those of the side z > 0."""
-    a, p = rng.uniform(0.9, 1.4), signed(rng, 0.2, 0.6)
+@dataclass(frozen=True)
+class Drawn:
+    """A case that breaks one assumption, and the constants of what happens instead."""
 
-    def linear_width(eps: float) -> float:
-        return float(np.sqrt(eps) / a)
+    case: Case
+    instead: dict[str, float] = field(default_factory=dict)
 
-    if name == NOTHING:
-        b, g = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.6)
-        t = np.tanh(g)
-        slope = 1 - t**2
-        derivatives = {"J": a + b * slope, "H": -2 * b * t * slope, "T": -2 * b * slope * (1 - 3 * t**2), "l1": p - g}
-        return Case(name, lambda z: a * z + b * np.tanh(z), _normal(p), g, derivatives | {"l2": -1.0}, linear_width), {}
-    if name == PREIMAGES:
-        b, g = a * rng.uniform(0.4, 0.6), rng.uniform(0.1, 0.3)
-        other = -a / b - g
-        derivatives = {"J": a + 2 * b * g, "H": 2 * b, "T": 0.0, "l1": -g, "l2": -1.0}
-        case = Case(name, lambda z: a * z + b * z**2, _normal(0.0), g, derivatives, linear_width, others=(other,))
-        return case, {"limit": np.log1p(np.exp(0.5 * (g**2 - other**2)))}
-    if name == RANK:
-        derivatives = {"J": 0.0, "H": 0.0, "T": 6 * a, "l1": p, "l2": -1.0}
-        case = Case(name, lambda z: a * z**3, _normal(p), 0.0, derivatives, lambda eps: float((eps / a**2) ** (1 / 6)))
-        return case, {"variance": (45 * a**2) ** (-1 / 3)}
-    if name == DECODER_KINK:
-        b = a * np.exp(signed(rng, 0.4, 0.7))
-        derivatives = {"J": a, "H": 0.0, "T": 0.0, "l1": p, "l2": -1.0}
-        case = Case(name, lambda z: np.where(z > 0, a * z, b * z), _normal(p), 0.0, derivatives, linear_width)
-        kink = Kink(*(np.array([value]) for value in (a, b, p)))
-        return case, {"limit": float(profile(np.zeros(1), kink)[0][0])}
-    if name == PRIOR_KINK:
-        up, down = rng.uniform(0.6, 0.9), rng.uniform(1.1, 1.6)
 
-        def laplace(z: np.ndarray) -> np.ndarray:
-            return np.asarray(np.where(z > 0, -z / up, z / down) - np.log(up + down))
+@dataclass(frozen=True)
+class Assumption:
+    """One assumption broken: cases of slope a and prior mean p, and the statements that do not survive.
 
-        case = Case(name, lambda z: a * z, laplace, 0.0, {"J": a, "H": 0, "T": 0, "l1": -1 / up, "l2": 0}, linear_width)
-        return case, {"likelihood": -(1 / up + 1 / down) / (a * np.sqrt(2 * np.pi)), "level": -np.log((up + down) * a)}
+    spacing: of the powers of eps by which the gap reaches its limit instead.
+    """
+
+    name: str
+    draw: Callable[[np.random.Generator, float, Any], Drawn]
+    lost: tuple[str, ...] = ()
+    spacing: float = 1.0
+
+
+def _width(a: float) -> Callable[[float], float]:
+    """The posterior's width for the slope a."""
+    return lambda eps: float(np.sqrt(eps) / a)
+
+
+def _nothing(rng: np.random.Generator, a: float, p: Any) -> Drawn:
+    b, g = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.6)
+    t = np.tanh(g)
+    slope = 1 - t**2
+    derivatives = {"J": a + b * slope, "H": -2 * b * t * slope, "T": -2 * b * slope * (1 - 3 * t**2)}
+    derivatives |= {"l1": p - g, "l2": -1.0}
+    return Drawn(Case(NOTHING, lambda z: a * z + b * np.tanh(z), _normal(p), g, derivatives, _width(a)))
+
+
+def _two_preimages(rng: np.random.Generator, a: float, p: Any) -> Drawn:
+    b, g = a * rng.uniform(0.4, 0.6), rng.uniform(0.1, 0.3)
+    other = -a / b - g
+    derivatives = {"J": a + 2 * b * g, "H": 2 * b, "T": 0.0, "l1": -g, "l2": -1.0}
+    decoder = lambda z: a * z + b * z**2  # noqa: E731
+    case = Case(PREIMAGES, decoder, _normal(0.0), g, derivatives, _width(a), others=(other,))
+    return Drawn(case, {"limit": np.log1p(np.exp(0.5 * (g**2 - other**2)))})
+
+
+def _singular(rng: np.random.Generator, a: float, p: Any) -> Drawn:
+    derivatives = {"J": 0.0, "H": 0.0, "T": 6 * a, "l1": p, "l2": -1.0}
+    case = Case(RANK, lambda z: a * z**3, _normal(p), 0.0, derivatives, lambda eps: float((eps / a**2) ** (1 / 6)))
+    return Drawn(case, {"variance": (45 * a**2) ** (-1 / 3), "limit": cubic_gap()})
+
+
+def _kinked_decoder(rng: np.random.Generator, a: float, p: Any) -> Drawn:
+    """Derivatives at the kink are those of the side z > 0."""
+    b = a * np.exp(signed(rng, 0.4, 0.7))
+    derivatives = {"J": a, "H": 0.0, "T": 0.0, "l1": p, "l2": -1.0}
+    case = Case(DECODER_KINK, lambda z: np.where(z > 0, a * z, b * z), _normal(p), 0.0, derivatives, _width(a))
+    kink = Kink(*(np.array([value]) for value in (a, b, p)))
+    return Drawn(case, {"limit": float(profile(np.zeros(1), kink)[0][0])})
+
+
+def _kinked_prior(rng: np.random.Generator, a: float, p: Any) -> Drawn:
+    """Derivatives at the kink are those of the side z > 0."""
+    up, down = rng.uniform(0.6, 0.9), rng.uniform(1.1, 1.6)
+
+    def laplace(z: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(z > 0, -z / up, z / down) - np.log(up + down))
+
+    derivatives = {"J": a, "H": 0, "T": 0, "l1": -1 / up, "l2": 0}
+    case = Case(PRIOR_KINK, lambda z: a * z, laplace, 0.0, derivatives, _width(a))
+    likelihood = -(1 / up + 1 / down) / (a * np.sqrt(2 * np.pi))
+    return Drawn(case, {"likelihood": likelihood, "level": -np.log((up + down) * a)})
+
+
+def _back_at_infinity(rng: np.random.Generator, a: float, p: Any) -> Drawn:
     b = rng.uniform(0.5, 1.5)
     derivatives = {"J": a, "H": 0.0, "T": -6 * a * b, "l1": 0.0, "l2": -2.0}
-    case = Case(
-        name,
-        lambda z: a * z / (1 + b * z**2),
-        lambda z: -np.log(np.pi * (1 + z**2)),
-        0.0,
-        derivatives,
-        linear_width,
-        inverted=True,
+    decoder = lambda z: a * z / (1 + b * z**2)  # noqa: E731
+    cauchy = lambda z: -np.log(np.pi * (1 + z**2))  # noqa: E731
+    return Drawn(Case(INFINITY, decoder, cauchy, 0.0, derivatives, _width(a), inverted=True), {"limit": np.log1p(b)})
+
+
+ASSUMPTIONS = {
+    one.name: one
+    for one in (
+        Assumption(NOTHING, _nothing),
+        Assumption(PREIMAGES, _two_preimages, ("likelihood", "gap")),
+        Assumption(RANK, _singular, STATEMENTS, spacing=1 / 3),
+        Assumption(DECODER_KINK, _kinked_decoder, STATEMENTS, spacing=0.5),
+        Assumption(PRIOR_KINK, _kinked_prior, STATEMENTS, spacing=0.5),
+        Assumption(INFINITY, _back_at_infinity, ("likelihood", "gap")),
     )
-    return case, {"limit": np.log1p(b)}
+}
+BROKEN = {name: one.lost for name, one in ASSUMPTIONS.items() if one.lost}
+"""What does not survive; everything else does."""
 
 
 class _Rows:
@@ -111,16 +149,18 @@ class _Rows:
 
     def __init__(self, name: str, measured: Measurements):
         rng, count = measured.rng("assumptions", name), max(3, measured.effort.instances // 2)
-        drawn = [_draw(name, rng) for _ in range(count)]
-        found = [measure(case) for case, _ in drawn]
-        self.parameters = [parameters for _, parameters in drawn]
-        self.instances = Instances((name,) * count, (1,) * count, (1,) * count, (drawn[0][0].name,) * count)
+        draw = ASSUMPTIONS[name].draw
+        self.drawn = [draw(rng, rng.uniform(0.9, 1.4), signed(rng, 0.2, 0.6)) for _ in range(count)]
+        cases = [one.case for one in self.drawn]
+        found = [measure(case) for case in cases]
+        self.name = name
+        self.instances = Instances((name,) * count, (1,) * count, (1,) * count, (name,) * count)
         self.values = {key: np.stack([vars(one)[key] for one in found]) for key in Measured.__annotations__}
         arguments: dict[str, Any] = {
-            key: np.array([case.derivatives[key] for case, _ in drawn], dtype=float).reshape(count, *(1,) * rank)
+            key: np.array([case.derivatives[key] for case in cases], dtype=float).reshape(count, *(1,) * rank)
             for key, rank in {"J": 2, "H": 3, "T": 4, "l1": 1, "l2": 2}.items()
         }
-        arguments["l0"] = np.array([float(case.log_prior(np.array(case.preimage))) for case, _ in drawn])
+        arguments["l0"] = np.array([float(case.log_prior(np.array(case.preimage))) for case in cases])
         arguments["eps"] = np.ones(count)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.predictions = {
@@ -128,18 +168,26 @@ class _Rows:
                 for key in ("mean_shift", "variance", "likelihood_limit", "likelihood_slope", "gap_slope")
             }
 
-    def parameter(self, key: str) -> np.ndarray:
-        """What happens instead, as drawn."""
-        return np.array([parameters[key] for parameters in self.parameters])
+    def constant(self, key: str) -> np.ndarray:
+        """A constant of what happens instead, as drawn."""
+        return np.array([one.instead[key] for one in self.drawn])
 
     def law(self, name: str, quantity: str, limit: Any, order: float, constant: Any, spacing: float = 1.0) -> Law:
         """A law about one measured quantity."""
         values, count = self.values[quantity], len(self.instances)
-        floor = QUADRATURE_ERROR * (1 + np.abs(values)) * (np.ones_like(values) if quantity != "shift" else LADDER**0.5)
-        if quantity == "variance":
-            floor = QUADRATURE_ERROR**0.5 * 1e-2 * values
+        floor = QUADRATURE_ERROR * (1 + np.abs(values))
+        if quantity == "shift":
+            floor = floor * np.sqrt(LADDER)
+        elif quantity == "variance":
+            floor = VARIANCE_ERROR * values
         limit, constant = (np.broadcast_to(np.asarray(value, dtype=float), (count,)) for value in (limit, constant))
         return ConvergenceLaw(name, self.instances, LADDER, values, limit, order, constant, floor, spacing)
+
+    def instead(self, quantity: str, limit: Any, order: float, constant: Any, spacing: float) -> Law:
+        """What happens to a quantity instead."""
+        shown = {"log_likelihood": "likelihood"}.get(quantity, quantity)
+        law = self.law(f"{self.name}: instead, {shown}", quantity, limit, order, constant, spacing)
+        return replace(law, place=(self.name, INSTEAD, shown))
 
     def theorem(self, name: str, statement: str) -> Law:
         """One of the main theorem's statements, taken at its word."""
@@ -150,7 +198,7 @@ class _Rows:
             "likelihood": ("log_likelihood", known["likelihood_limit"], known["likelihood_slope"]),
             "gap": ("gap", 0.0, known["gap_slope"]),
         }[statement]
-        return self.law(name, quantity, limit, 1.0, constant)
+        return replace(self.law(name, quantity, limit, 1.0, constant), place=(self.name, statement))
 
 
 def theorem(name: str, statement: str, measured: Measurements) -> Law:
@@ -172,9 +220,7 @@ def cubic_gap() -> float:
 def limit_of_gap(name: str, measured: Measurements) -> Law:
     """gap -> limit: the order of what remains is not claimed, so the law is about the extrapolated limit."""
     rows = _rows(measured, name)
-    limit = np.full(len(rows.instances), cubic_gap()) if name == RANK else rows.parameter("limit")
-    spacing = {RANK: 1 / 3, DECODER_KINK: 0.5, INFINITY: 1.0, PREIMAGES: 1.0}[name]
-    return rows.law(f"{name}: instead, gap", "gap", 0.0, 0.0, limit, spacing)
+    return rows.instead("gap", 0.0, 0.0, rows.constant("limit"), ASSUMPTIONS[name].spacing)
 
 
 def laws(measured: Measurements) -> list[Law]:
@@ -186,26 +232,18 @@ def laws(measured: Measurements) -> list[Law]:
         if statement not in broken
     ]
     kink, singular = _rows(measured, PRIOR_KINK), _rows(measured, RANK)
-    full = block_encoder.measure(measured)["full"]
-    closing = predicted("general_gap_slope", block_encoder.FULL)
+    closing = gap_law(
+        f"{COVARIANCE}: instead, gap",
+        [block_encoder.measure(measured)["full"]],
+        limit=predicted("general_contrast", block_encoder.FULL),
+        constant=predicted("general_gap_slope", block_encoder.FULL),
+    )
     return [
         *survivors,
         *(limit_of_gap(name, measured) for name in (PREIMAGES, RANK, DECODER_KINK, INFINITY)),
-        singular.law(f"{RANK}: instead, variance", "variance", 0.0, 1 / 3, singular.parameter("variance"), 1 / 3),
-        kink.law(
-            f"{PRIOR_KINK}: instead, likelihood",
-            "log_likelihood",
-            kink.parameter("level"),
-            0.5,
-            kink.parameter("likelihood"),
-            0.5,
-        ),
-        gap_law(
-            f"{COVARIANCE}: instead, gap",
-            [full],
-            limit=predicted("general_contrast", block_encoder.FULL),
-            constant=closing,
-        ),
+        singular.instead("variance", 0.0, 1 / 3, singular.constant("variance"), 1 / 3),
+        kink.instead("log_likelihood", kink.constant("level"), 0.5, kink.constant("likelihood"), 0.5),
+        replace(closing, place=(COVARIANCE, INSTEAD, "gap")),
         *(_rows(measured, NOTHING).theorem(f"{NOTHING}: {statement}", statement) for statement in STATEMENTS),
     ]
 
@@ -243,18 +281,18 @@ def _own_variances(full: Batch) -> Law:
 
 def table(laws: tuple[LawResult, ...], controls: tuple[ControlOutcome, ...]) -> list[dict[str, str]]:
     """One row an assumption: whether each statement survives without it, by verdict, and what happens instead."""
-    verdicts = {law.name: law.verdict for law in laws}
+    verdicts = {result.law.place: result.verdict for result in laws}
     reasons = {control.id: f"fails: {control.by}" if control.rejected else "survives" for control in controls}
     rows = []
     for name in (NOTHING, *BROKEN, COVARIANCE):
         row = {"broken": name}
         for statement in STATEMENTS:
-            key = f"{name}: {statement}"
-            row[statement] = verdicts.get(key) or reasons.get(key) or NOT_MEASURED[statement]
+            reason = reasons.get(f"{name}: {statement}")
+            row[statement] = verdicts.get((name, statement)) or reason or NOT_MEASURED[statement]
         instead = [
-            f"{law.name.split('instead, ')[1]} {law.verdict}: {law.summary}"
-            for law in laws
-            if law.name.startswith(f"{name}: instead")
+            f"{result.law.place[2]} {result.verdict}: {result.summary}"
+            for result in laws
+            if result.law.place[:2] == (name, INSTEAD)
         ]
         rows.append(row | {"instead": "; ".join(instead)})
     return rows

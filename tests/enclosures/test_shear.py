@@ -2,6 +2,7 @@
 
 import pytest
 import sympy
+from budgets import budget
 from elbogap.enclosures.all_eps import bound, enclose_all_eps, enclose_piece, proves_order_one
 from elbogap.enclosures.balls import decimal_interval, end_points, rational, shown
 from elbogap.enclosures.fixed import gap_at
@@ -13,7 +14,7 @@ from elbogap.enclosures.shear import ShearInstance, shear_instance, symbolic_dec
 from elbogap.theory.series.decoders import gap_coefficients
 from elbogap.theory.series.ring import RATIONALS
 from flint import arb, ctx, fmpq
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 WIDTH = fmpq(1, 50)
@@ -104,7 +105,7 @@ def test_derivatives_of_the_evidence_are_difference_quotients(reference: ShearIn
         assert abs(second - values[1][2]) < arb(10) ** -38
 
 
-@settings(max_examples=12)
+@budget(0.12)
 @given(
     entries=st.lists(st.integers(-4, 4), min_size=4, max_size=4),
     profile=st.lists(st.integers(-3, 3), min_size=2, max_size=2),

@@ -1,10 +1,16 @@
-"""The decoders of the reference tables, f2 and f3 (square), f23 (a surface in R^3), and polynomials."""
+"""The decoders of the reference tables: f2 and f3 (square), f23 (a surface in R^3), f2 folded and swirled, polynomials.
+
+Prior N(0, I); f2 after the fold z -> (z_1^2, z_2 + 0.4 z_1) is not injective (claim `folds`), after the swirl it has
+the same likelihood (claim `spurious-solutions`).
+"""
 
 from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from elbogap.numerics.families import Shear, Swirl
 
 
 def f2(z):
@@ -37,6 +43,16 @@ def f23(z):
     )
 
 
+def folded(z):
+    """f2(z1^2, z2 + .4 z1)."""
+    return f2(jnp.stack([z[0] ** 2, z[1] + 0.4 * z[0]]))
+
+
+def swirled(z):
+    """f2(R(|z|^2 / 2) z); the preimage of f2(g) is a^-1(g)."""
+    return f2(Swirl(np.array(1.0))(z))
+
+
 def cubic(z):
     """A polynomial decoder of three latents, as quick to compile as can be."""
     y = jnp.stack([z[0] + 0.3 * z[1] ** 2, z[1] - 0.2 * z[0] * z[2], z[2] + 0.1 * z[0] ** 3])
@@ -57,7 +73,7 @@ def unit_normal(decoder, z):
 
 @pytest.fixture(scope="session")
 def examples():
-    """Decoders f2, f3, f23, cubic, cubic2 and the points g2, g3 of the tables."""
+    """Decoders f2, f3, f23, folded, swirled, shear, cubic, cubic2 and the points of the tables."""
     return SimpleNamespace(
         f2=f2,
         f3=f3,
@@ -65,6 +81,10 @@ def examples():
         cubic=cubic,
         cubic2=cubic2,
         unit_normal=unit_normal,
+        folded=folded,
+        swirled=swirled,
+        shear=Shear(np.array([[1.0, 0.5], [-0.2, 1.2]]), np.array([0.5]), np.array([0.2])),
+        folded_branches=np.array([[0.9, -0.3], [-0.9, 0.42]]),  # two preimages under `folded`
         g2=jnp.array([0.7, -0.4]),
         g3=jnp.array([0.7, -0.4, 0.3]),
     )

@@ -3,11 +3,12 @@
 import jax
 import numpy as np
 import pytest
+from budgets import budget
 from elbogap.numerics.blocks import blocks_of
 from elbogap.numerics.encoder import elbo, optimal_encoder
 from elbogap.numerics.likelihood import log_likelihood
 from elbogap.numerics.model import LatentModel
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 WEIGHT = np.array([[1.0, 0.6], [-0.2, 1.1], [0.4, 0.3]])
@@ -48,7 +49,7 @@ def bound():
     return jax.jit(lambda mean, factor: elbo(model, DATA, mean, factor))
 
 
-@settings(max_examples=20)
+@budget(0.2)
 @given(
     shift=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
     log_std=st.tuples(st.floats(-2, 0), st.floats(-2, 0)),

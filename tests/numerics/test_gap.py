@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+from budgets import budget
 from elbogap.numerics.gap import GapMeasurement, gap, measure_gap
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.noise import FullNoise
 from elbogap.numerics.observations import Poisson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 # Slopes (gap - c)/eps are given to six digits.
@@ -142,7 +143,7 @@ def _linear(weight: jax.Array, x: jax.Array, eps: jax.Array) -> GapMeasurement:
 class TestLinear:
     """Linear decoders have a closed form at every noise level."""
 
-    @settings(max_examples=15)
+    @budget(0.15)
     @given(
         angle=st.floats(0.0, 3.1),
         stretch=st.floats(0.3, 3.0),

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "reference_bank"))
 
 import measure as bank
 import mpmath as mp
+from composite import parameters_of, term
 from make import reference_of
 from reference import log_prior
 
@@ -57,6 +58,32 @@ def test_references_agree_with_mpmath(number):
         total = mp.log(mp.quad(joint, cuts)) - len(case["x"]) * mp.log(2 * mp.pi * case["eps"]) / 2
     # 1e-9: mpmath's own error on 192 panels with a float64 integrand.
     assert float(total) == pytest.approx(value, abs=1e-9)
+
+
+CASES = {
+    "modes of a sine": ([{"sin_a": 1.0, "sin_w": 4.0}, {"lin": 0.05}], 1e-3, 0.8, 0.528425, 1e-8),
+    "a narrow bump": ([{"lin": 1.0, "bump_a": 1.0, "bump_m": 0.5, "bump_w": 0.01}], 1e-2, 0.5, -1.9352, 1e-2),
+    "a tail on one side": ([{"soft_a": 1.0, "soft_b": 20.0}], 1e-3, 0.1, -0.70435, 1e-5),
+    "clamped, 1e-2": ([{"lin": 1.0, "low": -1.0, "high": 1.0}], 1e-2, 1.0, -0.270, 1e-4),
+    "clamped, 1e-4": ([{"lin": 1.0, "low": -1.0, "high": 1.0}], 1e-4, 1.0, 1.864, 1e-4),
+    "clamped, 1e-6": ([{"lin": 1.0, "low": -1.0, "high": 1.0}], 1e-6, 1.0, 4.150, 1e-4),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_narrow_search_misses(name):
+    """Many modes, narrow features, one-sided tails and clamped outputs: the value is right, and the error small."""
+    outputs, eps, z, expected, largest = CASES[name]
+    parameters = parameters_of(1, [([(1.0, term(**output))], 0.0, ()) for output in outputs])
+    prior = {"kind": "normal", "scale": 1.0, "df": 1.0, "centre": 1.0}
+    x = bank.decode(parameters, np.array([[z]]))[0]
+    value, error, _ = bank.measure({"d": 1, "parameters": parameters, "prior": prior, "eps": eps, "x": x})
+    # The program's second output is always there; where the model has one output it adds the noise's constant.
+    value += 0.5 * (2 - len(outputs)) * np.log(2 * np.pi * eps)
+    assert error < largest
+    # The values are given to their last digit.
+    assert value == pytest.approx(expected, abs=error + 1e-3)
+    assert expected != pytest.approx(value + 0.01, abs=error)
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from elbogap.proofs_checks.claim import Claim, ClaimResult, ControlOutcome, Evidence
-from elbogap.proofs_checks.commands import report_table
 from elbogap.proofs_checks.laws import BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Instances
 from elbogap.proofs_checks.report import Report
+from elbogap.proofs_checks.terminal_report import report_table
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -94,7 +94,7 @@ def test_identities_and_bounds():
     assert FactLaw("f", INSTANCES, np.array([True, True, False, True]), "no").judge().verdict == "fails"
 
 
-CLAIM = Claim("id", "title", "statement", "latex", "source", ())
+CLAIM = Claim("id", "statement", "title", "latex", "source")
 REJECTED, SURVIVED = ControlOutcome("c", "s", True, "r"), ControlOutcome("c", "s", False, "")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from elbogap.proofs_checks.measurements import EFFORTS, PRIORS, shared_priors
 from elbogap.proofs_checks.programs import Programs
-from elbogap.proofs_checks.study import summarise, upper_bound
+from elbogap.proofs_checks.rates import upper_bound
+from elbogap.proofs_checks.study import summarise
 from elbogap.shell.kept import keep
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from budgets import budget
 from elbogap.theory.series.functions import FUNCTIONS, expand, power
 from elbogap.theory.series.ring import FLOATS, RATIONALS, Ring, mpmath_ring
 from elbogap.theory.series.truncated import Series, pack, unpack, variables
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 X, Y = sympy.symbols("x y")
@@ -36,7 +37,7 @@ def taylor(expression: sympy.Expr, i: int, j: int, point: tuple[Any, Any] = (0, 
     return derivative / (sympy.factorial(i) * sympy.factorial(j))
 
 
-@settings(max_examples=20)
+@budget(0.2)
 @given(left=polynomials, right=polynomials, point=st.tuples(rationals, rationals))
 def test_arithmetic_is_that_of_polynomials(left: dict, right: dict, point: tuple) -> None:
     """Sum, difference and product of truncated series are exact and agree with SymPy's Taylor coefficients."""
@@ -72,7 +73,7 @@ def test_powers(exponent: sympy.Rational | int) -> None:
         assert found.coefficient(i, j) == RATIONALS.convert(taylor(base**exponent, i, j))
 
 
-@settings(max_examples=30)
+@budget(0.3)
 @given(polynomial=polynomials)
 def test_exponential_and_logarithm_are_inverse(polynomial: dict) -> None:
     """log(exp(a)) = a exactly over the rationals, for a without constant term."""
@@ -92,7 +93,7 @@ def test_rings_agree() -> None:
         assert abs(sympy.Float(many.coefficient(*exponents), 30) - reference) < sympy.Float("1e-27")
 
 
-@settings(max_examples=20)
+@budget(0.2)
 @given(polynomial=polynomials, mixing=st.tuples(rationals, rationals))
 def test_composition_is_substitution(polynomial: dict, mixing: tuple) -> None:
     """compose replaces the variables by series, exactly."""

@@ -7,6 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from budgets import budget
 from elbogap.theory.series import decoders as series_decoders
 from elbogap.theory.series.coefficients import GapSeries, encoder_series, gap_series
 from elbogap.theory.series.decoders import (
@@ -18,7 +19,7 @@ from elbogap.theory.series.decoders import (
     standard_normal_series,
 )
 from elbogap.theory.series.ring import FLOATS, RATIONALS, mpmath_ring
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 POINT = [sympy.Rational(7, 10), sympy.Rational(-2, 5)]
@@ -103,7 +104,7 @@ def test_other_priors(prior: object, expected: float) -> None:
 small_matrices = st.lists(st.integers(-3, 3), min_size=9, max_size=9).map(lambda entries: np.reshape(entries, (3, 3)))
 
 
-@settings(max_examples=8)
+@budget(0.08)
 @given(noise=small_matrices, tall=st.booleans())
 def test_linear_decoders_have_the_closed_form(noise: np.ndarray, tall: bool) -> None:
     """a_n = (-1)^(n+1)/(2n) (sum_k A_kk^-n - tr A^-n), exactly, for W of full column rank."""
@@ -119,7 +120,7 @@ def test_linear_decoders_have_the_closed_form(noise: np.ndarray, tall: bool) -> 
     assert fraction(found.twice_contrast_exp) == product / metric.det()
 
 
-@settings(max_examples=20)
+@budget(0.2)
 @given(
     coefficients=st.tuples(st.fractions(-1, 1, max_denominator=9), st.fractions(-1, 1, max_denominator=9)),
     point=st.fractions(-1, 1, max_denominator=7),

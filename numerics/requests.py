@@ -1,0 +1,57 @@
+"""What a caller may pass, checked once: real numbers, whole numbers, shapes, finite and positive values.
+
+Concrete values are refused by `ValueError`, values inside `jit` by `eqx.error_if`; the one line says what was wrong,
+what was expected and what came.
+"""
+
+import operator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+
+def real_array(name: str, value: ArrayLike) -> Float[Array, "..."]:
+    """Return `value` as floats; `ValueError` for what is complex or no number."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected real numbers, got {type(value).__name__} {value!r:.40}") from error
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name}: expected real numbers, got {array.dtype}")
+    return array.astype(jnp.result_type(float))
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return `value` as an int; `ValueError` where it is not one (2.4, "2", True) or below `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise ValueError(f"{name}: expected a whole number >= {least}, got {value!r}")
+    return number
+
+
+def refused(array: Array, bad: Array, message: str, received: Array | None = None) -> Array:
+    """Return the array; where `bad`, `ValueError` at once for concrete values, `eqx.error_if` inside jit.
+
+    The message shows what was received: the array, unless something else is named.
+    """
+    if isinstance(bad, jax.core.Tracer):
+        return eqx.error_if(array, bad, message)
+    if bool(bad):
+        values = np.asarray(array if received is None else received)
+        shown = values.tolist() if values.size <= 9 else f"shape {values.shape}"
+        raise ValueError(f"{message}, got {shown}")
+    return array
+
+
+def positive(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the array, every entry of which is finite and > 0."""
+    bad = ~jnp.all((array > 0) & jnp.isfinite(array))
+    return refused(array, bad, f"{name}: expected finite values > 0")
