@@ -77,7 +77,10 @@ def _is_int(value: Any, low: int, high: int | float = math.inf) -> bool:
 
 
 def _is_number(value: Any, low: int | float, high: int | float = math.inf) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high and value < math.inf
+    try:
+        return low < requests.number("", value) <= high
+    except RequestError:
+        return False
 
 
 def _list_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
