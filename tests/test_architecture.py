@@ -23,7 +23,7 @@ ARROWS = {
     "proofs_checks": {"shell", "theory", "numerics", "results", "report", "enclosures", "training"},
     "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
     "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks"},
-    "testing": {"numerics", "proofs_checks"},
+    "testing": {"shell", "numerics", "proofs_checks"},
     "theorem": {"shell", "theory", "proofs_checks"},
     "cli": {"shell"},
     "__main__": {"cli"},
