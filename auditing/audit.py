@@ -17,6 +17,7 @@ from ..numerics.noise import StateNoise
 from ..numerics.precision import EPS64, require_float64
 from ..numerics.priors import Normal, Prior
 from ..numerics.reduction import Reduction, reduction
+from ..shell.progress import Progress, silent
 from .account import Account
 from .consistency import Consistency, consistency
 from .entries import Setting, Task, account
@@ -27,7 +28,7 @@ from .inputs.encoder import Encoder, Encodings, as_encoder
 from .inputs.model import as_model
 from .inputs.noise import rescaled, variances_at
 from .kinks import find_kinks
-from .points import Points, Progress, check_data, points_of, prior_deviation
+from .points import Points, check_data, points_of, prior_deviation
 from .regime import Regime, regime
 from .report import AuditReport
 from .request import AuditRequest
@@ -52,7 +53,7 @@ def audit(
     absolute: float = AuditRequest.absolute,
     search: bool = AuditRequest.search,
     seed: int = AuditRequest.seed,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> AuditReport:
     """What the theorem says about a decoder: where its ELBO gap comes from, which latents are entangled, which eps.
 

@@ -28,7 +28,7 @@ class Fit(NamedTuple):
     """The residual against the noise, and the noise variance that would fit.
 
     deviations: rho; expected: sqrt((D - d)/D); variance: the mean square of r over points and outputs; per_output (D,):
-    over points; data_range, output_range: smallest and largest value.
+    over points; data_range, output_range: smallest and largest value; binary: whether the data are all 0 or 1.
     """
 
     deviations: float
@@ -37,6 +37,7 @@ class Fit(NamedTuple):
     per_output: Float[np.ndarray, " D"]
     data_range: tuple[float, float]
     output_range: tuple[float, float]
+    binary: bool
 
     @property
     def alarm(self) -> str | None:
@@ -51,7 +52,9 @@ class Fit(NamedTuple):
             "would fit. What follows describes the likelihood that was given, not the data."
         )
         low, high = self.data_range
-        if low >= 0 and high <= 1 and (self.output_range[0] < low - _LOGITS or self.output_range[1] > high + _LOGITS):
+        if self.binary:
+            said += " All data are 0 or 1: their likelihood is Bernoulli, and the outputs are perhaps its logits."
+        elif low >= 0 and high <= 1 and (self.output_range[0] < low - _LOGITS or self.output_range[1] > high + _LOGITS):
             said += (
                 f" The outputs go from {self.output_range[0]:.3g} to {self.output_range[1]:.3g} and the data from "
                 f"{low:.3g} to {high:.3g}: if the outputs are logits, the likelihood is not Gaussian."
@@ -68,7 +71,7 @@ def fit_of(model: LatentModel, points: Points) -> Fit | None:
     both = jax.jit(lambda z, x: (model.decoder(z), model.noise.whiten(x - model.decoder(z), z)))
     mapped = jax.jit(lambda zs, xs: jax.lax.map(lambda pair: both(*pair), (zs, xs)))
     whitened, squares, count = 0.0, 0.0, len(points.z)
-    lows, highs = [], []
+    lows, highs, binary = [], [], True
     for first in range(0, count, _CHUNK):
         taken = np.arange(first, min(first + _CHUNK, count))
         filled = np.resize(taken, min(_CHUNK, count))
@@ -80,6 +83,7 @@ def fit_of(model: LatentModel, points: Points) -> Fit | None:
             )
         )
         whitened += float(np.sum(residuals**2))
+        binary = binary and bool(np.all((data == 0) | (data == 1)))
         squares = squares + np.sum((data - decoded) ** 2, axis=0)
         lows.append((np.min(data), np.min(decoded)))
         highs.append((np.max(data), np.max(decoded)))
@@ -92,4 +96,5 @@ def fit_of(model: LatentModel, points: Points) -> Fit | None:
         per_output=np.asarray(squares) / count,
         data_range=(float(low[0]), float(high[0])),
         output_range=(float(low[1]), float(high[1])),
+        binary=binary,
     )

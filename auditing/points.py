@@ -6,7 +6,6 @@ Without data: z ~ prior and x = f(z).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,13 +19,13 @@ from ..numerics.model import LatentModel
 from ..numerics.priors import CorrelatedNormal, Normal
 from ..numerics.reduction import Reduction
 from ..numerics.starts import search_starts
+from ..shell.progress import Progress
 from .geometry import spread
 from .inputs.decoder import Decoder
 from .inputs.encoder import Encoder
 
 _PRIOR_DRAWS = 20000
 _SEARCH_CHUNK, _ENCODE_CHUNK = 32, 256
-Progress = Callable[[int, int, str], None]
 
 
 class Points(NamedTuple):
@@ -57,7 +56,7 @@ def points_of(
 
 def check_data(data: Any, decoder: Decoder) -> Any:
     """The data as rows (n, ...); RequestError where one row is not an output of the decoder."""
-    rows = data if hasattr(data, "shape") else np.asarray(data)
+    rows = data if hasattr(data, "shape") else _collected(data)
     shape = tuple(rows.shape)
     if len(shape) < 2 or int(np.prod(shape[1:])) != decoder.size:
         raise RequestError(
@@ -65,7 +64,9 @@ def check_data(data: Any, decoder: Decoder) -> Any:
         )
     if shape[0] == 0:
         raise RequestError("data: expected at least one point, got none")
-    if len(shape) > 2 and shape[1:] != decoder.shape:
+    # Axes of length one, and the axes of an image for a decoder of vectors, do not change the order of the values.
+    alike = [tuple(size for size in axes if size != 1) for axes in (shape[1:], decoder.shape)]
+    if len(shape) > 2 and alike[0] != alike[1] and len(decoder.shape) > 1:
         raise RequestError(f"data: expected points of shape {decoder.shape}, got {shape[1:]}")
     if not np.issubdtype(np.asarray(rows[:1]).dtype, np.floating):
         raise RequestError(
@@ -83,6 +84,17 @@ def prior_deviation(model: LatentModel) -> Float[np.ndarray, " d"]:
         return np.sqrt(np.diagonal(np.asarray(prior.covariance)))
     rng = np.random.default_rng(0)
     return np.std([prior.sample(rng, d) for _ in range(_PRIOR_DRAWS)], axis=0)
+
+
+def _collected(data: Any) -> np.ndarray:
+    """An array of a list of points, or of the batches of a loader (of pairs the first)."""
+    if isinstance(data, list | tuple):
+        return np.asarray(data)
+    try:
+        batches = [np.asarray(part[0] if isinstance(part, list | tuple) else part) for part in data]
+        return np.concatenate(batches)
+    except Exception as error:
+        raise RequestError(f"data: expected an array, or batches of one, got {type(data).__name__}") from error
 
 
 @eqx.filter_jit

@@ -7,7 +7,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from flint import fmpq
+from flint import ctx, fmpq
 
 from .. import __version__
 from ..errors import RequestError
@@ -22,12 +22,18 @@ from .elementary.answers import fixed_statements
 from .elementary.document import build_certificate
 from .elementary.fixed import DIGITS, enclose
 from .elementary.instance import Instance
-from .elementary.request import exact, instance, numbers
+from .elementary.request import decoder_of, exact, instance, numbers
+from .fixed import gap_at
+from .likelihood import log_likelihood
 from .maximiser import EnclosureError
 from .recognised import as_shear
+from .shear import ShearInstance
 from .statements import Statement, decided, overall, verified
 
-MOST_DIGITS = 40
+MOST_DIGITS = 60
+SPARE_DIGITS = 4
+SLOPE = "(gap - contrast)/eps"
+Interval = tuple[fmpq, fmpq]
 CERTIFICATE = "enclosure-certificate.json"
 ALL_EPS_WIDTH = fmpq(1, 50)
 
@@ -53,7 +59,7 @@ def enclose_command(
     decoder
         FILE.py:NAME, a function of the latents (SymPy symbols) that returns its outputs, or SymPy expressions.
     latent_dim
-        The number of latents, 1 or 2. The prior is N(0, I).
+        The number of latents, 1 or 2; up to 4 for polynomial shears. The prior is N(0, I).
     at
         The point g, exact numbers separated by commas; x = f(g).
     noise_var
@@ -74,8 +80,15 @@ def enclose_command(
     if (noise_var is None) == (up_to is None):
         raise RequestError("expected one of --noise-var and --up-to, got " + ("none" if up_to is None else "both"))
     requests.whole("--digits", digits, 1, MOST_DIGITS)
-    found = instance(decoder, latent_dim, at, offset)
-    limits = numbers(claim, 2, "--claim") if claim else None
+    form = decoder_of(decoder, latent_dim)
+    point = numbers(at, latent_dim, "--at")
+    normal = numbers(offset, len(form.outputs), "--offset") if offset else ()
+    shear = None if normal else as_shear(form, point)
+    found = shear or instance(form, point, normal)
+    limits: Interval | None = None
+    if claim:
+        low, high = numbers(claim, 2, "--claim")
+        limits = low, high
     if limits and limits[0] > limits[1]:
         raise RequestError(f"--claim: expected LOW <= HIGH, got {claim}")
     eps = exact(noise_var or up_to or "", "--noise-var" if noise_var else "--up-to")
@@ -90,12 +103,15 @@ def enclose_command(
 
 
 def _answer(
-    found: Instance, eps: Any, fixed: bool, digits: int, claimed: Any
+    found: Instance | ShearInstance, eps: fmpq, fixed: bool, digits: int, claimed: Interval | None
 ) -> tuple[list[Statement], dict[str, Any] | None]:
     """The statements, and the certificate if everything in it was proved."""
     try:
+        if isinstance(found, ShearInstance):
+            return _of_shear(found, eps, digits, claimed) if fixed else _for_all(found, eps, claimed)
         if not fixed:
-            return _for_all(found, eps, claimed)
+            reason = "down to zero only polynomial shears are within reach; one noise variance is: --noise-var"
+            return [Statement(f"{SLOPE} for every eps in (0, {eps}]", "inconclusive", None, reason)], None
         enclosure = enclose(found, eps, digits)
     except EnclosureError as error:
         return [Statement("gap of the best encoder", "inconclusive", None, str(error))], None
@@ -103,13 +119,31 @@ def _answer(
     return fixed_statements(enclosure, claimed), certificate
 
 
-def _for_all(found: Instance, eps0: Any, claimed: Any) -> tuple[list[Statement], dict[str, Any] | None]:
-    """All noise variances of (0, eps0]: by the exact reduction for polynomial shears."""
-    shear = None if found.offset else as_shear(found.decoder, found.point)
-    quantity = f"(gap - contrast)/eps for every eps in (0, {eps0}]"
-    if shear is None:
-        reason = "down to zero only polynomial shears are within reach; one noise variance is: --noise-var"
-        return [Statement(quantity, "inconclusive", None, reason)], None
+def _of_shear(
+    shear: ShearInstance, eps: fmpq, digits: int, claimed: Interval | None
+) -> tuple[list[Statement], dict[str, Any]]:
+    """One noise variance of a polynomial shear, by its exact reduction: to any number of digits."""
+    found = gap_at(shear, eps, digits + SPARE_DIGITS)
+    with ctx.workprec(4 * (digits + 2 * SPARE_DIGITS)):
+        contrast = shear.contrast()
+        statements = [
+            verified("contrast", contrast),
+            verified("log p(x), up to the constant in f", log_likelihood(shear, eps)),
+            verified("gap of the best encoder", found.gap),
+            verified(SLOPE, (found.gap - contrast) / eps),
+            verified("mean of the last latent of the best encoder", shear.driver + eps * found.box.mean),
+            verified("variance of the last latent of the best encoder", eps * found.box.variance),
+        ]
+    if claimed is not None:
+        statements.append(decided("gap of the best encoder", found.gap, claimed))
+    return statements, build_shear_certificate([(shear, found)], [], [], __version__)
+
+
+def _for_all(
+    shear: ShearInstance, eps0: fmpq, claimed: Interval | None
+) -> tuple[list[Statement], dict[str, Any] | None]:
+    """All noise variances of (0, eps0] of a polynomial shear."""
+    quantity = f"{SLOPE} for every eps in (0, {eps0}]"
     enclosure = enclose_all_eps(shear, eps0, ALL_EPS_WIDTH)
     statements = [verified("contrast", shear.contrast()), verified(quantity, enclosure.slope)]
     if proves_order_one(enclosure):

@@ -27,7 +27,7 @@ from .expansion import along, laplacian, third_derivative_norm
 from .model import LatentModel
 from .modes import Mode, relative_rounding, whitening
 from .newton import minimise
-from .precision import EPS64
+from .precision import EPS64, STANDARD_ERRORS
 from .symmetric import symmetric_rule
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -54,7 +54,7 @@ def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array
 
 def _mean_and_error(terms: Float[Array, " n"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Return the mean, and four standard errors plus the largest single term."""
-    error = _STANDARD_ERRORS * jnp.std(terms) / np.sqrt(len(terms)) + jnp.max(jnp.abs(terms)) / len(terms)
+    error = STANDARD_ERRORS * jnp.std(terms) / np.sqrt(len(terms)) + jnp.max(jnp.abs(terms)) / len(terms)
     return jnp.mean(terms), error
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .model import LatentModel
 from .newton import minimise, second_derivatives
+from .precision import EPS64
 
 Vector = Float[Array | np.ndarray, " D"]
 

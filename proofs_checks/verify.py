@@ -8,7 +8,7 @@ left out: where a kind of evidence does not exist for it, the report says `n/a`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..shell import requests
+from ..shell.progress import Progress, silent
 from .claim import Claim, ClaimResult, Evidence
 from .draws import EFFORTS, Draws
 from .exact import STEP_TIME_LIMIT, ExactEvidence
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
 
-Progress = Callable[[int, int, str], None]
-
 
 def verify(
     claims: Sequence[str | Claim] | None = None,
     *,
     effort: str = "quick",
     seed: int = 0,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
     certificate: bool = False,
     cache_dir: Path | None = None,
     keep_unfinished: bool = False,

@@ -8,6 +8,10 @@ Progress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
 
 
+def silent(done: int, total: int, what: str) -> None:
+    """A `Progress` that is not shown."""
+
+
 @contextmanager
 def progress() -> Iterator[Progress]:
     """A `Progress` that lives as long as the block."""

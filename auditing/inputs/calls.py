@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,32 @@ def check_batch(call: Callable[[np.ndarray], np.ndarray], points: np.ndarray) ->
         )
 
 
+def output_of(value: Any) -> Any:
+    """The array that a decoder returned, also where it is the only one in a tuple, a mapping or a model's output.
+
+    RequestError that names what there is where there are several.
+    """
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return value
+    named = dict(value) if isinstance(value, Mapping) else None
+    if named is None and isinstance(value, tuple | list):
+        named = dict(enumerate(value))
+    if named is None and hasattr(value, "__dict__"):
+        named = vars(value)
+    arrays = {name: part for name, part in (named or {}).items() if hasattr(part, "dtype") and hasattr(part, "shape")}
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    if arrays:
+        there = ", ".join(f"{name} {tuple(part.shape)}" for name, part in arrays.items())
+        raise RequestError(
+            f"decoder: expected one array or one tensor as output, got {len(arrays)} ({there}): name one, as in "
+            "lambda z: decoder(z)[0]"
+        )
+    raise RequestError(f"decoder: expected one array or one tensor as output, got {type(value).__name__}")
+
+
 def check_output(value: Any, d: int) -> None:
     """RequestError unless the output is one floating array with at least d entries."""
-    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-        raise RequestError(f"decoder: expected one array as output, got {type(value).__name__}")
     if not jnp.issubdtype(_type_of(value), jnp.floating):
         raise RequestError(f"decoder: expected floating output, got {value.dtype}")
     if prod(value.shape) < d:

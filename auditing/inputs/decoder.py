@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from ...errors import RequestError
 from ...numerics.precision import EPS64
 from ...numerics.priors import Prior
-from .calls import check_batch, check_deterministic, check_output, failure
+from .calls import check_batch, check_deterministic, check_output, failure, output_of
 from .derivative_checks import ORDERS, Derivatives, best_route, resolution
 from .extras import is_torch_module
 from .jax_routes import routes, rules_of
@@ -91,21 +91,29 @@ def _to_float64(leaf: Any) -> Any:
 def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
     evaluated = [jnp.asarray(point) for point in points]
     d = points.shape[1]
+
+    def called(z: Array) -> Array:
+        return output_of(decoder(z))
+
     try:
-        value, batched = decoder(evaluated[0]), False
+        value, batched = called(evaluated[0]), False
+    except RequestError:
+        raise
     except Exception as single:
         try:
-            value, batched = decoder(evaluated[0][None]), True
+            value, batched = called(evaluated[0][None]), True
+        except RequestError:
+            raise
         except Exception:
             raise RequestError(f"decoder: expected to accept z of shape ({d},), {failure(single)}") from single
     if batched:
-        check_batch(lambda z: np.asarray(decoder(jnp.asarray(z))), points)
+        check_batch(lambda z: np.asarray(called(jnp.asarray(z))), points)
         value = value[0]
     check_output(value, d)
     shape = tuple(value.shape)
 
     def function(z: Array) -> Array:
-        return jnp.reshape(decoder(z[None]) if batched else decoder(z), (prod(shape),)).astype(float)
+        return jnp.reshape(called(z[None]) if batched else called(z), (prod(shape),)).astype(float)
 
     check_deterministic(lambda point: np.asarray(function(jnp.asarray(point))), points)
     try:
@@ -150,9 +158,13 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         raise RequestError(f"decoder: expected a module that can be copied, {failure(error)}") from error
     try:
         value, batched = evaluate(module, points[:1]), True
+    except RequestError:
+        raise
     except Exception as batch:
         try:
             value, batched = evaluate(module, points[0]), False
+        except RequestError:
+            raise
         except Exception:
             raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {failure(batch)}") from batch
     if batched:

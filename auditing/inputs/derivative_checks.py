@@ -115,10 +115,10 @@ def check(rules: Rules, probed: Iterable[tuple[Probe, Differences]]) -> tuple[in
             except Exception as error:
                 reason = " ".join(str(error).split())[:160]
                 return k - 1, f"the derivative of order {k} fails: {type(error).__name__}: {reason}"
-            value, error = expected.values[k - 1], expected.errors[k - 1]
-            weighted = float(np.sum(np.abs(probe.cotangent) * error))
+            value, stated = expected.values[k - 1], expected.errors[k - 1]
+            weighted = float(np.sum(np.abs(probe.cotangent) * stated))
             for mode, got, wanted, bound in (
-                ("forward", forward, value, float(np.max(error))),
+                ("forward", forward, value, float(np.max(stated))),
                 ("reverse", reverse, float(probe.cotangent @ value), weighted),
             ):
                 size = max(float(np.max(np.abs(got))), float(np.max(np.abs(wanted))))

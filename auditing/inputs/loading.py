@@ -37,21 +37,24 @@ def named_object(text: str, option: str) -> Any:
     """The object NAME of FILE.py, given as FILE.py:NAME; a class of PyTorch or Equinox is called without arguments."""
     file, _, name = text.rpartition(":")
     path = Path(file)
-    if path.suffix != ".py" or not name.isidentifier():
-        raise RequestError(f"{option}: expected FILE.py:NAME, got {text!r}")
+    if path.suffix != ".py" or not all(part.isidentifier() for part in name.split(".")):
+        raise RequestError(f"{option}: expected FILE.py:NAME or FILE.py:NAME.ATTRIBUTE, got {text!r}")
     if not path.is_file():
         raise RequestError(f"{option}: expected a file that exists, got {file!r}")
     module = _executed(path.resolve(), option)
-    if not hasattr(module, name):
-        raise RequestError(f"{option}: expected a name defined in {file}, got {name!r}")
-    value = getattr(module, name)
-    if inspect.isclass(value):
-        try:
-            value = value()
-        except Exception as error:
-            raise RequestError(
-                f"{option}: expected {name} to be an object, or a class without arguments, {failure(error)}"
-            ) from error
+    value, where = module, file
+    for part in name.split("."):
+        if not hasattr(value, part):
+            there = ", ".join(known for known in vars(value) if not known.startswith("_"))[:200]
+            raise RequestError(f"{option}: expected a name defined in {where} ({there}), got {part!r}")
+        value, where = getattr(value, part), part
+        if inspect.isclass(value):
+            try:
+                value = value()
+            except Exception as error:
+                raise RequestError(
+                    f"{option}: expected {part} to be an object, or a class without arguments, {failure(error)}"
+                ) from error
     return value
 
 
@@ -176,16 +179,18 @@ def _with_torch_weights(module: Any, path: Path, option: str) -> Any:
             name: library.from_numpy(np.array(a, dtype=np.float32 if a.dtype == jnp.bfloat16 else a.dtype))
             for name, a in arrays.items()
         }
-    elif path.suffix in (".pt", ".pth"):
+    elif path.suffix in (".pt", ".pth", ".ckpt"):
         try:
             tensors = library.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise RequestError(f"{option}: expected a file of weights only, {failure(error)}") from error
     else:
-        raise RequestError(f"{option}: expected .safetensors, .pt or .pth for a PyTorch module, got {path.name}")
+        raise RequestError(f"{option}: expected .safetensors, .pt, .pth or .ckpt for a PyTorch module, got {path.name}")
     if not isinstance(tensors, dict):
         raise RequestError(f"{option}: expected a state dict, got {type(tensors).__name__}")
-    _check_names(set(module.state_dict()), set(tensors), option)
+    expected = set(module.state_dict())
+    tensors = _state_in(tensors, expected)
+    _check_names(expected, set(tensors), option)
     try:
         module.load_state_dict(tensors)
     except Exception as error:
@@ -193,8 +198,28 @@ def _with_torch_weights(module: Any, path: Path, option: str) -> Any:
     return module
 
 
+def _state_in(found: dict, expected: set[str]) -> dict:
+    """The weights in a checkpoint: a dictionary whose names, less a prefix such as `module.`, are the expected."""
+    candidates = [found, *(value for value in found.values() if isinstance(value, dict))]
+    for names in candidates:
+        prefixes = {"", *(name[: name.index(".") + 1] for name in names if isinstance(name, str) and "." in name)}
+        prefixes |= {first + second for first in prefixes for second in ("decoder.",)}
+        for prefix in sorted(prefixes, key=len):
+            kept = {
+                name.removeprefix(prefix): value
+                for name, value in names.items()
+                if isinstance(name, str) and name.startswith(prefix)
+            }
+            if expected and set(kept) == expected:
+                return kept
+    return found
+
+
 def _check_names(expected: set[str], received: set[str], option: str) -> None:
     if missing := sorted(expected - received):
-        raise RequestError(f"{option}: expected weights for {', '.join(missing[:3])}, got none of that name")
+        there = ", ".join(sorted(map(str, received))[:6])
+        raise RequestError(
+            f"{option}: expected weights for {', '.join(missing[:3])}, got none of that name, but {there}"
+        )
     if unknown := sorted(received - expected):
         raise RequestError(f"{option}: expected weights of the module, got {', '.join(unknown[:3])} which it lacks")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .calls import output_of
 from .derivative_checks import Rules
 from .extras import torch
 from .torch_derivatives import ONE_AT_A_TIME, ROUTES, Single, derivative
@@ -53,12 +54,10 @@ def plain_attention() -> Iterator[None]:
 
 
 def evaluate(module: Any, points: np.ndarray) -> np.ndarray:
-    """module(points) as an array. TypeError where the output is not a tensor."""
+    """module(points) as an array. RequestError where the output is not one tensor."""
     library = torch()
     with library.no_grad(), plain_attention():
-        out = module(library.from_numpy(np.array(points, dtype=float)))
-    if not isinstance(out, library.Tensor):
-        raise TypeError(f"expected one tensor as output, got {type(out).__name__}")
+        out = output_of(module(library.from_numpy(np.array(points, dtype=float))))
     return out.numpy()
 
 
@@ -67,7 +66,7 @@ def single_point(module: Any, batched: bool) -> Single:
 
     def single(z: Any) -> Any:
         with plain_attention():
-            return (module(z[None])[0] if batched else module(z)).reshape(-1)
+            return (output_of(module(z[None]))[0] if batched else output_of(module(z))).reshape(-1)
 
     return single
 

@@ -228,7 +228,9 @@ def barrier(model, theta, reach, prior):
     width = next((w for w in (4, 16, 64, 256, 1024) if far_above(model, theta / 2 * level, arb(w))), None)
     if width is None:
         require(prior > 0, "the misfit is not proved to be large at infinity")
-        width = (reach * arb(theta / (prior * model.eps)).sqrt() / min(model.tau)).ceil().upper().fmpq()
+        # Beyond, the prior's share alone exceeds theta/2 B^2 + |nu|^2/2, and V >= -|nu|^2/2.
+        lift = sum((nu**2 for nu in model.nu), arb(0))
+        width = (((theta * level + lift) / (prior * model.eps)).sqrt() / min(model.tau)).ceil().upper().fmpq()
     proved = everywhere(high, [((fmpq(-width), fmpq(width)),) * d], BARRIER_CELLS, model.deadline)
     require(proved, "the misfit is not proved to grow away from the point")
 

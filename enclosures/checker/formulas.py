@@ -29,7 +29,8 @@ class Formulas:
 
 def formulas(texts: list[Any], latents: int) -> Formulas:
     """The formulas of the outputs; CertificateError for what is none, or is too large."""
-    found, places = Formulas(latents, [], []), {}
+    found = Formulas(latents, [], [])
+    places: dict[tuple[Any, ...], int] = {}
 
     def place(step: tuple[Any, ...]) -> int:
         if step not in places:

@@ -50,12 +50,10 @@ class Unbounded:
         return Unbounded(_least(lowers), _greatest(uppers))
 
     def __truediv__(self, other: Unbounded) -> Unbounded:
-        positive = other.lower is not None and other.lower > 0
-        negative = other.upper is not None and other.upper < 0
-        if not (positive or negative):
-            return Unbounded(None, None)
-        if negative:
+        if other.upper is not None and other.upper < 0:
             return (-self) / (-other)
+        if other.lower is None or not other.lower > 0:
+            return Unbounded(None, None)
         inverse = Unbounded(arb(0) if other.upper is None else (1 / other.upper).lower(), (1 / other.lower).upper())
         return self * inverse
 

@@ -86,7 +86,7 @@ class Instance:
 
     @no_type_check
     def potential(self, z: Sequence[Any]) -> Any:
-        """V(z) - V(g) at balls, series or unbounded intervals."""
+        """V(z) - V(g) at real or complex balls."""
         image, normal = self.at_point()
         total: Any = None
         for value, at, nu in zip(self.function(z), image, normal, strict=True):

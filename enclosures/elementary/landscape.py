@@ -222,7 +222,9 @@ def find_barrier(instance: Instance, theta: fmpq, eps: fmpq | None) -> Barrier |
         else:
             if eps is not None:
                 least = min(instance.scale)
-                width = dyadic((arb(2 * theta / eps).sqrt() * reach / least).upper().ceil())
+                # Beyond, the prior's share alone exceeds theta/2 reach^2 + |nu|^2/2, and V >= -|nu|^2/2.
+                lift = sum((nu * nu for nu in instance.at_point()[1]), arb(0))
+                width = dyadic(((2 * theta * arb(reach) ** 2 + 2 * lift) / eps).sqrt().upper().ceil() / least) + 1
                 barrier = Barrier(theta, reach, fmpq(1, 2))
                 if _above(instance, barrier, core, width, matrix, arb(eps) / 4):
                     return barrier

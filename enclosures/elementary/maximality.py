@@ -158,7 +158,8 @@ def outside(case: Setting, confined: Confinement, radius: fmpq) -> arb:
             if not inner > 0:
                 return arb("inf")
             both = arb(0)
-            for a in (inner, (limit + width * stretch) / deviation):
+            # By symmetry the mean is taken to be on the nearer side; the other tail is at most that of mean 0.
+            for a in (inner, limit / deviation):
                 both += (d + 1) * normal_tail(a) + a * (-a * a / 2).exp() / (2 * arb.pi()).sqrt()
             worst = worst.max(both)
         total += worst

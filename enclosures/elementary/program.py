@@ -1,4 +1,4 @@
-"""Elementary SymPy expressions as programs that run on balls, series over balls and unbounded intervals.
+"""Elementary SymPy expressions as programs that run on real and complex balls and on unbounded intervals.
 
 A `Program` is a list of instructions in which equal subexpressions are worked out once. Numbers stay exact rationals
 until it runs; they become balls at the working precision of the call. Where an expression is not analytic on a complex
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, no_type_check
 
 import sympy
-from flint import acb, acb_series, arb, arb_series, ctx, fmpq
+from flint import acb, arb, ctx, fmpq
 
 from ..balls import BALLS, COMPLEX_BALLS, rational
 from .half_lines import UNBOUNDED_FUNCTIONS, Unbounded
@@ -24,40 +24,9 @@ class UnsupportedError(ValueError):
     """An expression outside the supported functions; the message names it."""
 
 
-def _series_functions(one: Callable[[Any], Any]) -> dict[str, Callable[[Any], Any]]:
-    """Functions that series lack, from exp, log and sqrt."""
-
-    def tanh(x: Any) -> Any:
-        return 1 - 2 / ((x + x).exp() + 1)
-
-    def sinh(x: Any) -> Any:
-        grown = x.exp()
-        return (grown - 1 / grown) * one(fmpq(1, 2))
-
-    def cosh(x: Any) -> Any:
-        grown = x.exp()
-        return (grown + 1 / grown) * one(fmpq(1, 2))
-
-    names = {name: (lambda x, name=name: getattr(x, name)()) for name in FUNCTIONS}
-    return names | {"tanh": tanh, "sinh": sinh, "cosh": cosh, "asinh": lambda x: (x + (x * x + 1).sqrt()).log()}
-
-
-def _on_the_right(name: str) -> Callable[[Any], Any]:
-    """A function of complex series with a branch cut on the left: not finite unless the real part is positive."""
-
-    def function(x: Any) -> Any:
-        return getattr(x, name)() if x[0].real > 0 else x * acb("nan")
-
-    return function
-
-
-_REAL_SERIES = _series_functions(arb)
-_COMPLEX_SERIES = _series_functions(acb) | {name: _on_the_right(name) for name in ("log", "sqrt")}
 TABLES: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     arb: BALLS.functions,
     acb: COMPLEX_BALLS.functions,
-    arb_series: _REAL_SERIES,
-    acb_series: _COMPLEX_SERIES | {"atan": lambda x: x * acb("nan"), "asinh": lambda x: x * acb("nan")},
     Unbounded: UNBOUNDED_FUNCTIONS,
 }
 
@@ -93,7 +62,7 @@ class Program:
 
     @no_type_check
     def __call__(self, values: Sequence[Any]) -> list[Any]:
-        """The outputs at balls, series or unbounded intervals, all of one kind."""
+        """The outputs at balls or unbounded intervals, all of one kind."""
         kind = type(values[0])
         table = TABLES[kind]
         if ctx.prec not in self._balls:

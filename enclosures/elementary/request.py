@@ -25,6 +25,7 @@ from .program import UnsupportedError, refusal
 
 MAXIMAL_CHARACTERS = 60
 MAXIMAL_OUTPUTS = 64
+MOST_LATENTS = 4
 
 
 def exact(text: str, what: str) -> fmpq:
@@ -115,17 +116,23 @@ def _in_our_symbols(entries: list[sympy.Expr], symbols: tuple[sympy.Symbol, ...]
     return [entry.subs(dict(zip(theirs, symbols, strict=True)), simultaneous=True) for entry in entries]
 
 
-def instance(target: str, latents: int, at: str, offset: str | None) -> Instance:
-    """The decoder at a point; RequestError for what is not supported, and for a decoder singular at the point."""
-    if not 1 <= latents <= MAXIMAL_LATENTS:
-        raise RequestError(f"--latent-dim: expected 1 to {MAXIMAL_LATENTS} for elementary decoders, got {latents}")
+def decoder_of(target: str, latents: int) -> SymbolicDecoder:
+    """The decoder FILE.py:NAME with that many latents."""
+    if not 1 <= latents <= MOST_LATENTS:
+        raise RequestError(f"--latent-dim: expected 1 to {MOST_LATENTS}, got {latents}")
     name = target.rpartition(":")[2] or target
     decoder = symbolic(loaded(target), latents, name)
     if len(decoder.outputs) < latents:
         raise RequestError(f"{name}: expected at least {latents} outputs, got {len(decoder.outputs)}")
-    point = numbers(at, latents, "--at")
-    normal = numbers(offset, len(decoder.outputs), "--offset") if offset else ()
-    found = Instance(decoder, point, normal)
+    return decoder
+
+
+def instance(decoder: SymbolicDecoder, point: tuple[fmpq, ...], offset: tuple[fmpq, ...]) -> Instance:
+    """The decoder at a point; RequestError for what is not supported, and for a decoder singular at the point."""
+    name, found = decoder.name, Instance(decoder, point, offset)
+    if len(point) > MAXIMAL_LATENTS:
+        expected = f"expected a polynomial shear for more than {MAXIMAL_LATENTS} latents"
+        raise RequestError(f"{name}: {expected}, got another decoder of {len(point)}")
     try:
         with ctx.workprec(64):
             # Each raises where it does not know a function, a growth or a derivative.
@@ -133,7 +140,7 @@ def instance(target: str, latents: int, at: str, offset: str | None) -> Instance
     except UnsupportedError as error:
         raise RequestError(f"{name}: {error}") from error
     except EnclosureError as error:
-        raise RequestError(f"{name} at ({at}): {error}") from error
+        raise RequestError(f"{name} at ({', '.join(map(str, point))}): {error}") from error
     except ValueError as error:
         raise RequestError(f"{name}: unsupported: {error}") from error
     return found

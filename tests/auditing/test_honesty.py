@@ -44,11 +44,13 @@ def test_a_likelihood_that_does_not_fit_is_an_alarm() -> None:
 
 
 def test_logits_and_bytes_are_recognised() -> None:
-    """Binary data against outputs far outside [0, 1] hint at logits; data up to 255 at a division by 255."""
+    """Binary data hint at Bernoulli, grey ones against outputs far outside at logits, data up to 255 at a division."""
     rng = np.random.default_rng(1)
     z = 3 * rng.standard_normal((50, 2))
     binary = Points(z, np.arange(50), (rng.random((50, 20)) < 0.5).astype(float))
-    assert "logits" in str(fit_of(LINEAR, binary).alarm)
+    assert "Bernoulli" in str(fit_of(LINEAR, binary).alarm)
+    grey = binary._replace(rows=0.5 * binary.rows)
+    assert "logits" in str(fit_of(LINEAR, grey).alarm)
     small = LatentModel(lambda z: jnp.tanh(jnp.asarray(WEIGHT) @ z), 2)
     assert "255" in str(fit_of(small, Points(z, np.arange(50), np.abs(255 * rng.random((50, 20))))).alarm)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from elbogap.auditing.audit import as_model, audit
+from elbogap.auditing.inputs.calls import output_of
 from elbogap.auditing.inputs.decoder import as_decoder
 from elbogap.auditing.inputs.encoder import as_encoder
 from elbogap.auditing.inputs.loading import (
@@ -19,6 +20,7 @@ from elbogap.auditing.inputs.loading import (
     read_safetensors,
     with_weights,
 )
+from elbogap.auditing.points import check_data
 from elbogap.cli import run
 from elbogap.errors import RequestError
 from elbogap.numerics.priors import Laplace
@@ -125,6 +127,36 @@ def test_a_logarithm_taken_for_a_deviation_is_refused() -> None:
 def test_a_request_out_of_range_is_refused(keywords: dict, message: str) -> None:
     """Numbers out of range are refused with their name."""
     fails(message, audit, decoder, **({"latent_dim": 2} | keywords))
+
+
+def test_data_are_taken_in_the_forms_they_come_in() -> None:
+    """Images for a decoder of vectors and batches of a loader are data; another order of axes is refused."""
+    flat = as_decoder(lambda z: jnp.concatenate([z, z]), 2)
+    assert check_data(np.zeros((5, 1, 2, 2)), flat).shape == (5, 1, 2, 2)
+    batches = [(np.ones((3, 4)), np.zeros(3)), (np.zeros((2, 4)), np.zeros(2))]
+    np.testing.assert_array_equal(check_data(iter(batches), flat), np.repeat([[1.0] * 4, [0.0] * 4], [3, 2], axis=0))
+    image = as_decoder(lambda z: jnp.reshape(jnp.concatenate([z, z, z]), (1, 2, 3)), 2)
+    assert check_data(np.zeros((5, 2, 3)), image).shape == (5, 2, 3)
+    fails("points of shape", check_data, np.zeros((5, 3, 2)), image)
+    fails("batches of one", check_data, 3, flat)
+
+
+@pytest.mark.parametrize("wrap", [lambda z: (z,), lambda z: {"sample": z}, lambda z: {"sample": z, "loss": None}])
+def test_the_only_array_of_an_output_is_taken(wrap) -> None:
+    """A decoder that returns a tuple of one, or a mapping with one array, is one of that array."""
+    np.testing.assert_array_equal(output_of(wrap(np.ones(3))), np.ones(3))
+
+
+def test_several_arrays_are_named() -> None:
+    """Of several outputs none is chosen in silence: the message lists them."""
+    fails(r"2 \(mean \(3,\), log_var \(3,\)\)", output_of, {"mean": np.ones(3), "log_var": np.ones(3)})
+
+
+def test_an_attribute_of_a_named_object(tmp_path: Path) -> None:
+    """FILE.py:NAME.ATTRIBUTE names a part of an object; an unknown one is refused with what there is."""
+    (tmp_path / "mine.py").write_text("class Whole:\n    def __init__(self):\n        self.decoder = abs\n")
+    assert named_object(f"{tmp_path / 'mine.py'}:Whole.decoder", "decoder") is abs
+    fails(r"Whole \(decoder\), got 'encoder'", named_object, f"{tmp_path / 'mine.py'}:Whole.encoder", "decoder")
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

@@ -262,6 +262,9 @@ def test_weights_are_read_by_name_and_never_executed(tmp_path: Path) -> None:
     torch.save(source, tmp_path / "whole.pt")
     torch.save({"0.weight": source[0].weight}, tmp_path / "part.pt")
     torch.save(source.state_dict() | {"0.weight": torch.ones(3, 3)}, tmp_path / "shape.pt")
+    prefixed = {f"module.decoder.{name}": value for name, value in source.state_dict().items()}
+    torch.save({"epoch": 3, "model_state_dict": prefixed | {"module.encoder.bias": torch.ones(2)}}, tmp_path / "c.ckpt")
+    assert torch.equal(with_weights(network(), tmp_path / "c.ckpt")[0].weight, source[0].weight)
     for name, message in (
         ("whole.pt", "file of weights only"),
         ("part.pt", "expected weights for 0.bias"),

@@ -27,6 +27,8 @@ def shear(x, y):
     u = x + y**2 / 2 + y**3 / 5
     return [u + y / 2 + 7, -u / 5 + Rational(6, 5) * y]
 def bent(x, y): return [x + sin(y), y]
+def three(x, y, z): return [x + z**2 / 2 + (y - z**3 / 3) / 2, y - z**3 / 3, z - (x + z**2 / 2) / 4]
+def three_bent(x, y, z): return [x + sin(z), y, z]
 """
 
 
@@ -96,6 +98,21 @@ def test_polynomial_shears_are_enclosed_down_to_zero(
     assert "inconclusive (gap - contrast)/eps" in capsys.readouterr().out
 
 
+def test_shears_of_three_latents_have_sixty_digits(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A polynomial shear of three latents is enclosed to 60 digits with a certificate; other decoders are refused."""
+    three = ["--latent-dim", "3", "--at", "1/2,-1/3,3/5", "--noise-var", "1e-2", "--out", str(tmp_path)]
+    assert run(["enclose", f"{target}:three", *three, "--digits", "60", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    low, high = (Fraction(end) for end in document["statements"][2]["interval"])
+    assert 0 < low < high < low + Fraction(1, 10**60)
+    assert run(["check-certificate", str(tmp_path / "enclosure-certificate.json")]) == 0
+    capsys.readouterr()
+    assert run(["enclose", f"{target}:three_bent", *three]) == 2
+    assert "expected a polynomial shear for more than 2 latents" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "more", "at", "line"),
     [
@@ -111,7 +128,7 @@ def test_polynomial_shears_are_enclosed_down_to_zero(
         ("line", ("--noise-var", "1e-2"), "1,2", "--at: expected 1 numbers separated by commas, got 2"),
         ("line", (), "7/10", "expected one of --noise-var and --up-to, got none"),
         ("line", ("--noise-var", "1", "--up-to", "1"), "7/10", "expected one of --noise-var and --up-to, got both"),
-        ("line", ("--noise-var", "1", "--digits", "99"), "7/10", "--digits: expected an integer from 1 to 40, got 99"),
+        ("line", ("--noise-var", "1", "--digits", "99"), "7/10", "--digits: expected an integer from 1 to 60, got 99"),
         ("line", ("--noise-var", "1", "--claim", "2,1"), "7/10", "--claim: expected LOW <= HIGH"),
         (
             "line",

@@ -17,17 +17,13 @@ from zlib import crc32
 import numpy as np
 
 from ...shell.kept import keep, read_kept
-from ...shell.progress import Progress
+from ...shell.progress import Progress, silent
 from ..loop import Report
 from ..loss import Terms
 from ..models import VAE
 
 Effort = Literal["quick", "standard", "full"]
 Rows = list[dict[str, Any]]
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """Progress that is not shown."""
 
 
 @dataclass

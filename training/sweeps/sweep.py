@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...results import installed_versions
-from ...shell.progress import Progress
+from ...shell.progress import Progress, silent
 from .config import RunSpec
 from .executor import Executor, Local
 from .store import Run, Store, key_of
@@ -28,7 +28,7 @@ def sweep(
     *,
     executor: Executor | None = None,
     compute: Callable[[RunSpec], Run] | None = None,
-    notify: Progress = lambda done, total, what: None,
+    notify: Progress = silent,
 ) -> int:
     """Compute and store what is missing; how many runs were computed.
 
