@@ -21,7 +21,7 @@ def explain(claim: Claim, *, latex: bool = False, cache_dir: Path | None = None)
     if latex:
         return _latex(claim, explain_latex(derivation) if derivation else "")
     lines = [claim.id, "=" * len(claim.id), claim.title, ""]
-    lines += textwrap.wrap(claim.statement, WIDTH)
+    lines += textwrap.wrap(claim.statement, WIDTH) if claim.statement != claim.title else []
     lines += ["", *([f"In the paper: {claim.paper}"] if claim.paper else []), f"Source: {claim.source}"]
     lines = [line for line in lines if line != "Source: "]
     if claim.assumptions:

@@ -244,7 +244,7 @@ class ConvergesInMean(Expansion):
 
         def enough(means: Means) -> bool:
             found = mean_constant(means, shape, alarm)
-            return found is not None and found[0].half_width <= resolution * abs(found[0].value)
+            return found is not None and bool(found[0].half_width <= resolution * abs(found[0].value))
 
         def build() -> list[Any]:
             return [

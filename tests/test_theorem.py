@@ -11,7 +11,7 @@ from elbogap.numerics.gap import measure_gap
 from elbogap.numerics.priors import Choice, CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT
 from elbogap.proofs_checks.laws import ConvergenceLaw, Instances, LawResult
 from elbogap.testing import decoders, points, priors
-from hypothesis import given, settings, target
+from hypothesis import Phase, given, settings, target
 
 # Under test beartype checks one random item of a tuple, which Hypothesis sees as a strategy that draws from `random`.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -106,16 +106,16 @@ def test_the_property_can_fail() -> None:
 
 
 def test_a_counterexample_is_small_and_prints_as_code() -> None:
-    """A false theorem (half the slope) fails at the smallest decoder, prior and point, which print as code."""
+    """A false theorem (no contrast) fails at the smallest decoder, prior and point drawn here, which print as code."""
+    contrast = eqx.filter_jit(ima_contrast)
 
-    @settings(database=None, derandomize=True, report_multiple_bugs=False)
+    @settings(database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
     @given(decoders(("mlp",), (D,)), SMOOTH_PRIORS, points(D))
-    def half_the_slope(decoder: Decoder, prior: Prior, point: np.ndarray) -> None:
-        gap, _, _, contrast, slope = map(np.asarray, measure(decoder, as_choice(prior), point))
-        assert abs(gap[-1] - contrast - 0.5 * slope * LADDER[-1]) < 0.1 * abs(slope) * LADDER[-1]
+    def no_contrast(decoder: Decoder, prior: Prior, point: np.ndarray) -> None:
+        assert contrast(decoder, point) < 1e-3
 
     with pytest.raises(AssertionError) as failure:
-        half_the_slope()
+        no_contrast()
     printed = "\n".join(failure.value.__notes__)
-    assert "decoder=member('mlp', 2, 0)" in printed and "prior=Normal(" in printed
-    assert "point=array([0.0, 0.0])" in printed
+    for argument in ("decoder=member('mlp', 2, 0)", "prior=Logistic()", "point=array([0., 0.])"):
+        assert argument in printed, printed

@@ -58,6 +58,7 @@ def test_the_gap_of_the_table(sine: FixedEnclosure) -> None:
     assert sine.supremum is not None
 
 
+@pytest.mark.slow
 def test_polynomial_shears_agree_with_their_exact_reduction(reference: ShearInstance) -> None:
     """On a shear the two-dimensional engine contains the gap, the mean and the variance of the exact reduction."""
     other = gap_at(reference, fmpq(1, 1000), 30)
@@ -105,8 +106,8 @@ def test_off_the_manifold_the_hessian_takes_the_place_of_the_metric() -> None:
         assert abs(found.slope / a1 - 1) < fmpq(1, 100)
         bare = Instance(curve, POINT[:1])
         hessian, metric = (case.hessian([arb(POINT[0])])[0][0] for case in (moved, bare))
-        assert abs(found.variance[0] * 10**4 * hessian - 1) < fmpq(1, 100)
-        assert abs(found.variance[0] * 10**4 * metric - 1) > fmpq(1, 10)
+        assert abs(found.variance[0] * 10**4 * hessian - 1) < fmpq(1, 1000)
+        assert abs(found.variance[0] * 10**4 * metric - 1) > fmpq(1, 100)
 
 
 def test_other_preimages_are_not_overlooked() -> None:

@@ -6,17 +6,27 @@ import numpy as np
 import pytest
 from elbogap.results import Table, recorded
 from elbogap.training.experiments import MODULES, experiment, likelihood_vs_vae, moebius_gamma
-from elbogap.training.findings import Finding
+from elbogap.training.findings import Finding, finding
 
 
 def test_findings_need_the_whole_interval_and_a_rejected_control() -> None:
     """A finding fails when its interval crosses the bound, and its control is not rejected when it passes as well."""
-    finding = Finding("e", "i", "s", 5, 0.99, 0.97, 1.0, 0.95, "at least", "c", 0.2)
-    assert finding.holds
-    assert finding.control_rejected
-    assert not dataclasses.replace(finding, low=0.9).holds
-    assert not dataclasses.replace(finding, control_value=0.96).control_rejected
-    assert finding.as_dict()["holds"]
+    one = Finding("e", "i", "s", 5, 0.99, 0.97, 1.0, 0.95, "at least", "c", 0.2)
+    assert one.holds
+    assert one.control_rejected
+    assert not dataclasses.replace(one, low=0.9).holds
+    assert not dataclasses.replace(one, control_value=0.96).control_rejected
+    assert one.as_dict()["holds"]
+
+
+@pytest.mark.parametrize(("short", "verdict"), [(0.5, "inconclusive"), (0.0, "fails")])
+def test_recorded_runs_refute_only_if_they_converged(short: float, verdict: str) -> None:
+    """The same recorded statistic beyond its bound fails for converged runs, and for others it is inconclusive."""
+    values, control = np.linspace(0.6, 0.7, 8), np.full(8, 0.1)
+    found = finding("made-up", "mcc", "MCC", values, "shuffled", control, at_least=0.95, shortfalls=np.full(8, short))
+    assert found.verdict == verdict and found.not_converged == (8 if short else 0)
+    unknown = finding("made-up", "mcc", "MCC", values, "shuffled", control, at_least=0.95)
+    assert unknown.verdict == "inconclusive" and unknown.not_converged is None
 
 
 @pytest.mark.parametrize("name", MODULES)

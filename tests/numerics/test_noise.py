@@ -1,0 +1,35 @@
+"""Every kind of noise is a Gaussian: its whitening and its log-determinant are those of one covariance."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from elbogap.numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
+
+S = jnp.array([[1.3, 0.2, 0.0], [0.2, 0.9, -0.1], [0.0, -0.1, 0.7]])
+Z = jnp.array([0.4, -0.6])
+KINDS = {
+    "scalar": (ScalarNoise(0.05), jnp.eye(3)),
+    "diagonal": (DiagonalNoise(0.05, jnp.diagonal(S)), jnp.diag(jnp.diagonal(S))),
+    "full": (FullNoise(0.05, S), S),
+    "of the state": (StateNoise(0.05, lambda z: S * jnp.exp(z[0])), S * jnp.exp(Z[0])),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whitening_and_determinant_are_of_one_covariance(kind: str) -> None:
+    """|whiten(r)|^2 = r' S^-1 r for every residual, and log_det = log det S, S without the scale."""
+    noise, shape = KINDS[kind]
+    residuals = jax.random.normal(jax.random.key(0), (5, 3))
+    for r in residuals:
+        white = noise.whiten(r, Z)
+        assert np.allclose(white @ white, r @ jnp.linalg.solve(shape, r), rtol=1e-13)
+    assert np.allclose(noise.log_det(Z, 3), jnp.linalg.slogdet(shape)[1], atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kinds_know_whether_they_depend_on_the_state(kind: str) -> None:
+    """The whitening moves with z exactly for the noise that says so."""
+    noise: Noise = KINDS[kind][0]
+    moved = not np.allclose(noise.whiten(jnp.ones(3), Z), noise.whiten(jnp.ones(3), Z + 0.3))
+    assert moved == noise.depends_on_state
