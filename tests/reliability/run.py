@@ -17,6 +17,7 @@ from kills import COMMANDS, kill, prepare, start, two_at_once
 from mutations import formats, lost
 
 FULL_DISK = 64 * 1024
+"""Bytes: the pages and the certificate of a report do not fit, the bytes that try the folder do."""
 
 
 def main() -> int:
