@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MARK = "ELBOGAP_RELIABILITY"
@@ -40,6 +40,13 @@ class Count:
     half_written: int = 0
     orphans: int = 0
     lost: int = 0
+    names: set[str] = field(default_factory=set)
+
+    def look(self, folder: Path) -> None:
+        """Count the results that are not whole, and remember their names."""
+        bad = {path.name for path in results(folder) if not whole(path)}
+        self.half_written += len(bad)
+        self.names |= bad
 
 
 def start(folder: Path, arguments: list[str]) -> tuple[subprocess.Popen, str]:
@@ -74,6 +81,7 @@ def whole(path: Path) -> bool:
                 json.loads(content)
             except ValueError:
                 return False
+            return True
         case ".html":
             return content.rstrip().endswith(b"</html>")
         case ".svg":
@@ -116,10 +124,10 @@ def kill(folder: Path, name: str, kills: int, seed: int = 0) -> Count:
         while running(mark) and time.monotonic() < end:
             time.sleep(0.05)
         count.orphans += len(running(mark))
-        count.half_written += sum(not whole(path) for path in results(folder))
+        count.look(folder)
     process, _ = start(folder, arguments)
     count.lost += process.wait() != status or {path.name for path in results(folder)} != expected
-    count.half_written += sum(not whole(path) for path in results(folder))
+    count.look(folder)
     count.lost += sum(".part" in path.name for path in folder.rglob("*"))
     return count
 
