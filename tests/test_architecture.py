@@ -28,7 +28,7 @@ ARROWS = {
     "theorem": {"shell", "theory", "proofs_checks"},
     "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
     "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks", "theorem"},
-    "testing": {"numerics", "proofs_checks"},
+    "testing": {"shell", "numerics", "proofs_checks"},
     "cli": {"shell"},
     "__main__": {"cli"},
     "__init__": set(),
