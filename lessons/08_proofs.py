@@ -331,7 +331,7 @@ def _():
 
 @app.cell
 def _(floor, gap_errors, gaps, own_step, slopes):
-    def gap(eps, k):
+    def _gap(eps, k):
         i = int(np.argmin(np.abs(LADDER - eps)))
         return float(gaps[k, i]), float(gap_errors[k, i] + 10.0**floor)
 
@@ -342,7 +342,7 @@ def _(floor, gap_errors, gaps, own_step, slopes):
         assumptions=("f is six times differentiable near g, and f' > 0",),
         derivation=[own_step],
         over=th.cases(k=[0, 1, 2, 3]),
-        law=th.Converges(gap, along=th.ladder("eps", 0.1, 1e-5, 9), order=1, constant=lambda k: slopes[k]),
+        law=th.Converges(_gap, along=th.ladder("eps", 0.1, 1e-5, 9), order=1, constant=lambda k: slopes[k]),
     )
     claim.control("the constant is 3 H^2 / (8 J^4)", constant=lambda k: slopes[k] / 2)
     claim.control("the gap closes like sqrt(eps)", order=0.5)

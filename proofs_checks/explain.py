@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from ..theory.proof.derivation import Derivation, check
 from ..theory.registry import DERIVATIONS
@@ -42,7 +43,10 @@ def derivation_of(claim: Claim) -> Derivation | None:
     """The derivation of a claim: that of `theory`, or its own steps."""
     if isinstance(claim.derivation, str):
         return DERIVATIONS[claim.derivation]()
-    return Derivation(claim.id, claim.title, tuple(claim.derivation)) if claim.derivation else None
+    if not claim.derivation:
+        return None
+    steps: Any = claim.derivation  # a sequence here, which a type checker takes for a str too
+    return Derivation(claim.id, claim.title, tuple(steps))
 
 
 def _latex(claim: Claim, derivation: str) -> str:
