@@ -31,6 +31,7 @@ from .numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateN
 from .numerics.priors import CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT
 from .proofs_checks.assertions import Inconclusive as Inconclusive
 from .proofs_checks.assertions import assert_converges as assert_converges
+from .shell import requests
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 NOISE_SCALES = (1e-2, 1e-3, 1e-4, 1e-1, 1.0)  # the first is what a failure shrinks to
@@ -84,7 +85,9 @@ def _over_cases(build: Callable, families: Sequence[str], latent_dims: Sequence[
 
 
 def points(latent_dim: int, *, radius: float = 1.0) -> st.SearchStrategy[np.ndarray]:
-    """Points of [-radius, radius]^latent_dim, shrinking to the origin."""
+    """Points of [-radius, radius]^latent_dim, shrinking to the origin; RequestError for another dimension or radius."""
+    requests.whole("latent_dim", latent_dim, 1)
+    requests.number("radius", radius, above=0)
     return _vectors(latent_dim, -radius, radius)
 
 
@@ -152,7 +155,10 @@ def encoders(latent_dim: int, *, scale: float = 1.0, full: bool = False) -> st.S
     """Gaussian encoders with means in [-1, 1]^d and deviations in scale [1/2, 2].
 
     full: std is a factor (d, d), lower triangular with positive diagonal, hence any covariance of that size.
+    RequestError for another dimension or scale.
     """
+    requests.whole("latent_dim", latent_dim, 1)
+    requests.number("scale", scale, above=0)
     if full:
         return st.builds(full_encoder, _vectors(latent_dim, -1.0, 1.0), st.just(scale), SEEDS)
     return st.builds(GaussianEncoder, _vectors(latent_dim, -1.0, 1.0), _vectors(latent_dim, 0.5 * scale, 2.0 * scale))

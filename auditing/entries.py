@@ -66,7 +66,7 @@ class Task(NamedTuple):
     constant: what log p of the model lacks, because a reduced model leaves it out.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody calls here
     data: Float[np.ndarray, " D"]
     start: Float[np.ndarray, " d"]
     encoding: tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]] | None

@@ -133,9 +133,43 @@ def on_files(files: Files, config: Any) -> Files:
     pages = {f"claims/{name}.md": claim_page(claim) for name, claim in CLAIMS.items()}
     pages["claims/index.md"] = claims_index(CLAIMS)
     pages["symbols.md"] = symbols_page()
+    examples = sorted((ROOT / "examples" / "theorems").glob("*.py"))
+    pages |= {f"theorems/{path.stem}.md": theorem_page(path) for path in examples}
+    pages["theorems/index.md"] = theorems_index(examples)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def theorem_page(path: Path) -> str:
+    """An example: what it says, its picture, the whole file, and the command that checks it."""
+    text = path.read_text()
+    said, code = _docstring(text)
+    name = path.stem.replace("_", " ").capitalize()
+    picture = f"![Measured points on the predicted lines, both axes logarithmic: {path.stem}]({path.stem}.svg)"
+    check = f"```\nelbogap verify examples/theorems/{path.name} --controls\n```"
+    return f"# {name}\n\n{said}\n\n{picture}\n\n{check}\n\n```python\n{code.strip()}\n```\n"
+
+
+def _docstring(text: str) -> tuple[str, str]:
+    """The module's docstring, made safe for Markdown, and the rest of the file."""
+    import ast
+
+    said = ast.get_docstring(ast.parse(text)) or ""
+    return said.replace("|", "&#124;").replace("_", r"\_").replace("*", r"\*"), text.split('"""', 2)[2]
+
+
+def theorems_index(examples: list[Path]) -> str:
+    """One line an example."""
+    lines = [f"- [{path.stem.replace('_', ' ')}]({path.name[:-3]}.md): {_first_line(path)}" for path in examples]
+    head = (
+        "# Theorems of one's own: examples\n\nEach is one file that [elbogap.theorem](../howto/claim.md) verifies.\n\n"
+    )
+    return head + "\n".join(lines) + "\n"
+
+
+def _first_line(path: Path) -> str:
+    return _docstring(path.read_text())[0].split("\n")[0]
 
 
 def claims_index(claims: dict[str, Any]) -> str:
@@ -146,6 +180,11 @@ def claims_index(claims: dict[str, Any]) -> str:
     head = (
         "# Claims\n\nEvery statement that `elbogap verify` checks, in the order in which they build on each other.\n\n"
     )
+    from elbogap.proofs_checks.claim_map import map_svg
+
+    said = "An arrow goes from a claim to those that take steps of its derivation; marks say which evidence there is."
+    drawing = f'<figure class="drawn">{map_svg(list(claims.values()))}<figcaption>{said}</figcaption></figure>\n\n'
+    head += re.sub(r"\n+", "\n", drawing.strip()) + "\n\n"
     return head + "\n".join(["| claim | in the paper | about | source |", "|---|---|---|---|", *rows]) + "\n"
 
 

@@ -38,6 +38,7 @@ def figures_command(
     recompute: bool = False,
     decoder: str | None = None,
     latent_dim: Whole | None = None,
+    claim: str | None = None,
     style: str = "paper",
     width: Real | None = None,
     font_size: Real | None = None,
@@ -64,6 +65,8 @@ def figures_command(
         FILE.py:NAME of a decoder of your own, for the figure `convergence`.
     latent_dim
         Its latent dimension.
+    claim
+        FILE.py[:NAME] with claims of your own, for the figure `convergence`; the file is executed.
     style
         paper, or slides: smaller figures with larger text.
     width
@@ -85,6 +88,8 @@ def figures_command(
         requests.whole("--latent-dim", latent_dim, 1)
     if (decoder is None) != (latent_dim is None) or (decoder and [one.name for one in chosen] != ["convergence"]):
         raise RequestError("--decoder: expected `figures convergence --decoder FILE.py:NAME --latent-dim D`")
+    if claim is not None and ([one.name for one in chosen] != ["convergence"] or decoder or gallery):
+        raise RequestError("--claim: expected `figures convergence --claim FILE.py[:NAME] --out DIR`")
     chosen_look = look(style, width, font_size)
     if out is not None and gallery is not None:
         raise RequestError("--gallery: expected it in place of --out, got both")
@@ -92,6 +97,12 @@ def figures_command(
     if out is None:
         raise RequestError("--out: expected a folder for the figures, got none")
     with requests.out_folder(out):
+        if claim is not None:
+            from .own_claim import claim_figures
+
+            for path in claim_figures(claim, effort, seed, out, formats, chosen_look):
+                print(path)
+            return 0
         prepare_jax()
         from ..proofs_checks.programs import Programs
         from ..results import FOLDER

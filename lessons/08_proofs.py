@@ -21,11 +21,10 @@ with app.setup:
 
     jax.config.update("jax_enable_x64", True)
     import elbogap
+    from elbogap import theorem as th
     from elbogap.lessons.exercises import exercise, formula, number
     from elbogap.numerics.gap import measure_gap
-    from elbogap.proofs_checks.claim import Claim, ClaimResult, Control, Evidence
     from elbogap.proofs_checks.laws import ConvergenceLaw, Instances
-    from elbogap.proofs_checks.verify import judge_control, measured_evidence
     from elbogap.theory.mutation import step_mutations
     from elbogap.theory.predictions import prediction
     from elbogap.theory.proof.derivation import Derivation, Step, check, check_step
@@ -252,8 +251,7 @@ def _(constant_answer, first, general, second):
 
 @app.cell
 def _(first, general, second):
-    _step = Step(general.expression, 3 * second**2 / (4 * first**4), "theory's general slope at d = 1")
-    own_verdict = check(Derivation("one-latent-slope", "one latent: the slope of the gap", (_step,)))
+    own_step = Step(general.expression, 3 * second**2 / (4 * first**4), "theory's general slope at d = 1")
 
     @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def _measure(bends, places):
@@ -267,7 +265,7 @@ def _(first, general, second):
 
     gaps, gap_errors = (np.asarray(part) for part in _measure(BENDS, PLACES[:, None]))
     slopes = 3 * (BENDS / 2 + PLACES) ** 2 / (4 * (1 + BENDS * PLACES / 2 + PLACES**2 / 2) ** 4)
-    return gap_errors, gaps, own_verdict, slopes
+    return gap_errors, gaps, own_step, slopes
 
 
 @app.function
@@ -332,42 +330,43 @@ def _():
 
 
 @app.cell
-def _(floor, gap_errors, gaps, own_verdict, slopes):
-    _errors = gap_errors + 10.0**floor
-    _false = {
-        "half": ("the constant is 3 H^2 / (8 J^4)", law(gaps, _errors, slopes / 2)),
-        "rate": ("the gap closes like sqrt(eps)", law(gaps, _errors, slopes, order=0.5)),
-        "square": ("the gap closes like eps^2", law(gaps, _errors, slopes, order=2.0)),
-        "positive": ("the gap tends to 0.01", law(gaps, _errors, slopes, limit=0.01)),
-    }
-    controls = [judge_control(Control(key, words, one)) for key, (words, one) in _false.items()]
-    claim = Claim(
-        id="one-latent-slope",
-        title="one latent: the gap closes like eps",
-        statement="With one latent variable the gap is 3 H^2 / (4 J^4) eps + O(eps^2), whatever the prior.",
-        latex=r"\\mathrm{gap} = \\tfrac34 H^2 J^{-4} \\varepsilon + O(\\varepsilon^2)",
-        source="this lesson",
+def _(floor, gap_errors, gaps, own_step, slopes):
+    def _gap(eps, k):
+        i = int(np.argmin(np.abs(LADDER - eps)))
+        return float(gaps[k, i]), float(gap_errors[k, i] + 10.0**floor)
+
+    claim = th.Claim(
+        "one-latent-slope",
+        "With one latent variable the gap is 3 H^2 / (4 J^4) eps + O(eps^2), whatever the prior.",
+        latex=r"\mathrm{gap} = \tfrac34 H^2 J^{-4} \varepsilon + O(\varepsilon^2)",
         assumptions=("f is six times differentiable near g, and f' > 0",),
+        derivation=[own_step],
+        over=th.cases(k=[0, 1, 2, 3]),
+        law=th.Converges(_gap, along=th.ladder("eps", 0.1, 1e-5, 9), order=1, constant=lambda k: slopes[k]),
     )
-    _derived = Evidence("holds" if own_verdict.holds else "fails")
-    _measured = measured_evidence([law(gaps, _errors, slopes).judge()])
-    result = ClaimResult(claim, {"derived": _derived, "measured": _measured}, tuple(controls))
-    _by = [f"rejected: {one.by}" if one.rejected else "**survives**" for one in controls]
+    claim.control("the constant is 3 H^2 / (8 J^4)", constant=lambda k: slopes[k] / 2)
+    claim.control("the gap closes like sqrt(eps)", order=0.5)
+    claim.control("the gap closes like eps^2", order=2)
+    claim.control("the gap tends to 0.01", limit=0.01)
+    (result,) = th.verify(claim).results
+    controls = result.controls
+    _by = [f"rejected: {one.by}" if one.rejected else f"**undecided**: {one.undecided}" for one in controls]
     _rows = "\n".join(f"    | {one.statement} | {by} |" for one, by in zip(controls, _by, strict=True))
     mo.md(rf"""
     ## 5. The verdict
 
-    A claim is data: a statement, its evidence, and **controls**, false variants that the same law must reject.
+    A claim is data: a statement, its evidence, and **controls**, false variants that the same law must reject. This one
+    is written with `elbogap.theorem`, as any theorem of yours would be.
 
     | control | outcome |
     |---|---|
 {_rows}
 
-    `{claim.id}`: derived **{_derived.verdict}**, measured **{_measured.verdict}**, controls rejected
-    **{sum(one.rejected for one in controls)} of {len(controls)}**. Verdict: **{result.verdict}**.
+    `{claim.id}`: derived **{result.evidence["derived"].verdict}**, measured **{result.evidence["measured"].verdict}**,
+    controls rejected **{sum(one.rejected for one in controls)} of {len(controls)}**. Verdict: **{result.verdict}**.
 
-    The rule: a claim *fails* if any evidence fails **or a control survives**. Make the measuring error large: the
-    derivation still holds, but a measurement that cannot tell the truth from a falsehood counts against the claim.
+    The rule: a claim *fails* if any evidence fails **or the law of a control holds**; a control left undecided makes it
+    *inconclusive*. Make the measuring error large: a measurement that cannot tell truth from falsehood decides nothing.
     """)
     return claim, controls, result
 
@@ -382,9 +381,9 @@ def _():
     - Derivation and measurement are independent: a formula from SymPy, numbers from quadrature.
     - *Inconclusive* is an answer. A test with too coarse a measurement must say so, not pass.
 
-    **Make it part of elbogap.** CONTRIBUTING lists four steps: derive in `theory`, measure in `numerics` without
-    asymptotics, put both together as a `Claim` with laws and controls in `proofs_checks/claims`, and add it to the
-    registry. Then `elbogap verify YOUR-CLAIM` judges it, with all others, on random decoders of every seed.
+    **Make it yours.** `elbogap new mine.py` writes a claim like this one to a file, `elbogap verify mine.py` judges it,
+    with every control, a report and a plot. To make it part of elbogap, derive it in `theory`, measure it in `numerics`
+    and put both together in `proofs_checks/claims`, as CONTRIBUTING says.
 
     ## References
 

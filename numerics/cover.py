@@ -55,7 +55,7 @@ class Cover(NamedTuple):
     centre: Float[Array, "S d"]
     hessian: Float[Array, "S d d"]
     height: Float[Array, " S"]
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # type: ignore[assignment]  # hides a method of tuples that nobody calls here
     radius: float
     eps: Float[Array, ""]
 

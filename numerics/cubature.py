@@ -70,9 +70,9 @@ def box_rule(d: int) -> BoxRule:
             pairs[-1][[i, j]] = signs
     corners = np.array(list(product((1.0, -1.0), repeat=d)))
     orbits = [np.zeros((1, d)), inner * axes, outer * axes, outer * np.array(pairs), corner * corners]
-    fine = [(12824 - 9120 * d + 400 * d**2) / 19683, 980 / 6561, (1820 - 400 * d) / 19683, 200 / 19683]
-    fine.append(6859 / 19683 / 2**d)
-    coarse = [(729 - 950 * d + 50 * d**2) / 729, 245 / 486, (265 - 100 * d) / 1458, 25 / 729, 0.0]
+    inside = [(12824 - 9120 * d + 400 * d**2) / 19683, 980 / 6561, (1820 - 400 * d) / 19683, 200 / 19683]
+    inside.append(6859 / 19683 / 2**d)
+    rough = [(729 - 950 * d + 50 * d**2) / 729, 245 / 486, (265 - 100 * d) / 1458, 25 / 729, 0.0]
     sizes = [len(orbit) for orbit in orbits]
     differences = np.zeros((d, sum(sizes)))
     for k in range(d):
@@ -81,7 +81,7 @@ def box_rule(d: int) -> BoxRule:
         differences[k, [near, near + d]] = 1.0
         differences[k, [far, far + d]] = -ratio
         differences[k, 0] = -2 * (1 - ratio)
-    return BoxRule(np.concatenate(orbits), np.repeat(fine, sizes), np.repeat(coarse, sizes), differences)
+    return BoxRule(np.concatenate(orbits), np.repeat(inside, sizes), np.repeat(rough, sizes), differences)
 
 
 def adapt(

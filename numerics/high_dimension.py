@@ -36,6 +36,9 @@ Vector = Float[Array | np.ndarray, " D"]
 _PAIRS_LOW, _PAIRS_HIGH, _LOW, _CHUNK = 65536, 8192, 16, 256
 _SEED = 20220602
 
+# Share and scale of the wider parts of the proposal, and their degrees of freedom.
+_WIDE, _DEGREES = ((0.1, 1.5), (0.1, 4.0)), 5.0
+
 # Up to this dimension the search uses the rule of degree 7 (1.1e4 nodes), above it degree 5 (8e3 nodes at d = 64),
 # whose optimum costs the ELBO a term of order eps^4.
 _DEGREE_7 = 20

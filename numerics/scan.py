@@ -144,11 +144,12 @@ def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d
     value, along = jax.linearize(output, z)
     columns = jax.vmap(along, in_axes=1, out_axes=1)(directions)
     ell, slope = jax.value_and_grad(model.log_prior)(z)
-    if model.observation is None:
+    observation = model.observation
+    if observation is None:
         potential, weight, curvature = 0.5 * value @ value, value, jnp.ones_like(value)
     else:
-        potential, weight = jax.value_and_grad(lambda f: model.observation.potential(f, x))(value)
-        gradient = jax.grad(lambda f: model.observation.potential(f, x))
+        potential, weight = jax.value_and_grad(lambda f: observation.potential(f, x))(value)
+        gradient = jax.grad(lambda f: observation.potential(f, x))
         curvature = jax.jvp(gradient, (value,), (jnp.ones_like(value),))[1]
     gradient = directions.T @ slope - columns.T @ weight / model.eps
     hessian = (columns.T * curvature[None, :]) @ columns / model.eps + jnp.eye(len(z))

@@ -47,7 +47,7 @@ class Found(NamedTuple):
     """
 
     modes: Mode
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # type: ignore[assignment]  # hides a method of tuples that nobody calls here
     reference: Float[Array, ""]
     log_mass: Float[Array, " S"]
     value: Float[Array, ""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from ..theory.proof.derivation import Derivation, check
 from ..theory.registry import DERIVATIONS
@@ -21,7 +22,7 @@ def explain(claim: Claim, *, latex: bool = False, cache_dir: Path | None = None)
     if latex:
         return _latex(claim, explain_latex(derivation) if derivation else "")
     lines = [claim.id, "=" * len(claim.id), claim.title, ""]
-    lines += textwrap.wrap(claim.statement, WIDTH)
+    lines += textwrap.wrap(claim.statement, WIDTH) if claim.statement != claim.title else []
     lines += ["", *([f"In the paper: {claim.paper}"] if claim.paper else []), f"Source: {claim.source}"]
     lines = [line for line in lines if line != "Source: "]
     if claim.assumptions:
@@ -42,7 +43,10 @@ def derivation_of(claim: Claim) -> Derivation | None:
     """The derivation of a claim: that of `theory`, or its own steps."""
     if isinstance(claim.derivation, str):
         return DERIVATIONS[claim.derivation]()
-    return Derivation(claim.id, claim.title, tuple(claim.derivation)) if claim.derivation else None
+    if not claim.derivation:
+        return None
+    steps: Any = claim.derivation  # a sequence here, which a type checker takes for a str too
+    return Derivation(claim.id, claim.title, tuple(steps))
 
 
 def _latex(claim: Claim, derivation: str) -> str:

@@ -35,7 +35,7 @@ def macros_text(report: Report) -> str:
 
 def _numbers(claim: dict[str, Any]) -> dict[str, str]:
     laws = claim["evidence"]["measured"].get("laws", [])
-    last = next((law for law in reversed(laws) if law.get("order") is not None), {})
+    last: dict[str, Any] = next((law for law in reversed(laws) if law.get("order") is not None), {})
     found = {
         "Verdict": claim["verdict"],
         "Instances": str(sum(len(law["instances"]) for law in laws)),

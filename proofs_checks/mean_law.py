@@ -244,20 +244,20 @@ class ConvergesInMean(Expansion):
 
         def enough(means: Means) -> bool:
             found = mean_constant(means, shape, alarm)
-            return found is not None and found[0].half_width <= resolution * abs(found[0].value)
+            return found is not None and bool(found[0].half_width <= resolution * abs(found[0].value))
+
+        def row(i: int) -> Any:
+            return sample(
+                self.measured,
+                self.along,
+                run.rows.row(i),
+                lambda chunk: run.draws.rng("repetitions", run.claim, name_of(self.measured), i, chunk),
+                (lambda means: enough(means.less(limit[i]))) if growing else lambda means: False,
+                most * (run.draws.scale if growing else 1),
+            )
 
         def build() -> list[Any]:
-            return [
-                sample(
-                    self.measured,
-                    self.along,
-                    run.rows.row(i),
-                    lambda chunk, i=i: run.draws.rng("repetitions", run.claim, name_of(self.measured), i, chunk),
-                    (lambda means, i=i: enough(means.less(limit[i]))) if growing else lambda means: False,
-                    most * (run.draws.scale if growing else 1),
-                )
-                for i in range(len(run.rows))
-            ]
+            return [row(i) for i in range(len(run.rows))]
 
         found = run.draws.once((run.claim, self.measured, self.along, "means"), build)
         return MeanLaw(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import RequestError
@@ -55,13 +56,13 @@ def judge_own(claim: Claim, draws: Draws) -> Judged:
     except Exception as error:
         return Judged(errors=(f"instances {claim.over.name!r}: {type(error).__name__}: {error}",))
     for statement in claim.statements:
-        made = _attempt(lambda statement=statement: statement.law(run).judge(), errors)
+        made = _attempt(partial(_judged, statement, run), errors)
         laws += [made] if made is not None else []
     controls: list[ControlOutcome] = []
     for one in claim.planted:
         statement = one.law or claim.statements[one.of].vary(**one.changes)
         failed: list[str] = []
-        law = _attempt(lambda statement=statement: statement.law(run), failed)
+        law = _attempt(partial(statement.law, run), failed)
         if isinstance(law, Law):
             controls.append(judge_control(Control(one.id, one.statement, law)))
         else:
@@ -75,6 +76,10 @@ def judge_own(claim: Claim, draws: Draws) -> Judged:
             controls += map(judge_control, made.controls)
             equal = made.equal
     return Judged(tuple(laws), tuple(controls), tuple(errors), equal)
+
+
+def _judged(statement: Any, run: Any) -> Any:
+    return statement.law(run).judge()
 
 
 def _attempt(make: Callable[[], Any], errors: list[str]) -> Any:

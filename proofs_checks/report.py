@@ -81,8 +81,18 @@ class Report:
             "programs": self.programs,
             "decoders": sum(len(batch.instances) for batch in self.batches),
             "claims": [_claim_document(result) for result in self.results],
+            "uses": self._uses(),
             "controls": {"planted": self.planted, "rejected": self.rejected},
         }
+
+    def _uses(self) -> list[dict[str, Any]]:
+        """Which claim takes how many steps of its derivation from which: the arrows of the map."""
+        derived = [result.claim for result in self.results if result.claim.derivation]
+        if len(derived) < 2:
+            return []
+        from .claim_map import uses
+
+        return [{"from": a, "to": b, "steps": count} for (a, b), count in uses(derived).items()]
 
     def to_json(self) -> str:
         """The JSON document as text; numbers that JSON has no name for become null."""

@@ -8,13 +8,14 @@ left out: where a kind of evidence does not exist for it, the report says `n/a`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
+from ..shell import requests
 from ..shell.progress import Progress, silent
 from .claim import Claim, ClaimResult, Evidence
 from .draws import EFFORTS, Draws
@@ -50,8 +51,10 @@ def verify(
     after it is complete, until `forget`: for callers who have yet to write the report down.
     Raises `RequestError` for an unknown claim or effort, or two claims with one id; RuntimeError without float64.
     """
-    if effort not in EFFORTS:
-        raise RequestError(f"effort: expected one of {', '.join(EFFORTS)}, got {effort!r}")
+    requests.one_of("effort", effort, EFFORTS)
+    requests.seed(seed, "seed")
+    if isinstance(claims, str) or not isinstance(claims, Iterable | None):
+        raise RequestError(f"claims: expected a list of ids or claims, got {requests.shown(claims)}")
     chosen = _chosen(claims)
     run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
     with ExitStack() as stack:
@@ -64,16 +67,16 @@ def verify(
 
 
 def _chosen(claims: Sequence[str | Claim] | None) -> list[Claim]:
-    if claims is None or any(isinstance(claim, str) for claim in claims):
+    if claims is None or any(not isinstance(claim, Claim) for claim in claims):
         from .registry import CLAIMS
 
         asked: list[str | Claim] = list(CLAIMS.values()) if claims is None else list(claims)
-        unknown = [claim for claim in asked if isinstance(claim, str) and claim not in CLAIMS]
-        if unknown:
-            raise RequestError(f"unknown claim {unknown[0]!r}: expected some of {', '.join(CLAIMS)}")
+        for claim in asked:
+            if not isinstance(claim, Claim):
+                requests.known("claim", claim, CLAIMS)
         found = [CLAIMS[claim] if isinstance(claim, str) else claim for claim in asked]
     else:
-        found = [claim for claim in claims if isinstance(claim, Claim)]
+        found = [claim for claim in claims if isinstance(claim, Claim)]  # all are
     by_id: dict[str, Claim] = {}
     for claim in found:
         if by_id.setdefault(claim.id, claim) is not claim:

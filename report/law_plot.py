@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .style import INK, MARKERS, PALETTE, log_axis, noise_axis, style, subplots, svg
+from .style import COLUMN, INK, MARKERS, PALETTE, log_axis, noise_axis, style, subplots, svg
 
 VISIBLE = 3.0
 """A point this many times above its floor is drawn full."""
@@ -25,6 +25,9 @@ NOISE_VARIANCE = "noise variance"
 
 LEGEND = 8
 """More instances than this have no names in the legend."""
+
+BESIDE = 3
+"""More names than this stand beside the plot, where they cover no point."""
 
 
 def law_plot(claim: str, law: dict[str, Any], instances: str = "random decoders") -> Markup:
@@ -39,9 +42,13 @@ def law_figure(law: dict[str, Any]) -> Figure:
     curves = _curves(law)
     kinds = list(dict.fromkeys(_kind(series) for series in curves))
     about_decoders = law.get("along", NOISE_VARIANCE) == NOISE_VARIANCE
+    named = kinds if len(kinds) <= LEGEND and kinds != [""] else []
+    beside = not about_decoders and len(named) > BESIDE
     with style():
-        top = 0.8 if about_decoders else 0.95
-        figure, ((axes,),) = subplots(height=2.6, margins=(0.19, 0.19, 0.97, top))
+        margins = (0.19, 0.19, 0.97, 0.8 if about_decoders else 0.95)
+        if beside:
+            margins = (0.13, 0.19, 0.62, 0.95)
+        figure, ((axes,),) = subplots(width=1.5 * COLUMN if beside else COLUMN, height=2.6, margins=margins)
         for series in curves:
             _draw(axes, law, series, *_look(kinds.index(_kind(series))))
         if about_decoders:
@@ -51,10 +58,12 @@ def law_figure(law: dict[str, Any]) -> Figure:
             axes.set_xlabel(law.get("xlabel") or law["along"])
         log_axis(axes)
         axes.set_ylabel(law.get("ylabel") or "|measured − limit|")
-        named = kinds if len(kinds) <= LEGEND and kinds != [""] else []
         handles = [Line2D([], [], color=c, marker=m, linewidth=0.8) for c, m in map(_look, range(len(named)))]
         handles.append(Line2D([], [], color=INK, linewidth=0.8))
-        axes.legend(handles, [*named, "predicted"], loc="best" if len(kinds) < 4 else "upper left")
+        if beside:
+            axes.legend(handles, [*named, "predicted"], loc="center left", bbox_to_anchor=(1.02, 0.5))
+        else:
+            axes.legend(handles, [*named, "predicted"], loc="best" if len(kinds) < 4 else "upper left")
     return figure
 
 

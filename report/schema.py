@@ -113,7 +113,9 @@ def check(document: Any, name: str = "report") -> dict[str, Any]:
     if document["version"] != VERSION:
         raise RequestError(f"{name}: expected a report of version {VERSION}, got version {document['version']!r}")
     _keys(document, _DOCUMENT, name)
-    _optional(document, {"environment": _PLAIN}, name)
+    _optional(document, {"environment": _PLAIN, "uses": _LIST}, name)
+    for use in document.get("uses", []):
+        _keys(use, {"from": _NAME, "to": _NAME, "steps": _INT}, f"{name}, uses")
     _keys(document["controls"], {"planted": _INT, "rejected": _INT}, f"{name}, controls")
     for number, claim in enumerate(document["claims"]):
         where = f"{name}, claims[{number}]"

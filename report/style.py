@@ -51,7 +51,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 @contextmanager
 def style(look: Look = PAPER) -> Iterator[None]:
     """The style file's settings in this look, inside the block: for drawing and for saving."""
-    with matplotlib.rc_context(fname=STYLE_FILE), matplotlib.rc_context(look.settings()):
+    with matplotlib.rc_context(fname=STYLE_FILE), matplotlib.rc_context(look.settings()):  # type: ignore[arg-type]
         yield
 
 

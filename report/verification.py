@@ -16,6 +16,7 @@ from ..theory.proof.derivation import DerivationVerdict, StepVerdict
 from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_mathml
 from .law_plot import law_plot
+from .map_drawing import Node, drawn
 from .page import fragment, mathml, page, table
 from .schema import KINDS, check
 
@@ -34,6 +35,7 @@ def render(document: dict[str, Any]) -> str:
         document=document,
         held=held,
         matrix=_matrix(claims),
+        map=_map(document),
         sections=[_section(claim, document) for claim in claims],
         environment=_environment(document),
     )
@@ -55,6 +57,24 @@ def _matrix(claims: list[dict[str, Any]]) -> Markup:
         for claim in claims
     ]
     return table(["claim", "verdict", *shown, "controls rejected"], rows, caption="Claim by kind of evidence")
+
+
+def _map(document: dict[str, Any]) -> Markup:
+    """Which claim uses which; "" where no two share steps."""
+    uses = document.get("uses", [])
+    ids = {claim["id"] for claim in document["claims"]}
+    arrows = {(one["from"], one["to"]): one["steps"] for one in uses if {one["from"], one["to"]} <= ids}
+    if not arrows:
+        return Markup("")
+    nodes = [
+        Node(
+            claim["id"],
+            claim["title"],
+            tuple(kind for kind in KINDS if claim["evidence"][kind]["verdict"] not in ("n/a", "not installed")),
+        )
+        for claim in document["claims"]
+    ]
+    return Markup(drawn(nodes, arrows))
 
 
 def badge(verdict: str) -> Markup:

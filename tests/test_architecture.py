@@ -1,10 +1,14 @@
 """The house rules that a machine can read: who imports whom, what is documented, what a start costs in imports."""
 
 import ast
+import builtins
+import dis
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import elbogap
 import pytest
@@ -21,10 +25,10 @@ ARROWS = {
     "training": {"shell", "numerics", "results"},
     "auditing": {"shell", "numerics", "report"},
     "proofs_checks": {"shell", "theory", "numerics", "results", "report", "enclosures", "training"},
-    "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
-    "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks"},
-    "testing": {"numerics", "proofs_checks"},
     "theorem": {"shell", "theory", "proofs_checks"},
+    "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
+    "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks", "theorem"},
+    "testing": {"shell", "numerics", "proofs_checks"},
     "cli": {"shell"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -104,6 +108,24 @@ def test_claims_go_by_their_names() -> None:
     assert len(texts) > 250
     for path in texts:
         assert not re.findall(r"\bT\d{1,2}\b", path.read_text(encoding="utf-8")), path
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_global_name_is_defined(path: Path) -> None:
+    """A name that a module reads is assigned or imported in it: linters are told to skip names in annotations."""
+    codes = list(_codes(compile(path.read_text(), str(path), "exec")))
+    steps = [step for code in codes for step in dis.get_instructions(code)]
+    read = {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    written = {step.argval for step in steps if step.opname in ("STORE_NAME", "STORE_GLOBAL", "IMPORT_NAME")}
+    implicit = {"__file__", "__name__", "__package__", "__annotations__", "__module__"}
+    assert not read - written - implicit - set(dir(builtins))
 
 
 @pytest.mark.parametrize("statement", ["import elbogap", "import elbogap.cli"])

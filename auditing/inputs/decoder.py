@@ -137,8 +137,8 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
 
 
 @eqx.filter_jit
-def _at_all(function: Callable, points: Array) -> Array:
-    return jax.lax.map(function, points)
+def _at_all(function: Callable, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n D"]:
+    return np.asarray(jax.lax.map(function, jnp.asarray(points)))
 
 
 def _epsilon(value: Any) -> float:

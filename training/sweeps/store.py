@@ -135,7 +135,7 @@ class Store:
         try:
             with closing(self._connect()) as connection:
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite's message is damaged text
             raise RequestError(f"store {str(self.path)!r}: {error} (the runs stored so far are kept)") from error
 
     def _connect(self) -> sqlite3.Connection:

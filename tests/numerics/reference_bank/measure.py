@@ -97,11 +97,12 @@ def table(rows):
         yield f"| {kind} | {len(mine)} | {bad} | {lost} | {stated:.0e} | {ratio} |"
 
 
-def drawn(seed, count):
-    """New cases with their references."""
+def drawn(seed, count, dims):
+    """New cases with their references: of `count` those of the dimensions named."""
     from make import LARGEST_ERROR, reference_of
 
-    for d, share in PLAN.items():
+    for d in dims:
+        share = PLAN[d]
         for index in range(round(count * share / sum(PLAN.values()))):
             case = draw_case(seed, d, index)
             value, error = reference_of(case)
@@ -125,7 +126,7 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--dims", type=int, nargs="*", default=list(PLAN))
     chosen = parser.parse_args()
-    source = recorded() if chosen.seed is None else drawn(chosen.seed, chosen.count)
+    source = recorded() if chosen.seed is None else drawn(chosen.seed, chosen.count, chosen.dims)
     rows = []
     for case, value, error in source:
         if case["d"] in chosen.dims:
