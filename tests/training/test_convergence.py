@@ -10,6 +10,7 @@ from elbogap.numerics.families.decoder import Decoder
 from elbogap.numerics.families.linear import Linear
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.priors import Logistic, Normal
+from elbogap.results import recorded
 from elbogap.training.convergence import BestElbo, Shortfall, best_elbo, shortfall
 from elbogap.training.experiments import small_case
 from elbogap.training.experiments.small_case import RECOVERED, Run, Setting, judge
@@ -105,6 +106,15 @@ def test_runs_that_fall_short_never_refute() -> None:
 def test_a_converged_run_refutes_alone() -> None:
     """One converged run that did not recover the sources refutes, whatever the others did."""
     assert judge([WRONG]).verdict == "fails" and judge([GOOD, GOOD, WRONG, SHORT]).verdict == "fails"
+
+
+def test_the_study_of_the_small_case() -> None:
+    """On 200 seeds: no false alarm, at most 1 % without a verdict, and at most 20 s each of processor time."""
+    study = recorded("false-alarms-trained")
+    (rates,) = study.tables["rates"].records()
+    assert rates["seeds"] == 200 and rates["false_alarms"] == 0
+    assert rates["inconclusive"] <= 2 and rates["most_seconds"] <= 20
+    assert rates["smallest_shortfall_astray"] > study.parameters["shortfall"], "a run astray would count as converged"
 
 
 @pytest.mark.slow
