@@ -123,11 +123,15 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
         )
     except Exception as error:
         raise RequestError(f"decoder: expected a function that JAX can trace, {failure(error)}") from error
-    round_off = max(resolution(lambda z: _at_all(converted, z), points), _epsilon(value))
+
+    def values(z: np.ndarray) -> np.ndarray:
+        return np.asarray(_at_all(converted, jnp.asarray(z)))
+
+    round_off = max(resolution(values, points), _epsilon(value))
     ways = dict(routes(converted))
     found = best_route(
         ((name, rules_of(way)) for name, way in ways.items()),
-        lambda z: _at_all(converted, z),
+        values,
         points,
         prod(shape),
         round_off,
@@ -137,8 +141,8 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
 
 
 @eqx.filter_jit
-def _at_all(function: Callable, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n D"]:
-    return np.asarray(jax.lax.map(function, jnp.asarray(points)))
+def _at_all(function: Callable, points: Array) -> Array:
+    return jax.lax.map(function, points)
 
 
 def _epsilon(value: Any) -> float:
