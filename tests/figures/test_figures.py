@@ -281,7 +281,7 @@ def test_a_decoder_of_the_readers_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text", "message"),
     [
-        ("f = 1", "mine.py", "expected FILE.py:NAME, got"),
+        ("f = 1", "mine.py", "expected FILE.py:NAME or FILE.py:NAME.ATTRIBUTE, got"),
         ("f = 1", "none.py:f", "expected a file that exists"),
         ("f = 1", "mine.py:g", "expected a name defined in"),
         ("x = 0\ny = 1 / x", "mine.py:f", "ZeroDivisionError: division by zero"),
