@@ -149,7 +149,11 @@ def places() -> list[Case]:
     cases.append(("no file", ["check-certificate", "no.json"], "no certificate to check: expected a file, got no.json"))
     for text in ("x", "x.py", "x.txt:f", ":f", "x.py:", "x.py:f g", "x.py:1"):
         cases.append(
-            ("no object", ["audit", text, "--latent-dim", "2"], f"decoder: expected FILE.py:NAME or FILE.py:NAME.ATTRIBUTE, got {text!r}")
+            (
+                "no object",
+                ["audit", text, "--latent-dim", "2"],
+                f"decoder: expected FILE.py:NAME or FILE.py:NAME.ATTRIBUTE, got {text!r}",
+            )
         )
         cases.append(("no object", [*AUDIT[:1], "g.py:f", *AUDIT[2:], "--encoder", text], ""))
     cases.append(("no object", AUDIT, "decoder: expected a file that exists, got 'x.py'"))
