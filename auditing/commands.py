@@ -103,6 +103,7 @@ def audit_command(
 
         variance = None if noise_var is None else load_noise(noise_var)
         chosen_prior = load_prior(prior)
+        given = None if data is None else load_data(data)
         model = _loaded(decoder, weights, "decoder", "--weights")
         with progress() as notify:
             report = audit(
@@ -112,7 +113,7 @@ def audit_command(
                 prior=chosen_prior,
                 encoder=_loaded(encoder, encoder_weights, "--encoder", "--encoder-weights"),
                 encoder_output=encoder_output,
-                data=None if data is None else load_data(data),
+                data=given,
                 points=points,
                 account_points=account_points,
                 samples=samples,

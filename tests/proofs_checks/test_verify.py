@@ -127,7 +127,7 @@ def test_the_same_seed_prints_the_same_digits_and_files_are_written(verified, ca
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package that may be broken."""
     folder = tmp_path_factory.mktemp("copy")
-    kept = ("theory", "numerics", "enclosures", "proofs_checks", "training", "results", "report")
+    kept = ("theory", "numerics", "enclosures", "proofs_checks", "training", "results", "report", "shell")
     for name in kept:
         shutil.copytree(ROOT / name, folder / "elbogap" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in ROOT.glob("*.py"):

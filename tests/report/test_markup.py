@@ -179,6 +179,7 @@ TRUSTED = {
     ("report/page.py", "_kind"),
     ("report/style.py", "svg"),
     ("report/verification.py", "_controls"),
+    ("report/verification.py", "_map"),
     ("report/verification.py", "derivation"),
     ("lessons/export.py", "_panel"),
     ("lessons/export.py", "lesson_page"),

@@ -79,7 +79,7 @@ def numbers() -> list[Case]:
             )
         )
         cases.append(
-            ("range", [*ENCLOSE, f"--digits={value}"], f"--digits: expected an integer from 1 to 40, got {value}")
+            ("range", [*ENCLOSE, f"--digits={value}"], f"--digits: expected an integer from 1 to 60, got {value}")
         )
         cases.append(("range", [*AUDIT, f"--gamma={value}"], f"--gamma: expected a number > 0, got {value:.1f}"))
         cases.append(
@@ -98,6 +98,8 @@ def words() -> list[Case]:
     for command, kind in UNKNOWN.items():
         for name in ("zzzzzz", "", "<b>", "../../etc", "x" * 500):
             line = f"unknown {kind} {shown(name)}: expected"
+            if kind == "claim" and "/" in name:
+                line = f"{name}: expected a file with claims, got no such file"
             cases.append(("unknown name", [command, name, *(["--out", "DIR"] if command == "figures" else [])], line))
     cases += [
         ("slip", ["verify", "elbo-limt"], "unknown claim 'elbo-limt': did you mean 'elbo-limit'?"),
