@@ -8,6 +8,7 @@ square root: any R with R'R = S^-1 serves, since only its norm is used) and `log
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,10 +29,14 @@ def _scale(value: ArrayLike) -> Float[Array, ""]:
     array = real_array("noise scale", value)
     if array.shape != ():
         raise ValueError(f"noise scale: expected a scalar, got shape {array.shape}")
-    return _checked(array, ~(array > 0) | jnp.isinf(array), "noise scale: expected a finite value > 0")
+    # Concrete values are looked at by NumPy: every operation of JAX outside of a program is a program of its own.
+    look: Any = jnp if isinstance(array, jax.core.Tracer) else np
+    number = look.asarray(array)
+    bad = look.logical_or(look.logical_not(number > 0), look.isinf(number))
+    return _checked(array, bad, "noise scale: expected a finite value > 0")
 
 
-def _checked(array: Array, bad: Array, message: str) -> Array:
+def _checked(array: Array, bad: Array | np.ndarray | np.bool_, message: str) -> Array:
     """Raise `ValueError` at once for concrete values, by `eqx.error_if` inside jit."""
     if isinstance(bad, jax.core.Tracer):
         return eqx.error_if(array, bad, message)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 def real_array(name: str, value: ArrayLike) -> Float[Array, "..."]:
     """Return `value` as floats; `ValueError` for what is complex or no number."""
     try:
-        array = jnp.asarray(value)
+        array = jnp.asarray(np.asarray(value) if isinstance(value, int | float | np.ndarray | np.generic) else value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: expected real numbers, got {type(value).__name__} {value!r:.40}") from error
     if jnp.iscomplexobj(array):
