@@ -155,8 +155,8 @@ NUMERICS = (
     ),
     Edit(
         "numerics/quadrature.py",
-        "return Lattice(nodes, step**d, parity, outer)",
-        "return Lattice(nodes, step, parity, outer)",
+        "return Lattice(nodes, step**d, parity, outer.astype(float), inner.astype(float))",
+        "return Lattice(nodes, step, parity, outer.astype(float), inner.astype(float))",
         ("linear-vae",),
     ),
     Edit(
@@ -168,8 +168,8 @@ NUMERICS = (
     Edit(_EVIDENCE, "shares[index] - logsumexp(shares), -jnp.inf)", "0.0 * shares[index], -jnp.inf)", ("folds",)),
     Edit(
         "numerics/gap.py",
-        "gap=likelihood.value - optimum.value,",
-        "gap=optimum.value - likelihood.value,",
+        "difference, error = likelihood.value - optimum.value,",
+        "difference, error = optimum.value - likelihood.value,",
         ("linear-vae",),
     ),
     Edit(
