@@ -2,11 +2,16 @@
 
 Half of the moments are uniform over the run; the others follow one of its writes, since that is where files can be
 torn. What a killed run leaves is where the next one starts, until one of them comes to its end.
+
+One run in ten is a fresh interpreter; the others are forks of this process, in which the packages are imported already:
+they are killed at work. Workers are fresh interpreters always.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -30,6 +35,15 @@ AFTER_A_WRITE = 0.05
 """Seconds after a write within which an aimed kill falls: the next write, a rename, or the end."""
 ENDS_FIRST = 4
 """Tries for each kill that is asked for, as a run may end before its moment comes."""
+FRESH = 10
+"""One run in so many is a fresh interpreter."""
+IMPORTED = (
+    *("cli", "auditing.audit", "auditing.commands", "auditing.pages.page", "figures.commands", "figures.conditioning"),
+    *("figures.making", "proofs_checks.commands", "proofs_checks.registry", "proofs_checks.verify"),
+    *("proofs_checks.measurements", "proofs_checks.terminal_report", "report.verification", "training.commands"),
+    *("training.experiments.fixed_decoder", "training.sweeps.commands", "training.sweeps.sweep"),
+)
+"""What the commands import; none of it starts JAX."""
 DECODER = "import jax.numpy as jnp\ndef f(z):\n    return jnp.array([z[0], jnp.sin(z[0])])\n"
 SWEEP = (
     '[grid]\nseeds = [0, 1, 2, 3]\ngamma2 = [10.0, 100.0]\nmixings = ["moebius"]\n[model]\nlatent_dim = 2\n'
@@ -90,14 +104,56 @@ class Count:
         return f"{kills}: {figures}{''.join(f'{chr(10)}  {name}' for name in sorted(self.names))}"
 
 
-def start(folder: Path, arguments: tuple[str, ...]) -> tuple[subprocess.Popen, str]:
-    """The command in this folder, and the mark that it and its children carry."""
+class Fork:
+    """A command in a fork of this process, as a `subprocess.Popen` of it would be."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str]):
+        self._process = multiprocessing.get_context("fork").Process(
+            target=_run_here, args=(folder, arguments, environment)
+        )
+        self._process.start()
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self) -> int:
+        """The exit status, negative after a signal."""
+        self._process.join()
+        return self._process.exitcode or 0
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self._process.pid is not None and self.poll() is None:
+            os.kill(self._process.pid, number)
+
+
+Process = Fork | subprocess.Popen
+
+
+def _run_here(folder: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    """The command, in a process that was forked for it."""
+    os.chdir(folder)
+    os.environ.update(environment)
+    for name, descriptor, flags in (("stdout", 1, os.O_TRUNC), ("stderr", 2, os.O_APPEND)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | flags), descriptor)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.argv = ["elbogap", *arguments]
+    importlib.import_module("elbogap.cli").main()
+
+
+def start(folder: Path, arguments: tuple[str, ...], *, fresh: bool = True) -> tuple[Process, str]:
+    """The command in this folder, and the mark that its children carry, and it itself if it is fresh."""
     mark = uuid.uuid4().hex
-    environment = os.environ | {MARK: mark, "ELBOGAP_CACHE_DIR": str(folder / "cache")}
+    environment = {MARK: mark, "ELBOGAP_CACHE_DIR": str(folder / "cache")}
+    if not fresh:
+        for name in IMPORTED:
+            importlib.import_module(f"elbogap.{name}")
+        return Fork(folder, arguments, environment), mark
     command = [sys.executable, "-m", "elbogap", *arguments]
     out, err = (folder / "stdout").open("wb"), (folder / "stderr").open("ab")
     with out, err:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err), mark
+        return subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=out, stderr=err), mark
 
 
 def running(mark: str) -> set[str]:
@@ -192,7 +248,7 @@ def written(folder: Path, pattern: str) -> set[tuple[str, int]]:
     return found
 
 
-def watch(process: subprocess.Popen, folder: Path, pattern: str, writes: int) -> int:
+def watch(process: Process, folder: Path, pattern: str, writes: int) -> int:
     """Wait for so many writes or the end of the process; how many were seen."""
     count, before = 0, written(folder, pattern)
     while count < writes and process.poll() is None:
@@ -217,7 +273,7 @@ def kill(folder: Path, name: str, kills: int, seed: int = 0) -> Count:
     status = start(folder, command.arguments)[0].wait()
     clear(folder, command, rng)
     begun = time.monotonic()
-    process, _ = start(folder, command.arguments)
+    process, _ = start(folder, command.arguments, fresh=False)
     writes = watch(process, folder, command.kept, sys.maxsize)
     takes = time.monotonic() - begun
     expected = said(folder)
@@ -226,7 +282,7 @@ def kill(folder: Path, name: str, kills: int, seed: int = 0) -> Count:
         if ended or said(folder).keys() == expected.keys():
             clear(folder, command, rng)
         before = kept(folder, command.kept)
-        process, mark = start(folder, command.arguments)
+        process, mark = start(folder, command.arguments, fresh=count.tried % FRESH == FRESH - 1)
         aimed = count.killed % 2 == 1
         if aimed:
             watch(process, folder, command.kept, rng.randint(1, max(1, writes)))
@@ -238,8 +294,8 @@ def kill(folder: Path, name: str, kills: int, seed: int = 0) -> Count:
         count.while_writing += aimed and not ended
         _look(folder, command, before, expected, mark, count)
     process, mark = start(folder, command.arguments)
-    if process.wait() != status:
-        count.note("lost", {f"status {process.returncode} in place of {status}"})
+    if (last := process.wait()) != status:
+        count.note("lost", {f"status {last} in place of {status}"})
     count.note("lost", expected.keys() - said(folder).keys())
     count.note("lost", {path.name for path in folder.rglob("*") if ".part" in path.name})
     _look(folder, command, {}, expected, mark, count)

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import kills
 import mutations
 
-NAMES = ["npy", "npz", "noise.npy", "safetensors", "eqx", "toml", "json", "sqlite", "kept"]
+NAMES = ["npy", "npz", "noise.npy", "safetensors", "eqx", "toml", "json", "certificate", "sqlite", "kept"]
 
 
 @pytest.mark.parametrize("name", NAMES)
