@@ -172,7 +172,7 @@ def encoders(latent_dim: int, *, scale: float = 1.0, full: bool = False) -> st.S
     """
     requests.whole("latent_dim", latent_dim, 1)
     requests.number("scale", scale, above=0)
-    if full:
+    if requests.flag("full", full):
         return st.builds(full_encoder, _vectors(latent_dim, -1.0, 1.0), st.just(scale), SEEDS)
     return st.builds(GaussianEncoder, _vectors(latent_dim, -1.0, 1.0), _vectors(latent_dim, 0.5 * scale, 2.0 * scale))
 

@@ -12,6 +12,7 @@ import operator
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def numbers(name: str, value: Any) -> np.ndarray:
 
     try:
         found = np.asarray(value)
-        if found.dtype.kind in "fiub" or (found.dtype.kind == "O" and found.size):
+        if found.dtype.kind in "fiub" or (found.size and all(isinstance(one, Real) for one in found.flat)):
             return found.astype(float)
     except (TypeError, ValueError, OverflowError):
         pass

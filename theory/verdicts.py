@@ -16,6 +16,7 @@ import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
 from ..errors import RequestError
+from ..shell import requests
 from ..shell.files import hash_of_sources
 from ..shell.kept import keep, read_kept
 from .proof.derivation import Derivation, DerivationVerdict, Status, StepVerdict, check
@@ -36,6 +37,7 @@ def run_all(
     With `cache_dir` (created if need be), verdicts are read from and written to it. Raises RequestError for an unknown
     id.
     """
+    requests.number("time_limit", time_limit, above=0)
     wanted = list(DERIVATIONS if ids is None else ids)
     unknown = [claim for claim in wanted if claim not in DERIVATIONS]
     if unknown:
