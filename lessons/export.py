@@ -69,8 +69,8 @@ def symbols_page() -> str:
         [shown(one.latex), one.meaning, shown(one.paper), Markup("<code>{}</code>").format(one.code)] for one in TABLE
     ]
     words = Markup(
-        "<p>Every letter that the lessons, the claims and the code share. Where the paper (arXiv 2206.02416) has another"
-        ' symbol, it stands beside ours.</p><p><a href="index.html">All lessons</a></p>'
+        "<p>Every letter that the lessons, the claims and the code share. Where the paper (arXiv 2206.02416) has"
+        ' another symbol, it stands beside ours.</p><p><a href="index.html">All lessons</a></p>'
     )
     return page("Sheet of symbols", words + table(["symbol", "meaning", "in the paper", "in code"], rows))
 
