@@ -7,6 +7,12 @@ import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Read by XLA at its first use, here and in the processes that tests start: machine code that is made in half the time.
+# An unknown flag would end the process, hence the versions that are known to have them.
+if (0, 7) <= jax.__version_info__ < (0, 11):
+    _flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
+    os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys((*os.environ.get("XLA_FLAGS", "").split(), *_flags)))
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Most tests run each program once or twice: what is not optimised is there sooner.
