@@ -88,11 +88,12 @@ def first_passage(rng: np.random.Generator, first: Means, truth: np.ndarray, sha
     return np.inf
 
 
-@pytest.mark.parametrize(("count", "least"), [(24, 0.75), pytest.param(400, 0.9, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "least"), [(24, 0.75), pytest.param(400, 0.85, marks=pytest.mark.slow)])
 def test_the_stated_number_of_repetitions_decides(count: int, least: float) -> None:
     """The number at which the constant is known to 2 % is the stated one within a factor 2, nine times in ten.
 
-    Stated from 1000 repetitions, where the half-width is 1 to 30 times the target; of a dozen sequences, three in four.
+    Stated from 1000 repetitions, where the half-width is 1 to 30 times the target. Of 366 sequences on three seeds 330
+    were right (90 %); `least` is two standard errors below, of some 190 sequences and of a dozen.
     """
     rng = np.random.default_rng(12)
     ratios = []
