@@ -29,6 +29,7 @@ from ..numerics.measurement import QUADRATURE, Measurement, distinct_modes, fitt
 from ..numerics.model import LatentModel
 from ..numerics.modes import Mode
 from ..numerics.newton import minimise, second_derivatives
+from ..numerics.seed import SEED
 from .account import Account, Entry
 from .geometry import columns_at
 
@@ -37,7 +38,6 @@ _SMALL = 0.1  # posterior variance relative to the prior's, in any direction, up
 _LEAST = 0.01  # nats: a smaller a1 eps is never called large
 _LARGEST_ERROR = 0.5  # nats: a sampled gap whose error exceeds this and the gap itself counts as failed
 _ROUGH_FACTOR = 8
-_SEED = 20220602
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def account(
     setting: Setting, tasks: list[Task], *, notify: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[Account, bool]:
     """The account at each point, and whether all were done (False after Ctrl-C)."""
-    entries, failed, rng = [], 0, np.random.default_rng(_SEED)
+    entries, failed, rng = [], 0, np.random.default_rng(SEED)
     try:
         for done, task in enumerate(tasks):
             entry = _entry(setting, task, rng)

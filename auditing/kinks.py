@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..numerics.seed import SEED
 from .inputs.decoder import Decoder
 
 _LINES, _CELLS, _CANDIDATES, _HALVINGS = 12, 32, 3, 24
 _JUMP, _ROUND_OFFS = 1e-3, 100.0  # of the largest derivative on the line: smaller jumps are nobody's concern
-_SEED = 20220602
 
 
 class Kinks(NamedTuple):
@@ -48,7 +48,7 @@ def _slopes(decoder: Decoder, points: Float[Array, "n d"], directions: Float[Arr
 
 def find_kinks(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Kinks:
     """Look for kinks on lines between the points (from the first to the origin where there is one point only)."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     ends = points if len(points) > 1 else np.stack([points[0], np.zeros_like(points[0])])
     chosen = np.array([rng.choice(len(ends), 2, replace=False) for _ in range(_LINES)])
     start, move = ends[chosen[:, 0]], ends[chosen[:, 1]] - ends[chosen[:, 0]]

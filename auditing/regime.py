@@ -21,11 +21,12 @@ import numpy as np
 
 from ..numerics.contrast import contrast_of_jacobian
 from ..numerics.model import LatentModel
+from ..numerics.seed import SEED
 from .account import Account, Entry
 from .entries import Setting, measured_at
 from .geometry import columns_at
 
-_MOST_POINTS, _MOST_HALVINGS, _LARGEST, _SEED = 16, 8, 10.0, 20220602
+_MOST_POINTS, _MOST_HALVINGS, _LARGEST = 16, 8, 10.0
 
 
 class Check(NamedTuple):
@@ -83,7 +84,7 @@ def regime(
     tolerance = max(relative * float(np.mean(contrasts)), absolute)
     own = _own(setting, account.entries)
     predicted = _predicted(setting, entries, own, tolerance)
-    checks, noise_var, rng = [], predicted, np.random.default_rng(_SEED)
+    checks, noise_var, rng = [], predicted, np.random.default_rng(SEED)
     if not within(own, tolerance):
         noise_var = min(predicted, own.noise_var / 2)
     encoder = entries[0].encoder_mean is not None

@@ -19,10 +19,11 @@ import torch
 from elbogap.auditing.inputs.derivative_checks import ORDERS, check, differences, probes
 from elbogap.auditing.inputs.torch_module import evaluate, private_copy, single_point, torch_rules, torch_ways
 from elbogap.numerics.precision import EPS64
+from elbogap.numerics.seed import SEED
 from torch import nn
 from torch.nn import functional as F
 
-POINTS = np.random.default_rng(20220602).standard_normal((3, 2))
+POINTS = np.random.default_rng(SEED).standard_normal((3, 2))
 WIDTH = 12
 Function = Callable[[Any], Any]
 

@@ -15,15 +15,14 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.scipy.special import gammaln, logsumexp
+from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from .importance_sampling import Draws
 from .model import LatentModel
 from .modes import Mode, find_mode, whitening
+from .student_t import log_student_t
 
-_DEGREES = 5.0
 _PRIOR_FIRST, _FITTED, _PRIOR_LAST = 0.3, 0.6, 0.1
 _WIDEN = 1.1  # of the fitted covariance
 _CHUNK = 256
@@ -93,12 +92,11 @@ def _moments(model: LatentModel, x: Array, mixture: _Components, draw: Draws) ->
     level = (jnp.arange(count) + draw.offset) / count
     which = jnp.clip(jnp.searchsorted(jnp.cumsum(jnp.exp(mixture.log_share)), level), 0, len(mixture.log_share) - 1)
     inverse = jax.vmap(jnp.linalg.inv)(mixture.root)
-    constant = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES) - 0.5 * d * np.log(_DEGREES * np.pi)
 
     def at(xi: Array, stretch: Array, b: Array) -> tuple[Array, Array]:
         z = mixture.point[b] + stretch * (mixture.root[b] @ xi)
         square = jnp.sum(jnp.einsum("sab,sb->sa", inverse, z[None, :] - mixture.point) ** 2, axis=1)
-        log_density = constant - mixture.log_det - 0.5 * (_DEGREES + d) * jnp.log1p(square / _DEGREES)
+        log_density = log_student_t(square, d) - mixture.log_det
         return z, model.exponent(z, x) - logsumexp(mixture.log_share + log_density)
 
     arguments = jnp.asarray(draw.normal), jnp.asarray(draw.stretch), which

@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
-from scipy.special import gammaln
 
 from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .expansion import along, laplacian, third_derivative_norm
@@ -28,16 +27,17 @@ from .model import LatentModel
 from .modes import Mode, relative_rounding, whitening
 from .newton import minimise
 from .precision import EPS64, STANDARD_ERRORS
+from .seed import SEED
+from .student_t import log_student_t, stretches
 from .symmetric import symmetric_rule
 
 Vector = Float[Array | np.ndarray, " D"]
 
 # Antithetic pairs, more where they are cheap, and the chunk in which they are evaluated.
 _PAIRS_LOW, _PAIRS_HIGH, _LOW, _CHUNK = 65536, 8192, 16, 256
-_SEED = 20220602
 
-# Share and scale of the wider parts of the proposal, and their degrees of freedom.
-_WIDE, _DEGREES = ((0.1, 1.5), (0.1, 4.0)), 5.0
+# Share and scale of the wider parts of the proposal.
+_WIDE = (0.1, 1.5), (0.1, 4.0)
 
 # Up to this dimension the search uses the rule of degree 7 (1.1e4 nodes), above it degree 5 (8e3 nodes at d = 64),
 # whose optimum costs the ELBO a term of order eps^4.
@@ -50,7 +50,7 @@ _TOLERANCE = 1e-7
 def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Average term(xi), the even part of a function at xi ~ N(0, I_d), and bound the error of the average."""
     pairs = _PAIRS_LOW if d <= _LOW else _PAIRS_HIGH
-    keys = jax.random.split(jax.random.key(_SEED), pairs)
+    keys = jax.random.split(jax.random.key(SEED), pairs)
     terms = jax.lax.map(lambda key: term(jax.random.normal(key, (d,))), keys, batch_size=_CHUNK)
     return _mean_and_error(terms)
 
@@ -73,18 +73,17 @@ def defensive_mean(term: Callable[[Array, Array], Array], d: int) -> tuple[Float
     shares = np.array([1 - sum(share for share, _ in _WIDE), *(share for share, _ in _WIDE)])
     scales = np.array([1.0, *(scale for _, scale in _WIDE)])
     counts = np.diff(np.round(np.append(0, np.cumsum(shares)) * _PAIRS_LOW).astype(int))
-    component, rng = np.repeat(np.arange(len(shares)), counts), np.random.default_rng(_SEED)
-    stretch = np.where(component > 0, np.sqrt(_DEGREES / rng.chisquare(_DEGREES, _PAIRS_LOW)), 1.0)
-    keys = jax.random.split(jax.random.key(_SEED), _PAIRS_LOW)
-    constant = gammaln(0.5 * (_DEGREES + d)) - gammaln(0.5 * _DEGREES) - 0.5 * d * np.log(0.5 * _DEGREES)
+    component, rng = np.repeat(np.arange(len(shares)), counts), np.random.default_rng(SEED)
+    stretch = np.where(component > 0, stretches(rng, _PAIRS_LOW), 1.0)
+    keys = jax.random.split(jax.random.key(SEED), _PAIRS_LOW)
 
     def weighted(argument: tuple[Array, Array]) -> Array:
         key, scale = argument
         xi = scale * jax.random.normal(key, (d,))
         square = xi @ xi
         # log of each Student-t density over N(0, I).
-        wide = constant - d * np.log(scales[1:]) + 0.5 * square
-        wide = wide - 0.5 * (_DEGREES + d) * jnp.log1p(square / (_DEGREES * scales[1:] ** 2))
+        wide = log_student_t(square / scales[1:] ** 2, d) - d * np.log(scales[1:])
+        wide = wide + 0.5 * square + 0.5 * d * np.log(2 * np.pi)
         return term(xi, -logsumexp(jnp.append(wide, 0.0) + np.log(np.append(shares[1:], shares[0]))))
 
     return _mean_and_error(jax.lax.map(weighted, (keys, jnp.asarray(scales[component] * stretch)), batch_size=_CHUNK))

@@ -23,14 +23,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, logsumexp
+from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from .model import LatentModel
 from .modes import Mode, whitening
 from .precision import STANDARD_ERRORS
+from .student_t import log_student_t, stretches
 
-_DEFENSIVE, _DEGREES, _WIDER = 0.1, 5.0, 1.5  # share, degrees of freedom and scale of the Student-t part
+_DEFENSIVE, _WIDER = 0.1, 1.5  # share and scale of the Student-t part
 _CHUNK = 128
 
 
@@ -48,7 +49,7 @@ class Draws(NamedTuple):
 
 def draws(rng: np.random.Generator, pairs: int, d: int) -> Draws:
     """Fresh random numbers for `pairs` antithetic pairs."""
-    stretch = np.sqrt(_DEGREES / rng.chisquare(_DEGREES, pairs))
+    stretch = stretches(rng, pairs)
     return Draws(rng.standard_normal((pairs, d)), stretch, np.asarray(rng.random()))
 
 
@@ -73,13 +74,7 @@ def mixture_evidence(
         r = (z[None, :] - modes.point) / h
         square = jnp.einsum("sa,sab,sb->s", r, safe, r)
         normal = -0.5 * square - 0.5 * d * np.log(2 * np.pi) - log_volumes
-        student = (
-            gammaln(0.5 * (_DEGREES + d))
-            - gammaln(0.5 * _DEGREES)
-            - 0.5 * d * jnp.log(_DEGREES * jnp.pi * _WIDER**2)
-            - 0.5 * (_DEGREES + d) * jnp.log1p(square / (_DEGREES * _WIDER**2))
-            - log_volumes
-        )
+        student = log_student_t(square / _WIDER**2, d) - d * np.log(_WIDER) - log_volumes
         log_normal = logsumexp(log_shares + normal)
         both = jnp.logaddexp(np.log(1 - _DEFENSIVE) + log_normal, np.log(_DEFENSIVE) + logsumexp(log_shares + student))
         return log_normal, both

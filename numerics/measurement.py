@@ -31,13 +31,13 @@ from .modes import Mode
 from .newton import minimise
 from .precision import EPS64
 from .quadrature import gauss_hermite
+from .seed import SEED
 from .starts import search_starts
 
 QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
 _NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
 _TOLERANCE = 1e-4
 _ROUNDS, _PILOT = 3, 2048  # of the fit of a proposal, and draws in each
-_SEED = 20220602
 _ROUND_OFF = 8 * EPS64
 
 
@@ -107,7 +107,7 @@ def fitted_modes(
     model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], prior_std: Float[Array, " d"]
 ) -> Mode | None:
     """Components fitted to the posterior, in the place of modes; None where too few draws fall on it."""
-    rng, d = np.random.default_rng(_SEED), model.latent_dim
+    rng, d = np.random.default_rng(SEED), model.latent_dim
     rounds = jax.tree.map(lambda *leaves: np.stack(leaves), *(draws(rng, _PILOT, d) for _ in range(_ROUNDS)))
     found = adapted_modes(model, x, jnp.concatenate([starts, _searched(model, x)]), prior_std, rounds)
     return found if bool(found.converged[0]) else None
@@ -229,7 +229,7 @@ def _best_encoder(
 def _whitened_samples(d: int, pairs: int) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
     """Two samples of antithetic points whose mean is 0 and whose second moments are exactly I."""
     found = []
-    for seed in (_SEED, _SEED + 1):
+    for seed in (SEED, SEED + 1):
         half = np.random.default_rng(seed).standard_normal((max(pairs, 4 * d), d))
         factor = np.linalg.cholesky(half.T @ half / len(half))
         half = np.linalg.solve(factor, half.T).T

@@ -21,7 +21,7 @@ from .noise import Noise, StateNoise, as_noise
 from .observations import Observation
 from .precision import EPS64
 from .priors import Normal, Prior
-from .requests import real_array, whole_number
+from .requests import finite, real_array, whole_number
 
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
@@ -99,14 +99,14 @@ class LatentModel(eqx.Module):
             raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
         if self.observation is None and isinstance(self.noise, StateNoise):
             array = self.noise.checked_at(self.prior.push(jnp.zeros(self.latent_dim)), array)
-        return check_finite("x", array)
+        return finite("x", array)
 
     def check_latent(self, z: ArrayLike, name: str = "z") -> Float[Array, " d"]:
         """Return z as an array (d,); the same errors as `check_data`."""
         array = real_array(name, z)
         if array.shape != (self.latent_dim,):
             raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
-        return check_finite(name, array)
+        return finite(name, array)
 
     def mean(self, z: Point) -> Float[Array, " D"]:
         """Return the mean of x given z: f(z), or n grad Psi(f(z)) for observations."""
@@ -156,14 +156,3 @@ class LatentModel(eqx.Module):
             scale = jnp.max(jnp.abs(self.noise.whiten(jnp.abs(f) + jnp.abs(x), z)))
             size = jnp.sqrt(jnp.sum(r * r)) * scale + 0.5 * jnp.sum(r * r)
         return _ULPS * (self.resolution * size / self.eps + EPS64 * jnp.abs(self.log_prior(z)))
-
-
-def check_finite(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return the array; `ValueError` (or `eqx.error_if` inside jit) when an entry is not finite."""
-    bad = ~jnp.all(jnp.isfinite(array))
-    message = f"{name}: expected finite values, got nan or infinity"
-    if isinstance(bad, jax.core.Tracer):
-        return eqx.error_if(array, bad, message)
-    if bool(bad):
-        raise ValueError(message)
-    return array

@@ -8,7 +8,6 @@ square root: any R with R'R = S^-1 serves, since only its norm is used) and `log
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,7 +17,7 @@ from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .requests import real_array, refused
+from .requests import positive, real_array, refused
 
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
@@ -29,20 +28,7 @@ def _scale(value: ArrayLike) -> Float[Array, ""]:
     array = real_array("noise scale", value)
     if array.shape != ():
         raise ValueError(f"noise scale: expected a scalar, got shape {array.shape}")
-    # Concrete values are looked at by NumPy: every operation of JAX outside of a program is a program of its own.
-    look: Any = jnp if isinstance(array, jax.core.Tracer) else np
-    number = look.asarray(array)
-    bad = look.logical_or(look.logical_not(number > 0), look.isinf(number))
-    return _checked(array, bad, "noise scale: expected a finite value > 0")
-
-
-def _checked(array: Array, bad: Array | np.ndarray | np.bool_, message: str) -> Array:
-    """Raise `ValueError` at once for concrete values, by `eqx.error_if` inside jit."""
-    if isinstance(bad, jax.core.Tracer):
-        return eqx.error_if(array, bad, message)
-    if bool(bad):
-        raise ValueError(f"{message}, got {np.asarray(array).tolist()}")
-    return array
+    return positive("noise scale", array)
 
 
 class Noise(eqx.Module):
@@ -92,7 +78,7 @@ class DiagonalNoise(Noise):
         array = jnp.asarray(shape, dtype=float)
         if array.ndim != 1:
             raise ValueError(f"noise shape: expected (D,), got shape {array.shape}")
-        self.shape = _checked(array, ~jnp.all((array > 0) & jnp.isfinite(array)), "noise: expected variances > 0")
+        self.shape = positive("noise variances", array)
 
     def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
         """Return residual / sqrt(shape)."""
@@ -116,7 +102,7 @@ class FullNoise(Noise):
             raise ValueError(f"noise shape: expected (D, D), got shape {array.shape}")
         asymmetry = jnp.max(jnp.abs(array - array.T)) > 1e-12 * jnp.max(jnp.abs(array))
         bad = asymmetry | ~jnp.all(jnp.isfinite(jnp.linalg.cholesky(array)))
-        self.shape = _checked(array, bad, "noise: expected a symmetric positive definite covariance")
+        self.shape = refused(array, bad, "noise: expected a symmetric positive definite covariance")
 
     def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
         """Return L^-1 residual with shape = L L'."""

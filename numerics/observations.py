@@ -15,6 +15,8 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from .requests import positive, real_array
+
 Vector = Float[Array | np.ndarray, " D"]
 
 
@@ -46,10 +48,10 @@ class Observation(eqx.Module):
 
 
 def _count(n: ArrayLike) -> Float[Array, ""]:
-    array = jnp.asarray(n, dtype=float)
+    array = real_array("n", n)
     if array.shape != ():
         raise ValueError(f"n: expected a scalar, got shape {array.shape}")
-    return eqx.error_if(array, ~(array > 0), "n: expected a value > 0, got one that is not")
+    return positive("n", array)
 
 
 class Binomial(Observation):

@@ -19,14 +19,11 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from .requests import positive, real_array
+
 Point = Float[Array | np.ndarray, " d"]
 
 _LOG_2PI = float(np.log(2 * np.pi))
-
-
-def _positive(name: str, value: ArrayLike) -> Float[Array, "..."]:
-    array = jnp.asarray(value, dtype=float)
-    return eqx.error_if(array, ~(array > 0), f"{name} must be positive: expected > 0, got a value <= 0 or nan")
 
 
 class Prior(eqx.Module):
@@ -74,7 +71,7 @@ class Normal(Prior):
 
     def __init__(self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0):
         self.loc = jnp.asarray(loc, dtype=float)
-        self.scale = _positive("scale", scale)
+        self.scale = positive("scale", real_array("scale", scale))
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return sum_k -1/2 ((z_k - loc)/scale)^2 - log scale - 1/2 log 2 pi."""
@@ -153,7 +150,7 @@ class Laplace(Prior):
     scale: Float[Array, "..."]
 
     def __init__(self, scale: ArrayLike = 1.0):
-        self.scale = _positive("scale", scale)
+        self.scale = positive("scale", real_array("scale", scale))
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return sum_k -|z_k|/b - log 2b."""
@@ -179,7 +176,7 @@ class StudentT(Prior):
     df: Float[Array, "..."]
 
     def __init__(self, df: ArrayLike = 3.0):
-        self.df = _positive("df", df)
+        self.df = positive("df", real_array("df", df))
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return the sum over k of the log-density -(df+1)/2 log(1 + z_k^2/df) + const."""
@@ -203,7 +200,7 @@ class Bimodal(Prior):
 
     def __init__(self, centre: ArrayLike = 1.0, scale: ArrayLike = 0.7):
         self.centre = jnp.asarray(centre, dtype=float)
-        self.scale = _positive("scale", scale)
+        self.scale = positive("scale", real_array("scale", scale))
 
     def push(self, u: Point) -> Float[Array, " d"]:
         """Return sqrt(centre^2 + scale^2) u."""

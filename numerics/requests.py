@@ -37,7 +37,7 @@ def whole_number(name: str, value: Any, least: int) -> int:
     return number
 
 
-def refused(array: Array, bad: Array, message: str, received: Array | None = None) -> Array:
+def refused(array: Array, bad: Array | np.bool_, message: str, received: Array | str | None = None) -> Array:
     """Return the array; where `bad`, `ValueError` at once for concrete values, `eqx.error_if` inside jit.
 
     The message shows what was received: the array, unless something else is named.
@@ -45,13 +45,32 @@ def refused(array: Array, bad: Array, message: str, received: Array | None = Non
     if isinstance(bad, jax.core.Tracer):
         return eqx.error_if(array, bad, message)
     if bool(bad):
-        values = np.asarray(array if received is None else received)
-        shown = values.tolist() if values.size <= 9 else f"shape {values.shape}"
-        raise ValueError(f"{message}, got {shown}")
+        raise ValueError(f"{message}, got {_shown(array if received is None else received)}")
     return array
+
+
+def finite(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the array, every entry of which is finite."""
+    look = _look_at(array)
+    bad = ~look.all(look.isfinite(look.asarray(array)))
+    return refused(array, bad, f"{name}: expected finite values", received="nan or infinity")
 
 
 def positive(name: str, array: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return the array, every entry of which is finite and > 0."""
-    bad = ~jnp.all((array > 0) & jnp.isfinite(array))
-    return refused(array, bad, f"{name}: expected finite values > 0")
+    look = _look_at(array)
+    values = look.asarray(array)
+    bad = ~look.all((values > 0) & look.isfinite(values))
+    return refused(array, bad, f"{name}: expected {'finite values' if array.ndim else 'a finite value'} > 0")
+
+
+def _look_at(array: Array) -> Any:
+    """Return JAX inside jit, else NumPy: every operation of JAX outside of a program is a program of its own."""
+    return jnp if isinstance(array, jax.core.Tracer) else np
+
+
+def _shown(received: Array | str) -> str:
+    if isinstance(received, str):
+        return received
+    values = np.asarray(received)
+    return str(values.tolist()) if values.size <= 9 else f"shape {values.shape}"

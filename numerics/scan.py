@@ -20,13 +20,13 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from .model import LatentModel
+from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
 
 # Number of points, reach in prior standard deviations and neighbours of a point, for each dimension that is scanned.
 _SCAN = {1: (1024, 1e3, 2), 2: (4096, 50.0, 8), 3: (8192, 30.0, 12)}
 LARGEST = max(_SCAN)
-_SEED = 20220602
 
 # Points polished, steps for each, and those that Newton then starts from.
 _POLISHED, _STEPS = 64, 4
@@ -109,7 +109,7 @@ def scan_points(d: int) -> tuple[Float[np.ndarray, "N d"], Int[np.ndarray, "N k"
     if d == 1:
         unit = (np.arange(count)[:, None] + 0.5) / count
     else:
-        unit = qmc.Sobol(d, rng=np.random.default_rng(_SEED)).random(count)
+        unit = qmc.Sobol(d, rng=np.random.default_rng(SEED)).random(count)
     points = half * (2 * unit - 1)
     _, nearest = cKDTree(points).query(points, neighbours + 1)
     return points, nearest[:, 1:].astype(np.int32), 2 * half / count ** (1 / d)
@@ -194,21 +194,11 @@ def _look_along_line(
             return jnp.zeros(1), model.exponent(z, x)
         return model.noise.whiten(model.decoder(z) - x, z) / jnp.sqrt(model.eps), model.log_prior(z)
 
-    def chord(left: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
-        """Return the largest exponent on the chord between two points."""
-        (r, ell), (end, other) = left, right
-        step = end - r
-        square = step @ step
-        t = jnp.clip(-(r @ step) / jnp.where(square > 0, square, 1.0), 0.0, 1.0)
-        nearest = r + t * step
-        score = jnp.maximum(ell, other) - 0.5 * nearest @ nearest
-        return jnp.where(jnp.isnan(score), -jnp.inf, score)
-
     values = jax.vmap(at)(s)
     left, right = (
         jax.tree.map(lambda leaf, part=part: leaf[part], values) for part in (slice(None, -1), slice(1, None))
     )
-    scores = jax.vmap(chord)(left, right)
+    scores = jax.vmap(_highest_on_chord)(left, right)
     padded = jnp.concatenate([jnp.full(1, -jnp.inf), scores, jnp.full(1, -jnp.inf)])
     best = (scores >= padded[:-2]) & (scores >= padded[2:])
     # The mass of an interval: the whole of it, or what a Gaussian of the residual's slope holds.
@@ -223,7 +213,7 @@ def _look_along_line(
             a, b, low, high = state
             middle = 0.5 * (a + b)
             value = at(middle)
-            first = chord(low, value) >= chord(value, high)
+            first = _highest_on_chord(low, value) >= _highest_on_chord(value, high)
             pick = lambda one, other: jnp.where(first, one, other)  # noqa: E731
             return (
                 pick(a, middle),
@@ -243,6 +233,17 @@ def _look_along_line(
         hidden(s, values, frame), jnp.concatenate([jnp.where(left_over, weighed, -jnp.inf), jnp.full(1, -jnp.inf)])
     )
     return jax.vmap(bisect)(chosen), jax.vmap(lambda place: frame.place(place[None]))(s), between
+
+
+def _highest_on_chord(left: tuple[Array, Array], right: tuple[Array, Array]) -> Float[Array, ""]:
+    """Return the largest exponent on the chord between two points: residual and the rest of the exponent at each."""
+    (r, ell), (end, other) = left, right
+    step = end - r
+    square = step @ step
+    t = jnp.clip(-(r @ step) / jnp.where(square > 0, square, 1.0), 0.0, 1.0)
+    nearest = r + t * step
+    score = jnp.maximum(ell, other) - 0.5 * nearest @ nearest
+    return jnp.where(jnp.isnan(score), -jnp.inf, score)
 
 
 def hidden(s: Float[Array, " N"], values: tuple[Array, Array], frame: Frame) -> Float[Array, " N"]:

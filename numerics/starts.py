@@ -18,12 +18,12 @@ from scipy.special import ndtri
 from .model import LatentModel
 from .requests import real_array, refused
 from .scan import KEPT, LARGEST, frame_of, look
+from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
 
 # Enough to find every branch of the folds of the families (up to three preimages), a power of two for Sobol.
 _COUNT = 8
-_SEED = 20220602
 _TOLERANCE = 1e-6
 
 
@@ -32,7 +32,7 @@ def normal_points(d: int) -> Float[np.ndarray, "S d"]:
     """Return the fixed quasi-random points of N(0, I_d), the origin first."""
     from scipy.stats import qmc  # slow to import, as optimistix is, and not needed where starts are given
 
-    uniform = qmc.Sobol(d, rng=np.random.default_rng(_SEED)).random(_COUNT)
+    uniform = qmc.Sobol(d, rng=np.random.default_rng(SEED)).random(_COUNT)
     points = ndtri(np.clip(uniform, 1e-3, 1 - 1e-3))
     points[0] = 0.0
     return points

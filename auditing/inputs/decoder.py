@@ -23,13 +23,13 @@ from jaxtyping import Array, Float
 from ...errors import RequestError
 from ...numerics.precision import EPS64
 from ...numerics.priors import Prior
+from ...numerics.seed import SEED
 from .calls import check_batch, check_deterministic, check_output, failure, output_of
 from .derivative_checks import ORDERS, Derivatives, best_route, resolution
 from .extras import is_torch_module
 from .jax_routes import routes, rules_of
 
 _PROBES = 3
-_SEED = 20220602
 
 
 class Decoder(eqx.Module):
@@ -63,7 +63,7 @@ def as_decoder(decoder: Any, latent_dim: int, prior: Prior | None = None) -> Dec
     """
     if latent_dim < 1:
         raise RequestError(f"latent_dim: expected at least 1, got {latent_dim}")
-    points = np.random.default_rng(_SEED).standard_normal((_PROBES, latent_dim))
+    points = np.random.default_rng(SEED).standard_normal((_PROBES, latent_dim))
     if prior is not None:
         points = np.array([prior.push(point) for point in points])
     return decoder_at(decoder, points)

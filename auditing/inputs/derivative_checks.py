@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...numerics.precision import EPS64
+from ...numerics.seed import SEED
 
 ORDERS = 3
 _STEPS = 0.5 * 2.0 ** -np.arange(15)
@@ -28,7 +29,6 @@ _NODES = np.linspace(-1, 1, 9)
 _ERRORS, _RELATIVE = 10.0, 1e-3  # how many stated errors, and which share of the derivative, a right rule may be off
 _UNRESOLVED = 0.1  # differences whose stated error exceeds this share of their size decide nothing
 _NOISE_STEP, _NOISY = 1e-6, 1e-10  # a smooth function bends by 1e-12 over this step; what is above is round-off
-_SEED = 20220602
 
 Values = Callable[[np.ndarray], np.ndarray]
 """(n, d) -> (n, D): the function itself, at many points."""
@@ -61,7 +61,7 @@ class Differences(NamedTuple):
 
 def probes(points: Float[np.ndarray, "n d"], size: int) -> list[Probe]:
     """A probe at each of the first two points: directions of length one, cotangents of entries of order one."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     found = []
     for point in points[:2]:
         direction = rng.standard_normal(len(point))
@@ -71,7 +71,7 @@ def probes(points: Float[np.ndarray, "n d"], size: int) -> list[Probe]:
 
 def resolution(values: Values, points: Float[np.ndarray, "n d"]) -> float:
     """The relative round-off of f: eps of the precision that it computes in, whatever that of its output is."""
-    rng, noise = np.random.default_rng(_SEED), 0.0
+    rng, noise = np.random.default_rng(SEED), 0.0
     for point in points[:2]:
         offsets = np.concatenate([[0.0], rng.uniform(-1, 1, 15)])
         direction = rng.standard_normal(len(point))

@@ -11,10 +11,11 @@ from ...errors import RequestError
 from ...numerics.model import LatentModel
 from ...numerics.noise import StateNoise
 from ...numerics.priors import Prior
+from ...numerics.seed import SEED
 from .decoder import Decoder, as_decoder
 from .noise import noise_for, variances_at
 
-_PROBES, _SEED = 16, 20220602
+_PROBES = 16
 
 
 def as_model(
@@ -43,5 +44,5 @@ def as_model(
 
 
 def _probes(latent_dim: int, prior: Prior | None) -> np.ndarray:
-    points = np.random.default_rng(_SEED).standard_normal((_PROBES, latent_dim))
+    points = np.random.default_rng(SEED).standard_normal((_PROBES, latent_dim))
     return points if prior is None else np.array([prior.push(point) for point in points])

@@ -12,9 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...numerics.seed import SEED
 from .decoder import Decoder, decoder_at
-
-_SEED = 20220602
 
 
 class _OfSigmoid(eqx.Module):
@@ -26,5 +25,5 @@ class _OfSigmoid(eqx.Module):
 
 def on_unit_cube(decoder: Any, latent_dim: int) -> Decoder:
     """y -> f(sigmoid(y)) for a decoder that takes z in (0, 1)^d, where it is tried; its shape is kept."""
-    given = decoder_at(decoder, np.random.default_rng(_SEED).uniform(0.2, 0.8, (3, latent_dim)))
+    given = decoder_at(decoder, np.random.default_rng(SEED).uniform(0.2, 0.8, (3, latent_dim)))
     return Decoder(_OfSigmoid(given), given.shape, given.origin, given.resolution, given.derivatives)

@@ -61,7 +61,7 @@ REFUSED = {
         r"start: expected shape .* \(0, 2\)",
     ),
     "an empty block": (lambda: optimal_encoder(MODEL, X, start=Z, family=((0, 1), ())), "partition of range"),
-    "no noise": (lambda: finite_noise_contrast(np.eye(2), 0.0), "noise_var: expected finite values > 0, got 0.0"),
+    "no noise": (lambda: finite_noise_contrast(np.eye(2), 0.0), "noise_var: expected a finite value > 0, got 0.0"),
     "fewer outputs than latents": (
         lambda: gap(LatentModel(lambda z: z[:1], 2), np.zeros(1), start=Z),
         "expected D >= d = 2 outputs for the gap, got D = 1",
