@@ -30,6 +30,7 @@ from .modes import whitening
 from .newton import minimise, second_derivatives
 from .precision import require_float64
 from .reduction import reduction
+from .requests import instance
 
 Scalar = Callable[[Array], Array]
 
@@ -109,6 +110,7 @@ def expansion(
         0.111572 -0.225000
     """
     require_float64("expansion")
+    instance("model", model, LatentModel)
     start = model.check_latent(z)
     whole = reduction(model)
     data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]

@@ -23,6 +23,7 @@ from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
 from .reduction import reduction
+from .requests import instance
 from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
@@ -151,6 +152,7 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
+    instance("model", model, LatentModel)
     whole = reduction(model)
     data, left_out = whole.data(model.check_data(x))
     model = whole.model
