@@ -26,12 +26,15 @@ Vector = Float[Array | np.ndarray, " D"]
 
 # Number of points, reach in prior standard deviations and neighbours of a point, for each dimension that is scanned.
 # Few neighbours: beyond them, what a point predicts may belong to another mode.
-_SCAN = {1: (1024, 1e3, 2), 2: (4096, 50.0, 3), 3: (8192, 30.0, 4)}
+_SCAN = {1: (1024, 1e3, 2), 2: (4096, 50.0, 3), 3: (8192, 30.0, 4)} | dict.fromkeys(range(4, 9), (4096, 5.0, 5))
 LARGEST = max(_SCAN)
 
+# The largest dimension in which what was seen is integrated by a global rule.
+INTEGRATED = 3
+
 # Points polished in space, steps for each, and the distinct ones that Newton then starts from.
-_POLISHED, _STEPS = {2: 256, 3: 512}, 6
-KEPT = {1: 8, 2: 32, 3: 48}
+_POLISHED, _STEPS = {2: 256} | dict.fromkeys(range(3, 9), 512), 6
+KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 24)
 
 # A cell this many standard deviations wide may hide a mode.
 _NARROW = 3.0
@@ -162,7 +165,7 @@ def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d
 
 
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
-    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 3."""
+    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
     d = model.latent_dim
     found, between, unsure = (_look_along_line if d == 1 else _look_in_space)(model, x, frame)
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
@@ -251,7 +254,9 @@ def _look_along_line(
     both = lambda one, other: jax.tree.map(lambda p, q: jnp.concatenate([p, q]), one, other)  # noqa: E731
     centres = jax.vmap(at)(middles)
     ends = both(s[chosen], middles), both(middles, s[chosen + 1]), both(lows, centres), both(centres, highs)
-    left_over = best & (weighed < weighed[chosen[-1]])
+    # What is wide the lattices and the boxes of `cover` see.
+    narrow = slope + jnp.maximum(turn[1:], turn[:-1]) > _NARROW
+    left_over = best & narrow & (weighed < weighed[chosen[-1]])
     unsure = jnp.concatenate([jnp.where(left_over, weighed + np.log(2.0), -jnp.inf), jnp.full(1, -jnp.inf)])
     between = jnp.maximum(hidden(s, values, frame), unsure)
     return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between
@@ -297,7 +302,7 @@ def hidden(s: Float[Array, " N"], values: tuple[Array, Array], frame: Frame) -> 
 def _look_in_space(
     model: LatentModel, x: Vector, frame: Frame
 ) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"]]:
-    """Predict by Gauss-Newton from every point, polish the best: d = 2, 3."""
+    """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
     places, neighbours, cell = scan_points(model.latent_dim)
     s = jnp.asarray(places)
 

@@ -23,7 +23,7 @@ from .modes import Mode, constant_rounding, distinct_first, find_modes, highest,
 from .outcome import Outcome, outcome_of
 from .precision import EPS64
 from .quadrature import lattice
-from .scan import KEPT, LARGEST, Scan, frame_of, look
+from .scan import INTEGRATED, KEPT, Scan, frame_of, look
 from .seed import SEED
 from .starts import fixed_starts
 
@@ -66,7 +66,7 @@ class Found(NamedTuple):
 
 def serves(d: int) -> bool:
     """Whether the wide search is made in this dimension."""
-    return d <= LARGEST
+    return d <= INTEGRATED
 
 
 @lru_cache
