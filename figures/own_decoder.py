@@ -18,7 +18,7 @@ from ..auditing.inputs.loading import named_object
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel
-from ..proofs_checks.formulas import evaluate, total
+from ..proofs_checks.formulas import predict
 from ..results import Table
 from . import convergence
 from .data import Data
@@ -43,8 +43,7 @@ def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
     found = {key: np.asarray(value) for key, value in eqx.filter_jit(_measure)(decoder, points, LADDER).items()}
     derivatives = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
     contrast, slope = (
-        total(evaluate(quantity, latent_dim, decoder.size, None, **derivatives))
-        for quantity in ("contrast", "gap_slope")
+        predict(quantity, latent_dim, decoder.size, **derivatives) for quantity in ("contrast", "gap_slope")
     )
     floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + ROUND_OFF
     first = found["gap"] - contrast[:, None]

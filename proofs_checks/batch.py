@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .formulas import evaluate, total
+from .formulas import Blocks, Factors, Terms, evaluate, total
 from .instances import Instances
 
 LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
@@ -50,19 +50,20 @@ class Batch:
         """d."""
         return self.point.shape[1]
 
-    def terms(self, name: str, **replaced: np.ndarray) -> dict[str, np.ndarray]:
-        """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments (controls)."""
-        J = self.derivatives["J"]
-        arguments = self.derivatives | {"eps": np.ones(len(J)), "W": J} | replaced
-        return evaluate(name, J.shape[2], J.shape[1], None, **arguments)
+    def terms(self, name: str, *, blocks: Blocks = None, **replaced: np.ndarray) -> Terms:
+        """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments.
 
-    def predict(self, name: str, **factors: float) -> np.ndarray:
+        Unless replaced, eps is 1 and W is J.
+        """
+        D, d = self.derivatives["J"].shape[1:]
+        arguments = self.derivatives | {"eps": np.ones(()), "W": self.derivatives["J"]} | replaced
+        return evaluate(name, d, D, blocks, **arguments)
+
+    def predict(
+        self, name: str, factors: Factors = None, *, blocks: Blocks = None, **replaced: np.ndarray
+    ) -> np.ndarray:
         """A predicted quantity at the batch's points, its terms weighted by `factors` (all 1 for the true one)."""
-        return total(self.terms(name), **factors)
-
-    def predict_with(self, name: str, factors: dict[str, float] | None = None, **replaced: np.ndarray) -> np.ndarray:
-        """As `predict`, with arguments replaced."""
-        return total(self.terms(name, **replaced), **(factors or {}))
+        return total(self.terms(name, blocks=blocks, **replaced), **(factors or {}))
 
     def where(self, prior: str) -> Batch:
         """The rows with this prior."""

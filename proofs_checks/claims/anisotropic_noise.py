@@ -112,9 +112,7 @@ def _whitened_slope(batch: Batch) -> np.ndarray:
     whiten = _root(batch.derivatives["S"], -0.5)
     names = {"J": "nij,nja->nia", "H": "nij,njab->niab", "T": "nij,njabc->niabc"}
     replaced = {name: np.einsum(rule, whiten, batch.derivatives[name]) for name, rule in names.items()}
-    return batch.predict_with(
-        "gap_slope", l1=batch.derivatives["prior_l1"], l2=batch.derivatives["prior_l2"], **replaced
-    )
+    return batch.predict("gap_slope", l1=batch.derivatives["prior_l1"], l2=batch.derivatives["prior_l2"], **replaced)
 
 
 def _constant(batch: Batch) -> Batch:

@@ -29,7 +29,7 @@ from ...numerics.special.kink import Kink, profile
 from ..batch import Batch
 from ..batch_laws import convergence, gap_law, predicted
 from ..claim import Claim, Control, ControlOutcome
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law, LawResult
 from ..measurements import Measurements, once
 from . import block_encoder
@@ -164,7 +164,7 @@ class _Rows:
         arguments["eps"] = np.ones(count)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.predictions = {
-                key: total(evaluate(key, 1, 1, **arguments)).reshape(count)
+                key: predict(key, 1, 1, **arguments).reshape(count)
                 for key in ("mean_shift", "variance", "likelihood_limit", "likelihood_slope", "gap_slope")
             }
 

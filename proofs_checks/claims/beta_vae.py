@@ -22,7 +22,6 @@ from ...numerics.quadrature import gauss_hermite
 from ..batch import LADDER, Batch
 from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of
@@ -96,9 +95,7 @@ def measure(measured: Measurements) -> tuple[Batch, dict[str, np.ndarray]]:
 
 def _constant(batch: Batch, beta: np.ndarray, dimension: int) -> np.ndarray:
     """K at every noise variance, for x of this dimension."""
-    columns = np.broadcast_arrays(float(dimension), beta, batch.eps)
-    arguments: dict[str, Any] = dict(zip(("D", "beta", "eps"), (column.ravel() for column in columns), strict=True))
-    return total(evaluate("beta_constant", 1, **arguments)).reshape(columns[0].shape)
+    return predict("beta_constant", 1, D=float(dimension), beta=beta, eps=batch.eps)
 
 
 def _data_dim(batch: Batch) -> int:

@@ -126,7 +126,7 @@ def _three_blocks(measured: Measurements) -> list[Batch]:
 
 
 def _mean_field_law(name: str, measured: Measurements, limit: PerBatch) -> ConvergenceLaw:
-    return gap_law(name, _three_blocks(measured), limit=limit, constant=lambda batch: batch.predict("gap_slope"))
+    return gap_law(name, _three_blocks(measured), limit=limit, constant=predicted("gap_slope"))
 
 
 def laws(measured: Measurements) -> list[Law]:
@@ -134,7 +134,7 @@ def laws(measured: Measurements) -> list[Law]:
     batches = measure(measured)
     pair, full = batches["pair"], batches["full"]
     return [
-        _mean_field_law("mean field: gap - contrast", measured, lambda batch: batch.predict("contrast")),
+        _mean_field_law("mean field: gap - contrast", measured, predicted("contrast")),
         _covariance_law("full: covariance - eps S", full, FULL),
         _covariance_law("pair: covariance - eps S", pair, PAIR),
         _limit_law("full: a1 without the prior", full, FULL, slope=_skewness_alone),

@@ -30,7 +30,6 @@ from ...numerics.observations import Observation, Poisson
 from ..batch import LADDER, Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Law
 from ..measurements import Measurements, measure_at, once, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector, potential_derivatives
@@ -119,7 +118,7 @@ def _gaussian_slope(batch: Batch) -> np.ndarray:
     for name in ("J", "H", "T"):
         array = batch.derivatives[name]
         scaled[name] = np.sqrt(batch.derivatives["F"]).reshape(*array.shape[:2], *[1] * (array.ndim - 2)) * array
-    return batch.predict_with("gap_slope", **scaled)
+    return batch.predict("gap_slope", **scaled)
 
 
 def _measure_drawn(decoders: Any, points: Any, draws: Any, ladder: Any) -> dict[str, Any]:
@@ -157,20 +156,16 @@ def _drawn(measured: Measurements) -> Batch:
 
 def _at_maximiser(name: str, **replaced: str) -> PerBatch:
     """A prediction at g_N, an instance and an N each; `replaced` names what takes an argument's place."""
-
-    def value(batch: Batch) -> np.ndarray:
-        arguments: dict[str, Any] = {}
-        for key in ("M", "V3", "V4", "l1", "l2"):
-            array = batch.derivatives[f"{replaced.get(key, key)} at x"]
-            arguments[key] = array.reshape(-1, *array.shape[2:])
-        return total(evaluate(name, batch.latent_dim, **arguments)).reshape(batch.gap.shape)
-
-    return value
+    places = {key: f"{replaced.get(key, key)} at x" for key in ("M", "V3", "V4", "l1", "l2")}
+    arguments: dict[str, Any] = {
+        key: lambda batch, place=place: batch.derivatives[place] for key, place in places.items()
+    }
+    return predicted(name, **arguments)
 
 
 def _contrast_at_source(batch: Batch) -> np.ndarray:
     """The contrast at z, from which the counts are drawn."""
-    found = total(evaluate("general_contrast", batch.latent_dim, M=batch.derivatives["fisher"]))
+    found = batch.predict("general_contrast", M=batch.derivatives["fisher"])
     return np.broadcast_to(found[:, None], batch.gap.shape)
 
 

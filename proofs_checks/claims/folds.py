@@ -20,10 +20,9 @@ from ...numerics.families.shear import Shear
 from ...numerics.gap import measure_gap
 from ...numerics.model import LatentModel
 from ...numerics.special import fold
-from ...theory.predictions import prediction
 from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
@@ -98,8 +97,7 @@ class _Branches:
         self.likelihood_slope, self.elbo_slope = self._predict("likelihood_slope"), self._predict("elbo_slope")
 
     def _predict(self, name: str) -> np.ndarray:
-        flat: dict[str, Any] = {key: value.reshape(-1, *value.shape[2:]) for key, value in self._derivatives.items()}
-        return total(evaluate(name, 2, 2, eps=np.ones(len(flat["J"])), **flat)).reshape(-1, 2)
+        return predict(name, 2, 2, eps=1.0, **self._derivatives)
 
     @property
     def evidence(self) -> np.ndarray:
@@ -162,22 +160,18 @@ def _critical_law(name: str, measured: Measurements, *, limit: float, order: flo
     a, b, instances = _parabolas(measured)
     eps, quadratic, quartic = np.broadcast_arrays(FOLD_LADDER, a[:, None], b[:, None])
     values = fold.gap(np.zeros(eps.shape), eps, quadratic, quartic, np.zeros(eps.shape, bool))
-    constant = fold.critical_slope(a, b)
+    constant = predict("fold_slope", 1, a=a, b=b)
     floor = np.full(values.shape, EXPECTATION_ERROR)
     return ConvergenceLaw(
         name, instances, FOLD_LADDER, values, np.full(len(a), limit), order, constant, floor, spacing=0.5
     )
 
 
-def _value_at_the_fold() -> float:
-    return float(prediction("fold_value", 1).expression)
-
-
 def laws(measured: Measurements) -> list[Law]:
     """At the fold, on average over the data, and at regular values."""
     branches = _branches(measured)
     return [
-        _critical_law("gap at a critical value", measured, limit=_value_at_the_fold()),
+        _critical_law("gap at a critical value", measured, limit=float(predict("fold_value", 1))),
         expected_law("E[gap] - log 2", measured),
         _law("gap at a regular value", branches, branches.limit(), branches.slope()),
     ]

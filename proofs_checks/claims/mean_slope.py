@@ -17,7 +17,7 @@ from scipy.special import log_ndtr
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
@@ -55,7 +55,7 @@ class _Means:
         z = np.broadcast_to(nodes, (count, *nodes.shape))
         arguments = shears.derivatives(z)
         names = ("contrast", "likelihood_slope", "heat_slope", "elbo_slope", "gap_slope")
-        self.at_nodes = {name: total(evaluate(name, 2, 2, **arguments)).reshape(count, -1) for name in names}
+        self.at_nodes = {name: predict(name, 2, 2, **arguments).reshape(count, -1) for name in names}
         self.at_nodes["contrast_laplacian"] = _contrast_laplacian(shears, z)
         density = -0.5 * np.sum(z**2, axis=2) - np.log(2 * np.pi)
         log_density = density - np.log(np.abs(np.linalg.det(shears.matrix)))[:, None]
@@ -120,7 +120,7 @@ def _steepness(measured: Measurements, low: float, high: float) -> tuple[np.ndar
             "l1": -z[:, None],
             "l2": -np.ones((z.size, 1, 1)),
         }
-        slope = total(evaluate("heat_slope", 1, 1, **arguments))
+        slope = predict("heat_slope", 1, 1, **arguments)
         means.append(np.sum(slope * np.exp(-0.5 * z**2)) * 0.05 / np.sqrt(2 * np.pi))
     return s, np.array(means)
 

@@ -33,7 +33,7 @@ from ..batch_laws import (
     without_prior,
 )
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..instances import Instances
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import Measurements, once, stack
@@ -166,9 +166,9 @@ def kink_law(
     """
     A, scale, gap = _measure_kink(measured)
     count = len(A)
-    s, B = (total(evaluate("general_variance", 2, blocks=blocks, M=A))[:, 0, 0] for blocks in (None, ((0, 1),)))
-    constant = evaluate("kink_coefficient", 1, beta=scale, s=s, B=B)
-    limit = total(evaluate("general_contrast", 2, M=A))
+    s, B = (predict("general_variance", 2, blocks=blocks, M=A)[:, 0, 0] for blocks in (None, ((0, 1),)))
+    factors = {"encoder": encoder, "posterior": posterior}
+    limit = predict("general_contrast", 2, M=A)
     return ConvergenceLaw(
         name,
         Instances(("linear",) * count, (2,) * count, (2,) * count, ("Laplace at its kink",) * count),
@@ -176,7 +176,7 @@ def kink_law(
         measured=gap,
         limit=limit,
         order=order,
-        constant=total(constant, encoder=encoder, posterior=posterior),
+        constant=predict("kink_coefficient", 1, factors=factors, beta=scale, s=s, B=B),
         floor=np.full_like(gap, CLOSED_FORM_ERROR) + LIMIT_ROUND_OFF * (1 + np.abs(limit[:, None])),
         spacing=0.5,
     )

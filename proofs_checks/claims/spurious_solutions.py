@@ -22,7 +22,7 @@ from ...numerics.model import LatentModel
 from ...numerics.special.darmois_contrast import darmois_contrast, gaussian_density, rotated_density
 from ..batch_laws import EPS64, LIMIT_ROUND_OFF
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
@@ -99,7 +99,7 @@ def _instances(count: int, names: tuple[str, ...] = tuple(VARIANTS)) -> Instance
 
 def _predict(found: dict[str, np.ndarray], name: str, variant: int, jacobian: str = "J") -> np.ndarray:
     arguments: dict[str, Any] = {key: found[key][:, variant] for key in ("H", "T", "l1", "l2")}
-    return total(evaluate(name, 2, 2, J=found[jacobian][:, variant], **arguments))
+    return predict(name, 2, 2, J=found[jacobian][:, variant], **arguments)
 
 
 def _difference(found: dict[str, np.ndarray], name: str, jacobian: str = "J") -> np.ndarray:
@@ -147,7 +147,7 @@ def linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.nd
     axes = np.stack([np.stack([np.cos(angle), -np.sin(angle)], 1), np.stack([np.sin(angle), np.cos(angle)], 1)], 1)
     W = axes @ (s[:, :, None] * V)
     factors = np.linalg.cholesky(W @ np.swapaxes(W, 1, 2))
-    return W, *(total(evaluate("contrast", 2, 2, J=matrices)) for matrices in (W, factors))
+    return W, *(predict("contrast", 2, 2, J=matrices) for matrices in (W, factors))
 
 
 def darmois_laws(measured: Measurements) -> list[Law]:
