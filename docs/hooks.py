@@ -213,6 +213,9 @@ def claim_page(claim: Any) -> str:
         f"elbogap explain {claim.id}",
         "```",
     ]
+    literature = ROOT / "docs" / "literature" / f"{claim.id}.md"
+    if literature.is_file():
+        lines += ["", "## What is said, and what is true", "", literature.read_text().strip()]
     if claim.derivation:
         lines += [
             "",

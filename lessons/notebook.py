@@ -11,6 +11,7 @@ import ast
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,12 +27,25 @@ class Cell:
     defines: frozenset[str]
 
 
+At = tuple[tuple[str, Any], ...]
+"""Values of sliders other than where they start: pairs (name, value) in the order of PRESETS; empty for the start."""
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A piece of what a cell shows, as plain HTML: at the start, and at those presets where it is something else."""
+    """A piece of what a cell shows, as plain HTML: at the start, and at those settings where it is something else."""
 
     start: str
-    other: Mapping[tuple[str, Any], str]
+    other: Mapping[At, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The sliders that move it."""
+        return frozenset(name for at in self.other for name, _ in at if self.at(_without(at, name)) != self.at(at))
+
+    def at(self, setting: At) -> str:
+        """The piece at these values of sliders."""
+        return self.other.get(setting, self.start)
 
 
 @dataclass(frozen=True)
@@ -98,24 +112,45 @@ def run(path: Path, **given: Any) -> Run:
 
 
 def at_presets(first: Run) -> tuple[list[Shown], list[Slider]]:
-    """What the lesson shows, piece by piece, and its sliders; the presets are the lesson's PRESETS."""
-    other: list[dict[tuple[str, Any], Sequence[str]]] = [{} for _ in first.graph]
-    sliders = []
-    for name, presets in first.notebook.PRESETS.items():
-        start = first.values[name]
-        assert start in presets, f"the presets of {name} must contain its start"
-        (source,) = (cell for cell in first.graph if name in cell.defines)
-        widget = next(first.values[read] for read in source.reads if hasattr(first.values.get(read), "text"))
-        sliders.append(Slider(name, slider_label(widget.text), start, presets))
-        for value in presets:
-            if value != start:
-                for found, base, html in zip(other, first.shown, first.again(**{name: value}).shown, strict=True):
-                    if html != base:
-                        found[name, value] = html
+    """What the lesson shows, piece by piece, and its sliders; the presets are the lesson's PRESETS.
+
+    A cell that depends on several sliders is shown at every combination of their presets.
+    """
+    presets = first.notebook.PRESETS
+    for name, values in presets.items():
+        assert first.values[name] in values, f"the presets of {name} must contain its start"
+    moved = _moved(first, tuple(presets))
+    other: list[dict[At, Sequence[str]]] = [{} for _ in first.graph]
+    runs: dict[At, Run] = {(): first}
+    for names in sorted({some for by in moved for k in range(1, len(by) + 1) for some in combinations(by, k)}, key=len):
+        for chosen in product(*([one for one in presets[name] if one != first.values[name]] for name in names)):
+            at = tuple(zip(names, chosen, strict=True))
+            runs[at] = runs[at[:-1]].again(**dict(at[-1:]))  # what the last slider does not move has run before
+            for found, by, base, html in zip(other, moved, first.shown, runs[at].shown, strict=True):
+                if html != base and set(names) <= set(by):
+                    found[at] = html
+    sliders = [Slider(name, _label(first, name), first.values[name], tuple(presets[name])) for name in presets]
     return [piece for both in zip(first.shown, other, strict=True) for piece in _pieces(*both)], sliders
 
 
-def _pieces(base: Sequence[str], other: Mapping[tuple[str, Any], Sequence[str]]) -> list[Shown]:
+def _without(at: At, name: str) -> At:
+    return tuple(one for one in at if one[0] != name)
+
+
+def _moved(first: Run, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each cell the sliders on which it depends."""
+    reached = {name: downstream(first.graph, [name]) for name in names}
+    return [tuple(name for name in names if reached[name] & (cell.reads | cell.defines)) for cell in first.graph]
+
+
+def _label(first: Run, name: str) -> str:
+    """The label of the slider whose value has this name, as HTML."""
+    (source,) = (cell for cell in first.graph if name in cell.defines)
+    widget = next(first.values[read] for read in source.reads if hasattr(first.values.get(read), "text"))
+    return slider_label(widget.text)
+
+
+def _pieces(base: Sequence[str], other: Mapping[At, Sequence[str]]) -> list[Shown]:
     """The blocks of one cell; a cell that has more of them at another preset stays whole."""
     if any(len(found) != len(base) for found in other.values()):
         base, other = ["".join(base)], {key: ["".join(found)] for key, found in other.items()}

@@ -2,8 +2,8 @@
 
 marimo renders formulas, accordions and inputs as elements of its own, `<marimo-...>`, which are empty without its
 JavaScript. `static` reads the HTML into a tree and writes it again: a formula as MathML, an accordion as `<details>`, a
-slider as a line with its value, any other input as a line that says what is asked; what has the class "live" is left
-out. An element it does not know is an error, so that nothing is lost in silence.
+text field as one of HTML, any other input as a line that says what is asked; sliders and what has the class "live" are
+left out. An element it does not know is an error, so that nothing is lost in silence.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ def _render(node: Node, inline: bool) -> str:
     classes = node.attributes.get("class", "").split()
     if "live" in classes:
         return ""
+    if "asked" in classes:
+        return f'<div class="asked">{_children(node, False)}</div>'
     if node.tag == "span" and {"paragraph", "markdown"} & set(classes):
         inside = _children(node, inline)
         return inside if inline else f'<div class="{"paragraph" if "paragraph" in classes else "text"}">{inside}</div>'
@@ -180,14 +182,15 @@ def _callout(node: Node, inline: bool) -> str:
     return f'<div class="callout {escape(str(node.value("kind", "neutral")))}">{static(str(node.value("html")))}</div>'
 
 
-def _slider(node: Node, inline: bool) -> str:
-    number, steps = node.value("initial-value", 0), node.value("steps", [])
-    shown = steps[int(number)] if isinstance(steps, list) and steps else number  # type: ignore[call-overload]
-    return _line(node, f"{shown:g}" if isinstance(shown, int | float) else str(shown), inline)
-
-
 def _input(node: Node, inline: bool) -> str:
     return _line(node, "<em>to be answered in the live lesson</em>", inline)
+
+
+def _text(node: Node, inline: bool) -> str:
+    """A field for an answer, which the script of the page reads."""
+    label = static(str(node.value("label")), inline=True).strip()
+    field = f'<input type="text" placeholder="{escape(str(node.value("placeholder")))}" autocomplete="off">'
+    return f'<div class="control answer"><label>{label} {field}</label></div>'
 
 
 def _line(node: Node, shown: str, inline: bool) -> str:
@@ -201,9 +204,10 @@ _STATIC: dict[str, Callable[[Node, bool], str]] = {
     "marimo-ui-element": _children,
     "marimo-accordion": _accordion,
     "marimo-callout-output": _callout,
-    "marimo-slider": _slider,
+    "marimo-slider": lambda node, inline: "",  # the page has its own beside what it moves
+    "marimo-text": _text,
     **dict.fromkeys(
-        ("marimo-number", "marimo-text", "marimo-text-area", "marimo-dropdown", "marimo-radio", "marimo-checkbox"),
+        ("marimo-number", "marimo-text-area", "marimo-dropdown", "marimo-radio", "marimo-checkbox"),
         _input,
     ),
     "marimo-code-editor": _input,

@@ -103,6 +103,11 @@ class Claim:
         return f"{self.file}:{self.id}" if self.file else self.id
 
     @property
+    def findings(self) -> bool:
+        """Whether `trained` names findings of recorded experiments, rather than holding rows of a table."""
+        return bool(self.trained) and all(isinstance(one, tuple) for one in self.trained)
+
+    @property
     def statements(self) -> tuple[Statement, ...]:
         """The laws of a claim of one's own, as they were written."""
         if self.law is None:
@@ -162,6 +167,8 @@ def _file_of_caller() -> str:
         return ""
     path = Path(_source(frame))
     path = path.resolve()
+    if path.parent == Path(__file__).resolve().parent / "claims":  # a built-in claim goes by its id
+        return ""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

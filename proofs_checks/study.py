@@ -16,8 +16,9 @@ from typing import Any
 from ..results import Recorded, Table
 from ..shell.kept import kept_json
 from ..shell.progress import Progress
+from .draws import Draws
 from .measurements import EFFORTS, Measurements
-from .own import judge_control
+from .own import judge_control, judge_own
 from .programs import Programs, sources
 from .rates import CONFIDENCE, upper_bound
 from .registry import CLAIMS
@@ -29,8 +30,12 @@ def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
     measured = Measurements(EFFORTS["quick"], seed, programs=programs)
     claims = {}
     for claim in CLAIMS.values():
-        laws = [law.judge() for law in claim.laws(measured)] if claim.laws else []
-        controls = [judge_control(control) for control in claim.controls(measured)] if claim.controls else []
+        if claim.laws is None:
+            judged = judge_own(claim, Draws(seed))
+            laws, controls = list(judged.laws), list(judged.controls)
+        else:
+            laws = [law.judge() for law in claim.laws(measured)]
+            controls = [judge_control(control) for control in claim.controls(measured)] if claim.controls else []
         claims[claim.id] = {
             "laws": len(laws),
             "instances": sum(len(law.rows) for law in laws),

@@ -185,7 +185,7 @@ def _result(
     controls = judged.controls
     evidence = dict.fromkeys(KINDS, Evidence("n/a"))
     if isinstance(claim.derivation, str):
-        evidence["derived"] = derived[claim.derivation]
+        evidence["derived"] = derived.get(claim.derivation) or _derived_here(claim.derivation, run)
     elif claim.derivation:
         evidence["derived"] = derived_evidence(claim, STEP_TIME_LIMIT)
     if judged.laws or judged.errors:
@@ -194,7 +194,7 @@ def _result(
             evidence["measured"].details["table"] = claim.table(judged.laws, controls)
         if judged.equal_mutants:
             evidence["measured"].details["equal_mutants"] = judged.equal_mutants
-    if claim.trained and claim.laws:
+    if claim.findings:
         from .trained import trained_evidence
 
         run.tell(f"{claim.id}: trained models")
@@ -208,6 +208,18 @@ def _result(
     elif callable(claim.enclosed):
         evidence["enclosed"] = enclosed_evidence(claim, draws)
     return ClaimResult(claim, evidence, controls)
+
+
+def _derived_here(name: str, run: _Run) -> Evidence:
+    """The derivation of a claim that was judged without decoders, and so without a process beside them."""
+    from dataclasses import asdict
+
+    from ..theory.verdicts import run_all
+    from .exact import derived_from
+
+    run.tell(f"{name}: derivation")
+    kept = run.cache_dir / "derivations" if run.cache_dir else None
+    return derived_from(asdict(run_all([name], STEP_TIME_LIMIT, kept)[name]))
 
 
 def measured_evidence(laws: Sequence[LawResult], errors: Sequence[str] = ()) -> Evidence:

@@ -1,11 +1,17 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere; always on standard error."""
+"""Progress of long work, on standard error: a bar with the time left, or at most a line in ten seconds off a terminal.
+
+The time left is that of the work so far, taken to go on at its rate; nothing is said of it before anything is done.
+"""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
+PAUSE = 10.0
+"""Seconds between two lines where there is no terminal."""
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -16,14 +22,43 @@ def silent(done: int, total: int, what: str) -> None:
 def progress() -> Iterator[Progress]:
     """A `Progress` that lives as long as the block."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda done, total, what: print(f"[{done}/{total}] {what}", file=sys.stderr, flush=True)
+        yield lines(lambda line: print(line, file=sys.stderr, flush=True))
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting")
+    left = TimeRemainingColumn()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), left)
+    with Bar(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
         yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+
+def lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
+    """A `Progress` in lines, `[done/total] what, about 3 min left`: one at once, none within PAUSE of the last."""
+    begun, before, last = clock(), 0, -float("inf")
+    seen = float("inf")
+
+    def notify(done: int, total: int, what: str) -> None:
+        nonlocal begun, before, last, seen
+        now = clock()
+        if done < seen:  # the first, or another stage: what was done does not count
+            begun, before = now, done
+        seen = done
+        if now - last < PAUSE:
+            return
+        last, did = now, done - before
+        left = f", about {duration((now - begun) * (total - done) / did)} left" if did > 0 and done < total else ""
+        say(f"[{done}/{total}] {what}{left}")
+
+    return notify
+
+
+def duration(seconds: float | int) -> str:
+    """40 s, 3 min, 2 h 5 min: as exactly as an estimate deserves."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -104,6 +104,9 @@ TABLE: tuple[Symbol, ...] = (
     Symbol("p", "p", r"p_\theta", "push-forward density; of a prior in priors, the shear's polynomial in enclosure"),
     Symbol("G", "G", "", "metric W'W of the shear's matrix; a distribution function or profile as G(.)"),
     Symbol("F", "F", "", "distribution function"),
+    Symbol("res", r"\mathcal{R}", "", "squared error E_q|x - f(z)|^2, averaged over the data"),
+    Symbol("mom", r"\mathcal{M}_k", "", "second moment of latent k under the encoder, averaged over the data"),
+    Symbol("a", "a", r"\|J_k\|^2", "squared length of a column of J or W, A_kk"),
     Symbol("phi", r"\phi", "", "log-density of the push-forward of the prior, as a function of z"),
 )
 

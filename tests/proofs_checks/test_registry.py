@@ -53,7 +53,8 @@ def test_a_claim_is_complete(claim: Claim) -> None:
     """Every claim says what is claimed in sentences and in formulas, under which assumptions, and how it is judged."""
     assert claim.statement[0].isupper() and claim.statement.endswith(".") and len(claim.statement.split()) > 8
     assert claim.title and claim.latex and claim.assumptions and all(claim.assumptions)
-    assert claim.laws is not None and claim.controls is not None
+    assert (claim.laws is not None and claim.controls is not None) or (claim.law and len(claim.planted) >= 4)
+    assert claim.target == claim.id
     # What only sums up or instantiates other claims is derived there.
     underived = {"assumptions", "loose-statements", "enclosure"}
     assert claim.derivation == (None if claim.id in underived else claim.id)

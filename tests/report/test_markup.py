@@ -181,7 +181,7 @@ TRUSTED = {
     ("report/verification.py", "_controls"),
     ("report/verification.py", "_map"),
     ("report/verification.py", "derivation"),
-    ("lessons/export.py", "_panel"),
+    ("lessons/export.py", "_moving"),
     ("lessons/export.py", "lesson_page"),
 }
 """Functions that make markup of more than a literal: templates, formulas, drawings, our own derivations and lessons."""

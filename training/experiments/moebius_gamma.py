@@ -119,11 +119,13 @@ def _best_of(rows: Rows, gamma2: float, kept: int) -> list[float]:
 
 
 def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
-    """Sources are recovered, and the learnt decoder is nearly in the IMA class, at gamma^2 = 1e5."""
+    """Sources are recovered, the decoder is nearly in the IMA class at gamma^2 = 1e5; collapse is as predicted."""
     result = result or recorded(NAME)
     best = where(result.tables["runs"].records(), selected=True)
     at, noisy, collapsed = (where(best, gamma2=gamma2) for gamma2 in (1e5, 1e3, 10.0))
     make = partial(finding, result.experiment)
+    collapse = [_as_predicted(rows, "variance") for rows in _by_mixing(result)]
+    other = [_as_predicted(where(rows, gamma2=100.0), "deviation") for rows in _by_mixing(result)]
     return (
         make(
             "mcc",
@@ -149,4 +151,26 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(noisy, "self_consistency"),
             at_most=0.05,
         ),
+        make(
+            "collapse",
+            "share of a mixing's runs that are collapsed above the largest eigenvalue of Cov x, active below it",
+            np.array([share for share in collapse if share is not None]),
+            "the same with the standard deviation for the eigenvalue, at gamma^2 = 100",
+            np.array([share for share in other if share is not None]),
+            at_least=0.99,
+        ),
     )
+
+
+def _by_mixing(result: Recorded) -> list[Rows]:
+    rows = result.tables["runs"].records()
+    return [where(rows, mixing=mixing) for mixing in dict.fromkeys(row["mixing"] for row in rows)]
+
+
+def _as_predicted(rows: Rows, threshold: str) -> float | None:
+    """The share of runs as predicted, where the mean variance v decides: v <= L_max <= d v; None if nowhere."""
+    eps, v = 1 / column(rows, "gamma2"), column(rows, "data_scale") ** 2
+    decided = (eps > LATENT_DIM * v) | (eps < v)
+    predicted = eps > (v if threshold == "variance" else np.sqrt(v))
+    right = (column(rows, "active") == 0) == predicted
+    return float(np.mean(right[decided])) if decided.any() else None

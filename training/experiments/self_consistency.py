@@ -139,4 +139,18 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "share_of_rows_within_5_percent"),
             at_least=0.5,
         ),
+        make(
+            "order-of-means",
+            "median order in eps of the error of the posterior means in x, from gamma^2 = 10 to 100",
+            _order(rows, 10.0, 100.0),
+            "the same from gamma^2 = 1e4 to 1e5, where training's own error is left",
+            _order(rows, 1e4, 1e5),
+            at_least=1.5,
+        ),
     )
+
+
+def _order(rows: Rows, coarse: float, fine: float) -> np.ndarray:
+    """log(error / error) / log(eps / eps) of each mixing between two noise variances; two is predicted."""
+    errors = [column(where(rows, gamma2=gamma2), "reconstruction") for gamma2 in (coarse, fine)]
+    return np.log(errors[0] / errors[1]) / np.log(fine / coarse)

@@ -1,0 +1,36 @@
+"""Bent decoders in NumPy: their derivatives, their encoder and their posterior against independent routes."""
+
+import numpy as np
+import pytest
+from elbogap.proofs_checks.bent import draw, encoder, posterior
+from elbogap.theory.formulas import gaussian
+
+DIFFERENCE = 1e-7
+"""Central differences with a step of 1e-5 of functions of size one to ten over eps = 0.1."""
+
+FIRST_ORDER = 0.02
+"""The slope of the gap at eps = 1e-3, relative to its limit."""
+
+
+@pytest.mark.parametrize(("d", "D"), [(1, 2), (2, 2), (2, 3)])
+def test_the_force_is_the_gradient_of_the_log_joint(d: int, D: int) -> None:
+    """Gradient and log-joint agree by central differences."""
+    rng = np.random.default_rng(d + D)
+    model, u = draw(rng, d, D), 0.3 * rng.standard_normal((1, d))
+    for k in range(d):
+        shift = 1e-5 * np.eye(d)[k]
+        rise = model.log_joint(u + shift, 0.1) - model.log_joint(u - shift, 0.1)
+        assert model.force(u, 0.1)[0, k] == pytest.approx(rise[0] / 2e-5, abs=DIFFERENCE * 100)
+
+
+def test_the_gap_has_the_slope_of_theory() -> None:
+    """log p by the grid less the best ELBO is the contrast plus a1 eps."""
+    model = draw(np.random.default_rng(4), 2, 3)
+    components = gaussian.with_metric(model.derivatives)
+    slope = sum(gaussian.likelihood_slope_terms(components).values())
+    slope -= sum(gaussian.elbo_slope_terms(components).values())
+    A = model.metric
+    contrast = 0.5 * (np.sum(np.log(A.diagonal())) - np.linalg.slogdet(A)[1])
+    gap = posterior(model, 1e-3).log_likelihood - encoder(model, 1e-3).elbo
+    assert (gap - contrast) / 1e-3 == pytest.approx(slope, rel=FIRST_ORDER)
+    assert encoder(model, 1e-3, full=True).elbo > encoder(model, 1e-3).elbo

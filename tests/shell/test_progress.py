@@ -1,0 +1,56 @@
+"""Progress: a bar on a terminal, a line now and then elsewhere, and an honest estimate of what is left."""
+
+import io
+import re
+
+from elbogap.shell import progress
+
+
+def test_off_a_terminal_there_is_at_most_a_line_in_ten_seconds() -> None:
+    """A thousand steps in a hundred seconds give a line at once and one in ten seconds, each with what is left."""
+    now, said = 0.0, []
+    notify = progress.lines(said.append, lambda: now)
+    for done in range(1001):
+        now = done / 10
+        notify(done, 1000, "measuring")
+    assert len(said) == 11 and said[0] == "[0/1000] measuring" and said[-1] == "[1000/1000] measuring"
+    assert said[1] == "[100/1000] measuring, about 2 min left" and said[8] == "[800/1000] measuring, about 20 s left"
+
+
+def test_what_was_done_before_does_not_count_for_the_rate() -> None:
+    """A sweep that continues at 900 of 1000 takes 100 s for 10 runs, and says what the other 90 need."""
+    now, said = 0.0, []
+    notify = progress.lines(said.append, lambda: now)
+    notify(900, 1000, "runs")
+    now = 100.0
+    notify(910, 1000, "runs")
+    assert said == ["[900/1000] runs", "[910/1000] runs, about 15 min left"]
+    now = 120.0
+    notify(0, 4, "another stage")
+    assert said[-1] == "[0/4] another stage"
+
+
+def test_a_duration_is_as_exact_as_an_estimate() -> None:
+    """Seconds below a minute and a half, then minutes, then hours and minutes."""
+    assert [progress.duration(one) for one in (0.2, 89, 100, 3600, 7500)] == [
+        "1 s",
+        "89 s",
+        "2 min",
+        "60 min",
+        "2 h 5 min",
+    ]
+
+
+def test_a_terminal_sees_a_bar_with_the_time_left(monkeypatch) -> None:
+    """On a terminal the bar names what is done, how much of it, and the time left."""
+    import rich.console
+
+    stream = io.StringIO()
+    made = rich.console.Console
+    wide = {"file": stream, "force_terminal": True, "width": 120, "stderr": False}
+    monkeypatch.setattr(rich.console, "Console", lambda **options: made(**options | wide))
+    with progress.progress() as notify:
+        for done in range(1, 4):
+            notify(done, 4, "drawing")
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", stream.getvalue())
+    assert "3/4" in text and "drawing" in text and "left" in text and re.search(r"left \d:\d\d:\d\d|left -:--:--", text)
