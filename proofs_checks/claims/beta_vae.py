@@ -22,6 +22,7 @@ from ...numerics.quadrature import gauss_hermite
 from ..batch import LADDER, Batch
 from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
+from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of

@@ -16,6 +16,7 @@ from ...numerics.contrast import contrast_of_jacobian, ima_contrast
 from ...numerics.families.registry import FAMILIES
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
+from ..formulas import predict
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 

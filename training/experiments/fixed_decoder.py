@@ -33,7 +33,7 @@ from ...numerics.likelihood import log_likelihood
 from ...numerics.model import LatentModel
 from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
-from ..findings import Finding, column, finding, where
+from ..findings import Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, member, stack, train
 from ..mixings import Mixed, mix
 from ..models import mlp_vae
@@ -221,7 +221,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
                 column(chosen, "difference"),
                 "the same without the contrast: |ELBO - log-likelihood|",
                 np.abs(column(chosen, "gap")),
-                at_most=LIMIT_REACHED,
+                bound=Bound("at most", LIMIT_REACHED),
                 shortfalls=column(chosen, "amortisation"),
             ),
             make(
@@ -230,7 +230,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
                 np.abs(ratio - 1),
                 "the same for half the formula",
                 np.abs(2 * ratio - 1),
-                at_most=VARIANCE_REACHED,
+                bound=Bound("at most", VARIANCE_REACHED),
                 shortfalls=column(precise, "amortisation"),
             ),
         ]

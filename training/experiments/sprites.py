@@ -28,7 +28,7 @@ import numpy as np
 from ...results import FOLDER, Recorded, Table, recorded
 from ...shell.files import write_by_rename
 from ..evaluate import evaluate, select
-from ..findings import Finding, column, finding
+from ..findings import Bound, Finding, column, finding
 from ..loop import Annealing, Recipe, member, stack, train
 from ..metrics import mcc
 from ..models import DTYPE, VAE, mlp_vae
@@ -248,7 +248,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(inside, "mcc_mean"),
             "the same with every image paired with the factors of another",
             column(inside, "mcc_shuffled"),
-            at_least=RECOVERED,
+            bound=Bound("at least", RECOVERED),
         ),
         finding(
             NAME,
@@ -257,7 +257,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(inside, "contrast_mean_jacobian"),
             "the same in the palette hsv, outside the class",
             column(hsv, "contrast_mean_jacobian"),
-            at_most=ORTHOGONAL,
+            bound=Bound("at most", ORTHOGONAL),
         ),
         finding(
             NAME,
@@ -266,7 +266,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             drop,
             "the same between seeds of the IMA palette",
             within,
-            at_least=DROP,
+            bound=Bound("at least", DROP),
         ),
     )
 
