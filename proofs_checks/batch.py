@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..numerics.ladders import SHARED
 from .formulas import Blocks, Factors, Terms, evaluate, total
 from .instances import Instances
-
-LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
-"""eps from 1e-1 to 1e-6 in half decades: below, (gap - c) / eps has lost half its digits to round-off."""
 
 DERIVATIVES = ("J", "H", "T", "l0", "l1", "l2")
 
@@ -103,7 +101,7 @@ def batch_of(
     families: Sequence[str],
     priors: Sequence[str],
     *,
-    eps: Float[np.ndarray, " e"] = LADDER,
+    eps: Float[np.ndarray, " e"] = SHARED,
     derivatives: Sequence[str] = DERIVATIVES,
     decoders: tuple[Any, ...] = (),
 ) -> Batch:

@@ -119,7 +119,7 @@ def stack(vaes: Sequence[VAE]) -> VAE:
     return jax.tree.map(together, *vaes)
 
 
-def member(vaes: VAE, index: int) -> VAE:
+def run_of(vaes: VAE, index: int) -> VAE:
     """One run of a stack."""
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, vaes)
 
@@ -187,7 +187,7 @@ def _advance(
     """`length` steps of every run; the terms and the norm of the gradient at each step, (length, R)."""
     optimiser = recipe.optimiser()
     learnt, fixed = eqx.partition(state.vaes, eqx.is_inexact_array)
-    mean = jax.eval_shape(lambda vaes, x: member(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
+    mean = jax.eval_shape(lambda vaes, x: run_of(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
     latent_dim = mean.shape[0]
 
     def step_of_run(

@@ -15,10 +15,11 @@ import numpy as np
 from ...numerics.blocks import Blocks
 from ...numerics.encoder import best_optimum
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.likelihood import evidence, find_modes, highest
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, gap_law, predicted, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
@@ -66,7 +67,7 @@ def measure(measured: Measurements) -> dict[str, Batch]:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(count)])
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(count)])
     priors = np.arange(count) % 2
-    ladder = LADDER[LARGEST:SMALLEST]
+    ladder = SHARED[LARGEST:SMALLEST]
     found = measured.programs.run(_measure, decoders, priors, points, ladder)
     names = [PRIORS[i] for i in priors]
     batches = {}

@@ -24,10 +24,11 @@ import numpy as np
 
 from ...numerics.derivatives import decoder_derivatives
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
 from ...numerics.observations import Observation, Poisson
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
@@ -87,7 +88,7 @@ def measure(measured: Measurements) -> Batch:
     low, high = RESIDUALS[binomial.astype(int)].T
     lengths = rng.uniform(low, high) * (index % 2 == 0)
     normals = rng.standard_normal((count, LATENT_DIM + 2))
-    found = measured.programs.run(_measure, decoders, binomial, points, normals, lengths, LADDER)
+    found = measured.programs.run(_measure, decoders, binomial, points, normals, lengths, SHARED)
     names = [
         f"surface, {OBSERVATIONS[int(b)]}, {'off' if nu else 'on'}" for b, nu in zip(binomial, lengths, strict=True)
     ]
@@ -147,7 +148,7 @@ def _drawn(measured: Measurements) -> Batch:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(DRAWN)])
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(DRAWN)])
     draws = rng.standard_normal((DRAWN, LATENT_DIM + 2))
-    ladder = LADDER[FEWEST:]
+    ladder = SHARED[FEWEST:]
     found = measured.programs.run(_measure_drawn, decoders, points, draws, ladder)
     names = ["surface, Poisson, drawn"] * DRAWN
     kept = [name for name in found if name.endswith("at x")]

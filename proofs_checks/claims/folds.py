@@ -18,6 +18,7 @@ from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.shear import Shear
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import SMALL
 from ...numerics.model import LatentModel
 from ...numerics.special import fold
 from ..batch_laws import LIMIT_ROUND_OFF
@@ -26,7 +27,6 @@ from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FOLD_LADDER = 10.0 ** -np.arange(2.0, 8.25, 1.0)
 SEPARATION = 0.15
 """By how much l - c of the branches differs at least: near ties the best branch changes along the ladder."""
@@ -88,7 +88,7 @@ class _Branches:
         rng, count = measured.rng("folds"), measured.effort.instances
         drawn = [_draw(rng, contested=i % 2 == 0) for i in range(count)]
         decoders, preimages = stack([decoder for decoder, _ in drawn]), np.stack([branches for _, branches in drawn])
-        found = measured.programs.run(_measure_folded, decoders, preimages, LADDER)
+        found = measured.programs.run(_measure_folded, decoders, preimages, SMALL)
         self.instances = Instances(("folded shear",) * count, (2,) * count, (2,) * count, ("normal",) * count)
         self.gap = found["gap"]
         self.floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + LIMIT_ROUND_OFF
@@ -125,7 +125,7 @@ def _branches(measured: Measurements) -> _Branches:
 
 
 def _law(name: str, branches: _Branches, limit: np.ndarray, slope: np.ndarray) -> ConvergenceLaw:
-    return ConvergenceLaw(name, branches.instances, LADDER, branches.gap, limit, 1.0, slope, branches.floor)
+    return ConvergenceLaw(name, branches.instances, SMALL, branches.gap, limit, 1.0, slope, branches.floor)
 
 
 @once

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...numerics.ladders import QUADRATURE
 from ...numerics.special.importance import SAMPLES, correlation, limit_weights, log_mean_slopes, log_means
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..claim import Claim, Control
@@ -18,7 +19,6 @@ from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
-LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 COUNTS = (2, 8)
 SAMPLE_COUNTS = 2.0 ** np.arange(4, 13)
 WEAK, STRONG = (0.08, 0.16), (0.7, 0.85)
@@ -79,7 +79,7 @@ class _Measured:
         self.limit_weights = limit_weights(self.correlation)
         odd, even = _first_order(derivatives)
         every = (1, *COUNTS)
-        gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in LADDER], axis=1)
+        gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in QUADRATURE], axis=1)
         self.gaps = dict(zip(every, np.moveaxis(gaps, 2, 0), strict=True))
         self.limits = dict(zip(every, -log_means(self.limit_weights, every).T, strict=True))
         self.slopes = dict(zip(every, -log_mean_slopes(self.limit_weights, odd, even, every).T, strict=True))
@@ -124,12 +124,12 @@ def _law(
     return ConvergenceLaw(
         name=name,
         instances=found.rows(COUNTS),
-        eps=LADDER,
+        eps=QUADRATURE,
         measured=values,
         limit=np.concatenate([(limits or found.limits)[K] for K in COUNTS]),
         order=order,
         constant=np.concatenate([(slopes or found.slopes)[K] for K in COUNTS]),
-        floor=np.full(values.shape, QUADRATURE_ERROR) + RESIDUAL_ERROR / np.sqrt(LADDER),
+        floor=np.full(values.shape, QUADRATURE_ERROR) + RESIDUAL_ERROR / np.sqrt(QUADRATURE),
     )
 
 

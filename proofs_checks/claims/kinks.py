@@ -17,6 +17,7 @@ import numpy as np
 from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling, signed
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import half_decades
 from ...numerics.model import LatentModel
 from ...numerics.special.kink import Kink, expected_gap, gap, profile, profile_integral
 from ..batch_laws import LIMIT_ROUND_OFF
@@ -26,9 +27,9 @@ from ..kink_digits import tiny_gap
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-PLANE_LADDER = 10.0 ** -np.arange(3.0, 6.25, 0.5)
+PLANE_LADDER = half_decades(3, 6)
 DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
-NEAR_LADDER = 10.0 ** -np.arange(2.0, 7.25, 0.5)
+NEAR_LADDER = half_decades(2, 7)
 QUADRATURE_ERROR = 1e-11
 """Gauss-Legendre panels of one standard deviation on analytic functions, and searches settled to 1e-12."""
 

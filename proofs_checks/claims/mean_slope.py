@@ -14,6 +14,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 
+from ...numerics.ladders import QUADRATURE
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
@@ -21,7 +22,6 @@ from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
-LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 NODES = 12
 NOISE_NODES = 3
 """Of the noise only the second moment enters the slope; three nodes are exact to fifth moments."""
@@ -60,14 +60,14 @@ class _Means:
         density = -0.5 * np.sum(z**2, axis=2) - np.log(2 * np.pi)
         log_density = density - np.log(np.abs(np.linalg.det(shears.matrix)))[:, None]
         y = shears.unmixed(z)
-        found = reduced(shears, y[:, :, None], LADDER)
+        found = reduced(shears, y[:, :, None], QUADRATURE)
         self.gap = np.einsum("nke,k->ne", found.gap, self.weights)
         self.divergence = np.einsum("nke,k->ne", log_density[..., None] - found.log_likelihood, self.weights)
         noise, noise_weights = _tensor(NOISE_NODES)
         moved = np.einsum("nab,jb->nja", np.linalg.inv(shears.matrix), noise)
-        offsets = np.sqrt(LADDER)[:, None] * moved[:, None, :, None, :]
+        offsets = np.sqrt(QUADRATURE)[:, None] * moved[:, None, :, None, :]
         # Axes: instance, node of z, node of the noise, eps.
-        spread = reduced(shears, y[:, :, None, None] + offsets, LADDER)
+        spread = reduced(shears, y[:, :, None, None] + offsets, QUADRATURE)
         self.sampled_gap = np.einsum("nkje,k,j->ne", spread.gap, self.weights, noise_weights)
 
     def mean(self, name: str) -> np.ndarray:
@@ -97,7 +97,7 @@ def average_law(
 ) -> ConvergenceLaw:
     """An average over the data tends to `limit` like constant eps^order."""
     floor = np.full(values.shape, GAP_ERROR)
-    return ConvergenceLaw(name, means.instances, LADDER, values, limit, order, constant, floor)
+    return ConvergenceLaw(name, means.instances, QUADRATURE, values, limit, order, constant, floor)
 
 
 def _zero_mean(name: str, means: _Means, slope: np.ndarray) -> IdentityLaw:
@@ -137,10 +137,10 @@ def _uniform_law(name: str, measured: Measurements, *, order: float = 0.5) -> Co
     instances = Instances(
         ("w Phi(z)",) * len(widths), (1,) * len(widths), (1,) * len(widths), ("normal",) * len(widths)
     )
-    values = np.array([[_uniform_divergence(w, eps) for eps in LADDER] for w in widths])
+    values = np.array([[_uniform_divergence(w, eps) for eps in QUADRATURE] for w in widths])
     edge = quad(lambda v: -log_ndtr(v), 0, 12, epsabs=1e-13)[0]
     floor = 1e2 * EPS64 + 1e-12 * np.abs(values)
-    return ConvergenceLaw(name, instances, LADDER, values, np.zeros(len(widths)), order, 2 * edge / widths, floor)
+    return ConvergenceLaw(name, instances, QUADRATURE, values, np.zeros(len(widths)), order, 2 * edge / widths, floor)
 
 
 def _uniform_divergence(w: float, eps: float) -> float:

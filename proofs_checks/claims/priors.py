@@ -18,10 +18,11 @@ from jaxtyping import Float
 from ...numerics.derivatives import tower
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.priors import Bimodal, Choice, CorrelatedNormal, Laplace, StudentT, UniformLogitNormal
 from ...numerics.special.laplace_prior import gap_at_kink
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import (
     EPS64,
     LIMIT_ROUND_OFF,
@@ -98,7 +99,7 @@ def measure(measured: Measurements) -> Batch:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(count)])
     points = signed(rng, 0.5, 1.0, (count, LATENT_DIM))
     index = np.arange(count) % len(PRIORS)
-    found = measured.programs.run(_measure, decoders, index, points, LADDER)
+    found = measured.programs.run(_measure, decoders, index, points, SHARED)
     also = ("latent_M", "latent_V3", "latent_V4", "direct")
     return batch_of(found, rng, points, (FAMILY,) * count, [PRIORS[i] for i in index], also=also)
 
@@ -154,7 +155,7 @@ def _measure_kink(
     rng, count = measured.rng("priors", "kink"), measured.effort.instances
     A = metric(np.stack([entangling(rng, 2) for _ in range(count)]))
     scale, other = rng.uniform(0.6, 1.2, count), signed(rng, 0.3, 1.0, count)
-    return A, scale, gap_at_kink(A, scale, other, LADDER)
+    return A, scale, gap_at_kink(A, scale, other, SHARED)
 
 
 def kink_law(
@@ -172,7 +173,7 @@ def kink_law(
     return ConvergenceLaw(
         name,
         Instances(("linear",) * count, (2,) * count, (2,) * count, ("Laplace at its kink",) * count),
-        eps=LADDER,
+        eps=SHARED,
         measured=gap,
         limit=limit,
         order=order,

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
@@ -51,7 +52,7 @@ def measure(measured: Measurements) -> Batch:
     normals = rng.standard_normal((count, LATENT_DIM + 2))
     # Priors alternate in pairs, so that each meets both kinds of data.
     priors = index // 2 % 2
-    found = measured.programs.run(_measure, decoders, priors, points, normals, distances, LADDER)
+    found = measured.programs.run(_measure, decoders, priors, points, normals, distances, SHARED)
     names = tuple("surface, off" if distance > 0 else "surface, on" for distance in distances)
     return batch_of(found, rng, points, names, [PRIORS[i] for i in priors], also=("distance",))
 

@@ -18,6 +18,7 @@ from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling
 from ...numerics.families.registry import FAMILIES
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import SMALL
 from ...numerics.model import LatentModel
 from ...numerics.special.darmois_contrast import darmois_contrast, gaussian_density, rotated_density
 from ..batch_laws import EPS64, LIMIT_ROUND_OFF
@@ -26,7 +27,6 @@ from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FAMILY = "shear"
 BASE, ROTATION, SWIRL, SQUEEZE = range(4)
 SLOPE_TOLERANCE = 1e4 * EPS64
@@ -86,7 +86,7 @@ def _measure(measured: Measurements) -> dict[str, np.ndarray]:
     angles[:, ROTATION] = rng.choice([-1.0, 1.0], count) * rng.uniform(0.3, 1.2, count)
     twists[:, SWIRL] = rng.choice([-1.0, 1.0], count) * rng.uniform(0.2, 0.4, count)
     squeezes[:, SQUEEZE] = np.exp(np.outer(rng.uniform(0.2, 0.4, count), [1.0, -1.0]))
-    return measured.programs.run(_measure_remixed, decoders, points, angles, twists, squeezes, LADDER)
+    return measured.programs.run(_measure_remixed, decoders, points, angles, twists, squeezes, SMALL)
 
 
 VARIANTS = {"rotation": ROTATION, "swirl": SWIRL}
@@ -117,7 +117,7 @@ def _elbo_law(name: str, measured: Measurements, limit: np.ndarray, constant: np
     return ConvergenceLaw(
         name=name,
         instances=_instances(len(limit) // len(VARIANTS)),
-        eps=LADDER,
+        eps=SMALL,
         measured=np.concatenate(gained),
         limit=limit,
         order=1.0,

@@ -34,7 +34,7 @@ from ...numerics.model import LatentModel
 from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
 from ..findings import Bound, Finding, column, finding, where
-from ..loop import Recipe, annealing, member, stack, train
+from ..loop import Recipe, annealing, run_of, stack, train
 from ..mixings import Mixed, mix
 from ..models import mlp_vae
 from ..readout import fit_readout
@@ -140,7 +140,7 @@ def _runs(
     key = training_key(NAME, seed, offset, int(gamma2))
     trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps))
     finished = [
-        fit_readout(member(trained.vaes, r), data[r][:READOUT_POINTS], float(noise.target[r])) for r in range(count)
+        fit_readout(run_of(trained.vaes, r), data[r][:READOUT_POINTS], float(noise.target[r])) for r in range(count)
     ]
     found = evaluate(stack(finished), np.stack([each.held_out for each in mixed]), which, noise.target, jacobians=1)
     return [
