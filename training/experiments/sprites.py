@@ -29,7 +29,7 @@ from ...results import FOLDER, Recorded, Table, recorded
 from ...shell.files import write_by_rename
 from ..evaluate import evaluate, select
 from ..findings import Bound, Finding, column, finding
-from ..loop import Annealing, Recipe, member, stack, train
+from ..loop import Annealing, Recipe, run_of, stack, train
 from ..metrics import mcc
 from ..models import DTYPE, VAE, mlp_vae
 from ..sprites.data import Sprites, coded, components, draw_factors, images, patched, renderer_contrasts
@@ -173,7 +173,7 @@ def _runs(
     found = evaluate(trained.vaes, data.held_out[None, :ELBO_POINTS], [0] * seeds, noise.target, jacobians=1)
     rows: Rows = []
     for run in range(seeds):
-        vae, log_noise_var = member(trained.vaes, run), noise.target[run]
+        vae, log_noise_var = run_of(trained.vaes, run), noise.target[run]
         shown = zlib.compress(traversals(vae, data, log_noise_var).tobytes(), 9)
         measured = {name: plain(value) for name, value in measure(vae, data, log_noise_var, seed).items()}
         rows.append(
