@@ -50,12 +50,12 @@ def _contrasts(rng: np.random.Generator, count: int, D: int, d: int) -> np.ndarr
     return lengths - 0.5 * np.linalg.slogdet(np.swapaxes(J, 1, 2) @ J)[1]
 
 
-def _mean(D: Values, d: int) -> np.ndarray:
+def mean(D: Values, d: int) -> np.ndarray:
     """theory's E c."""
     return predict("random_mean", d, D=D)
 
 
-def _variance(D: Values, d: int) -> np.ndarray:
+def variance(D: Values, d: int) -> np.ndarray:
     """theory's Var c."""
     return predict("random_variance", d, D=D)
 
@@ -81,7 +81,7 @@ def _tall_law(name: str, factor: float) -> ConvergenceLaw:
     """E c ~ d (d-1) / (4 D) as D grows: 1/D is the small parameter."""
     dims = (2, 3, 5)
     instances = Instances(("isotropic columns",) * 3, dims, (int(DATA_DIMENSIONS[-1]),) * 3, ("none",) * 3)
-    values = np.array([_mean(DATA_DIMENSIONS, d) for d in dims])
+    values = np.array([mean(DATA_DIMENSIONS, d) for d in dims])
     floor = FORMULA_ROUND_OFF * np.outer(dims, np.log(DATA_DIMENSIONS))
     constant = np.array([factor * d * (d - 1) for d in dims])
     return ConvergenceLaw(name, instances, 1 / DATA_DIMENSIONS, values, np.zeros(3), 1.0, constant, floor)
@@ -91,8 +91,8 @@ def laws(measured: Measurements) -> list[Law]:
     """Mean and variance against Monte Carlo, and the mean's asymptote for many data dimensions."""
     return [
         _tall_law("E c ~ d (d-1) / (4 D)", 0.25),
-        _variance_law("Var c", measured, [_variance(D, d) for D, d in SIZES]),
-        _mean_law("E c", measured, [_mean(D, d) for D, d in SIZES]),
+        _variance_law("Var c", measured, [variance(D, d) for D, d in SIZES]),
+        _mean_law("E c", measured, [mean(D, d) for D, d in SIZES]),
     ]
 
 
@@ -100,10 +100,10 @@ def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
     # The first column's term is 0: shifted by one, d columns are the next d of d + 1. At twice the arguments they are
     # every other one of twice as many data dimensions.
-    shifted = [_mean(D, d + 1) for D, d in SIZES]
-    unhalved = [sum(_mean(2 * D, 2 * k - 1) - _mean(2 * D, 2 * k - 2) for k in range(2, d + 1)) for D, d in SIZES]
+    shifted = [mean(D, d + 1) for D, d in SIZES]
+    unhalved = [sum(mean(2 * D, 2 * k - 1) - mean(2 * D, 2 * k - 2) for k in range(2, d + 1)) for D, d in SIZES]
     crude = [np.asarray(d * (d - 1) / (2 * D)) for D, d in SIZES]
-    one_term = [_variance(D, d) - _variance(D, d - 1) for D, d in SIZES]
+    one_term = [variance(D, d) - variance(D, d - 1) for D, d in SIZES]
     return [
         Control("shifted", "psi((D-k)/2) for psi((D-k+1)/2)", _mean_law("E c", measured, shifted)),
         Control("unhalved", "psi(D) - psi(D-k+1)", _mean_law("E c", measured, unhalved)),
