@@ -144,6 +144,14 @@ def test_functions_are_short(folder: str) -> None:
                 assert len(node.args.posonlyargs) + len(node.args.args) <= 8 < _parameters(node), name
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    """Every link from the front pages to a file of the repository leads to one."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / name).read_text(encoding="utf-8"))
+    assert name != "README.md" or len(targets) > 12
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
 def test_claims_go_by_their_names() -> None:
     """No text numbers the claims, as a T and a number would: a reader has their names to find them by."""
     folders = [
