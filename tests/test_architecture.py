@@ -26,7 +26,7 @@ ARROWS = {
     "auditing": {"shell", "numerics", "report"},
     "proofs_checks": {"shell", "theory", "numerics", "results", "report", "enclosures", "training"},
     "theorem": {"shell", "theory", "proofs_checks"},
-    "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
+    "figures": {"shell", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
     "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks", "theorem"},
     "testing": {"shell", "numerics", "proofs_checks"},
     "cli": {"shell"},
