@@ -50,6 +50,16 @@ ANSWERS: dict[str, dict[str, tuple[Right, str]]] = {
         "chain": ("4", "5"),
         "constant": ("3*H^2/(4*J^4)", "H^2/J^4"),
     },
+    "own-theorem": {
+        "constant": ("-1/(2k)", "-1/k"),
+        "rest": ("-2", "-3"),
+        "next": ("-1/(12k^2)", "1/(12k^2)"),
+    },
+    "latents": {
+        "collapse": ("1/0.3", "0.3"),
+        "variance": ("1 - 0.05/0.3", "0.05/0.3"),
+        "turned": ("log((a + b)/2) - log(a*b)/2", "log((a + b)/2)"),
+    },
 }
 
 

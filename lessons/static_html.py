@@ -142,7 +142,8 @@ def _render(node: Node, inline: bool) -> str:
         return inside if inline else f'<div class="{"paragraph" if "paragraph" in classes else "text"}">{inside}</div>'
     if node.tag == "div" and "flex-direction" in node.attributes.get("style", ""):
         opening = '<div class="row">' if "flex-direction: row" in node.attributes["style"] else "<div>"
-        return f"{opening}{_children(node, inline)}</div>"
+        inside = _children(node, inline)
+        return f"{opening}{inside}</div>" if inside.strip() else ""
     if node.tag == "h1":  # the page has one already
         return ""
     if node.tag == "div" and "scroll" in classes:  # a table of report.page, which scrolls by itself

@@ -46,6 +46,28 @@ class Bent:
         T = self.beta * np.einsum("i,a,b,c->iabc", self.c, n, n, n)
         return {"J": self.J, "H": H, "T": T, "l1": -self.g, "l2": -np.eye(d)}
 
+    @property
+    def potential(self) -> dict[str, Any]:
+        """M, V3 to V6 of |f - x|^2 / 2 at g, l1 to l4 of the prior: components of the general limit, to order two."""
+        n, w, d, square = self.n, self.J.T @ self.c, len(self.n), self.c @ self.c
+
+        def tensor(order: int, mixed: float, pure: float) -> np.ndarray:
+            """The derivatives of mixed (w.u) t^(order-1)/(order-1)! + pure t^order/order!."""
+            powers = [_power(n, order - 1, w, place) for place in range(order)]
+            return mixed * sum(powers, np.zeros((d,) * order)) + pure * _power(n, order - 1, n, 0)
+
+        return {
+            "M": self.metric,
+            "V3": tensor(3, self.alpha, 0.0),
+            "V4": tensor(4, self.beta, 3 * square * self.alpha**2),
+            "V5": tensor(5, 0.0, 10 * square * self.alpha * self.beta),
+            "V6": tensor(6, 0.0, 10 * square * self.beta**2),
+            "l1": -self.g,
+            "l2": -np.eye(d),
+            "l3": np.zeros((d,) * 3),
+            "l4": np.zeros((d,) * 4),
+        }
+
     def residual(self, u: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q D"]:
         """f(g + u) - x."""
         t = u @ self.n
@@ -62,6 +84,14 @@ class Bent:
         D, d = self.J.shape
         exponent = np.sum(self.residual(u) ** 2, axis=1) / (2 * eps) + np.sum((self.g + u) ** 2, axis=1) / 2
         return -exponent - D / 2 * np.log(2 * np.pi * eps) - d / 2 * np.log(2 * np.pi)
+
+
+def _power(n: np.ndarray, count: int, other: np.ndarray, place: int) -> np.ndarray:
+    """n (x) ... (x) other (x) ... (x) n: `count` times n, with another vector at `place`."""
+    out = np.ones(())
+    for position in range(count + 1):
+        out = np.multiply.outer(out, other if position == place else n)
+    return out
 
 
 def draw(rng: np.random.Generator, d: int, D: int, bend: float = 0.6) -> Bent:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..shell import children
+from ..shell.cache import collect_rarely
 from .claim import ControlOutcome, Evidence
 
 STEP_TIME_LIMIT = 60.0
@@ -79,6 +80,7 @@ def serve() -> None:
     """Answer the request in the first argument on standard output (run by `ExactEvidence`)."""
     from ..theory.verdicts import run_all
 
+    collect_rarely()
     request = json.loads(sys.argv[1])
     verdicts = run_all(request["derivations"], request["time_limit"], request["cache"])
     enclosed = _all_enclosed(request["enclosed"], request["effort"], request["certificate"])

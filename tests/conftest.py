@@ -2,11 +2,20 @@
 
 import os
 import sys
+from pathlib import Path
 
 import jax
 import pytest
+from elbogap.shell.cache import collect_rarely
 from hypothesis import HealthCheck, settings
 
+# Read by XLA at its first use, here and in the processes that tests start: machine code that is made in half the time.
+# An unknown flag would end the process, hence the versions that are known to have them.
+if (0, 7) <= jax.__version_info__ < (0, 11):
+    _flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
+    os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys((*os.environ.get("XLA_FLAGS", "").split(), *_flags)))
+
+collect_rarely()
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Most tests run each program once or twice: what is not optimised is there sooner.
@@ -20,6 +29,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def pytest_collection_modifyitems(items: list) -> None:
     """Start the longest file first, so that two processes end together (with --no-loadscope-reorder)."""
     items.sort(key=lambda item: "test_verify" not in item.nodeid)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of this run, shared by its processes: what one has derived or compiled serves the others."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
 
 
 @pytest.fixture(scope="session")

@@ -184,12 +184,12 @@
     field.addEventListener("keydown", (event) => { if (event.key === "Enter") check(); });
   }
   function predicted(field, asked) {
-    asked.hidden = true;
+    for (const one of asked) one.hidden = true;
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Show";
     field.after(" ", button);
-    const show = () => { if (field.value.trim()) { asked.hidden = false; button.hidden = true; } else field.focus(); };
+    const show = () => { if (!field.value.trim()) { field.focus(); return; } for (const one of asked) one.hidden = false; button.hidden = true; };
     button.addEventListener("click", show);
     field.addEventListener("keydown", (event) => { if (event.key === "Enter") show(); });
   }
@@ -201,7 +201,7 @@
       input.parentElement.querySelector("output").textContent = text;
       const moving = input.closest(".moving");
       const at = [...moving.querySelectorAll("input[data-slider]")].map((one) => one.value).join("-");
-      for (const panel of moving.querySelectorAll(":scope > .piece > .panel, :scope .piece > .asked > .panel"))
+      for (const panel of moving.querySelectorAll(":scope > .piece > .panel"))
         panel.hidden = !panel.dataset.at.split(" ").includes(at);
     }
   }
@@ -209,10 +209,12 @@
   for (const input of document.querySelectorAll("input[data-slider]"))
     input.addEventListener("input", () => slide(input.dataset.slider, input.value));
   let field = null;
+  const questions = new Map();
   for (const part of document.querySelectorAll(".answer input, .exercise, .asked")) {
     if (part.matches("input")) field = part;
     else if (part.matches(".exercise")) answered(field, part);
-    else if (!part.parentElement.closest(".asked")) predicted(field, part);
+    else questions.set(field, [...(questions.get(field) || []), part]);
   }
+  for (const [field, asked] of questions) predicted(field, asked);
   globalThis.elbogapLesson = { read: (text, symbols) => { try { return read(text, symbols)(Object.fromEntries(symbols.map((one, i) => [one, 0.31 + i / 7]))); } catch (error) { return error.message; } } };
 })();

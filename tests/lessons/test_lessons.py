@@ -232,6 +232,34 @@ def test_the_eighth_lesson_says_what_is_judged() -> None:
     assert begun.values["main_argued"] == 3 and begun.values["chain_statuses"].count("refuted") == 1
 
 
+def test_the_ninth_lesson_says_what_is_judged() -> None:
+    """Lesson 9: its claim holds with every control rejected, not without one; its false variant fails by its order."""
+    begun = first_run("own-theorem")
+    values = begun.values
+    assert values["alone"].verdict == "inconclusive" and values["result"].verdict == "holds"
+    assert len(values["controls"]) == 6 and all(one.rejected for one in values["controls"])
+    assert values["refuted"] == "fails" and values["verdict"] == "holds"
+    for given, names in (({"order": -0.5}, "order"), ({"factor": 1.01}, "constant")):
+        changed = begun.again(**given)
+        assert changed.values["verdict"] == "fails" and any(names in one for cell in changed.shown for one in cell)
+    # The numbers that exercise 3 gives.
+    for n, left in ((8, -0.001300), (64, -0.00002034)):
+        assert begun.notebook.corrected(n, 1.0)[0] == pytest.approx(left, rel=1e-3)
+
+
+def test_the_tenth_lesson_says_what_is_measured() -> None:
+    """Lesson 10: latents collapse where it says, variances add up to one, a turn costs what the library measures."""
+    begun = first_run("latents")
+    counts = [begun.again(noise_var=eps).values["active"] for eps in (2.0, 0.5, 0.2, 0.05)]
+    assert counts == [1, 2, 3, 4]
+    values = begun.values
+    np.testing.assert_allclose(values["variance"] + values["of_means"], 1.0, atol=2e-3)  # the grid of decoders
+    assert values["measured_variance"] == pytest.approx(1 - 0.05 / 0.3, abs=1e-8)
+    a, b = 3.0 / 0.05, 0.3 / 0.05
+    assert begun.notebook.turned_loss(45) == pytest.approx(np.log((a + b) / 2) - np.log(a * b) / 2)
+    assert begun.notebook.turned_loss(0) == pytest.approx(0, abs=1e-12)
+
+
 LOOKS = ((1.001, -7), (1.001, -6), (1.0, -5))
 """Claimed constants and measuring errors of lesson 8, to the power of ten."""
 

@@ -31,13 +31,13 @@ PAPER = {
 
 
 @pytest.mark.parametrize("name", PAPER)
-def test_a_reader_of_the_paper_finds_its_claims(name: str) -> None:
+def test_a_reader_of_the_paper_finds_its_claims(name: str, kept: Path) -> None:
     """A name in the paper, in any case, gives its claims in order, each of which shows it; the README has them too."""
     for spelled in (name, name.lower(), name.upper()):
         assert [claim.id for claim in named(spelled)] == PAPER[name]
     page = (Path(claims.__path__[0]).parent.parent / "README.md").read_text()
     for claim in named(name):
-        assert f"In the paper: {name}" in explain(claim).splitlines()
+        assert f"In the paper: {name}" in explain(claim, cache_dir=kept / "derivations").splitlines()
         assert f"`{claim.id}`" in page
 
 

@@ -1,6 +1,6 @@
 """`elbogap verify` end to end, as a user runs it: every claim holds, every control is rejected, and it can fail.
 
-The first run fills a cache of its own, the second reads it. Sabotage runs on a copy of the package.
+The first run fills the cache of this run of the tests, the second reads it. Sabotage runs on a copy of the package.
 """
 
 import csv
@@ -55,9 +55,9 @@ def programs(done: subprocess.CompletedProcess) -> int:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder shared by the runs of this session."""
-    return tmp_path_factory.mktemp("verify") / "cache"
+def cache(kept: Path) -> Path:
+    """The cache folder of this run of the tests."""
+    return kept
 
 
 @pytest.fixture(scope="session")
