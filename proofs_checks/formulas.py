@@ -50,7 +50,7 @@ _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
 def predict(
     name: str,
     d: int,
-    D: int | None = None,
+    data_dim: int | None = None,
     /,
     *,
     blocks: Blocks = None,
@@ -58,27 +58,26 @@ def predict(
     **arguments: Values,
 ) -> np.ndarray:
     """A predicted quantity: the `total` of its terms, weighted by `factors`; everything else as in `evaluate`."""
-    return total(evaluate(name, d, D, blocks=blocks, **arguments), **(factors or {}))
+    return total(evaluate(name, d, data_dim, blocks=blocks, **arguments), **(factors or {}))
 
 
-def evaluate(name: str, d: int, D: int | None = None, /, blocks: Blocks = None, **arguments: Values) -> Terms:
+def evaluate(name: str, d: int, data_dim: int | None = None, /, blocks: Blocks = None, **arguments: Values) -> Terms:
     """The named terms of a prediction for many instances at once.
 
     `arguments` are the prediction's own (J, H, T, l1, l2, ...) after leading axes, which are broadcast together:
     instances, noise variances, whatever the caller has. Further ones are ignored.
     """
-    given = _given(name, argument_shapes(name, d, D), arguments)
+    given = _given(name, argument_shapes(name, d, data_dim), arguments)
     lead = np.broadcast_shapes(*(columns.shape[1:] for columns, _ in given.values()))
     if d > LARGEST_COMPILED and name not in CLOSED_FORMS:
         return _summed(name, given, lead, blocks)
     # D matters where an argument's shape has it: general formulas are compiled once for all D.
-    of_data = argument_shapes(name, d, D) != argument_shapes(name, d)
-    shapes, function = _compiled(name, d, D if of_data and D is not None else d, blocks)
-    flat = iter(function(*(column for columns, _ in given.values() for column in columns)))
+    of_data = argument_shapes(name, d, data_dim) != argument_shapes(name, d)
+    shapes, function = _compiled(name, d, data_dim if of_data and data_dim is not None else d, blocks)
+    found = function(*(column for columns, _ in given.values() for column in columns))
+    flat = iter([np.broadcast_to(np.asarray(entry, dtype=float), lead) for entry in found])
     return {
-        term: np.stack([np.broadcast_to(next(flat), lead) for _ in range(int(np.prod(shape)))], axis=-1).reshape(
-            (*lead, *shape)
-        )
+        term: np.stack([next(flat) for _ in range(int(np.prod(shape)))], axis=-1).reshape((*lead, *shape))
         for term, shape in shapes.items()
     }
 
