@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,29 @@ from ..numerics.families.draws import orthogonal
 
 GRID = np.arange(-9.0, 9.01, 0.3)
 """The trapezoid rule of a standard normal is exact to exp(-2 pi^2 / 0.3^2), its ends to exp(-40)."""
+
+
+@runtime_checkable
+class Local(Protocol):
+    """A decoder about a point g, with x = f(g): what `encoder` and `posterior` need to know of it."""
+
+    @property
+    def g(self) -> Float[np.ndarray, " d"]:
+        """The preimage."""
+
+    @property
+    def nodes(self) -> int:
+        """Gauss-Hermite nodes a coordinate with which E_q of the squared residual is exact, or to round-off."""
+
+    @property
+    def metric(self) -> Float[np.ndarray, "d d"]:
+        """A = J'J at g."""
+
+    def residual(self, u: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q D"]:
+        """f(g + u) - x."""
+
+    def pull(self, u: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q d"]:
+        """The gradient of |f(g + u) - x|^2 / 2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +55,7 @@ class Bent:
     alpha: float
     beta: float
     g: Float[np.ndarray, " d"]
+    nodes: int = 5
 
     @property
     def metric(self) -> Float[np.ndarray, "d d"]:
@@ -73,17 +97,22 @@ class Bent:
         t = u @ self.n
         return u @ self.J.T + np.outer(self.alpha * t**2 / 2 + self.beta * t**3 / 6, self.c)
 
-    def force(self, u: Float[np.ndarray, "q d"], eps: float) -> Float[np.ndarray, "q d"]:
-        """The gradient of log p(x, z) in z."""
+    def pull(self, u: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q d"]:
+        """The gradient of |f - x|^2 / 2."""
         t, r = u @ self.n, self.residual(u)
-        pull = r @ self.J + np.outer((self.alpha * t + self.beta * t**2 / 2) * (r @ self.c), self.n)
-        return -pull / eps - (self.g + u)
+        return r @ self.J + np.outer((self.alpha * t + self.beta * t**2 / 2) * (r @ self.c), self.n)
 
-    def log_joint(self, u: Float[np.ndarray, "q d"], eps: float) -> Float[np.ndarray, " q"]:
-        """log p(x, z) with its normalisers."""
-        D, d = self.J.shape
-        exponent = np.sum(self.residual(u) ** 2, axis=1) / (2 * eps) + np.sum((self.g + u) ** 2, axis=1) / 2
-        return -exponent - D / 2 * np.log(2 * np.pi * eps) - d / 2 * np.log(2 * np.pi)
+
+def force(model: Local, u: Float[np.ndarray, "q d"], eps: float) -> Float[np.ndarray, "q d"]:
+    """The gradient of log p(x, z) in z."""
+    return -model.pull(u) / eps - (model.g + u)
+
+
+def log_joint(model: Local, u: Float[np.ndarray, "q d"], eps: float) -> Float[np.ndarray, " q"]:
+    """log p(x, z) with its normalisers."""
+    r, d = model.residual(u), u.shape[1]
+    exponent = np.sum(r**2, axis=1) / (2 * eps) + np.sum((model.g + u) ** 2, axis=1) / 2
+    return -exponent - r.shape[1] / 2 * np.log(2 * np.pi * eps) - d / 2 * np.log(2 * np.pi)
 
 
 def _power(n: np.ndarray, count: int, other: np.ndarray, place: int) -> np.ndarray:
@@ -115,18 +144,18 @@ class Encoder(NamedTuple):
 
 
 @lru_cache
-def _nodes(d: int) -> tuple[np.ndarray, np.ndarray]:
-    x, w = np.polynomial.hermite_e.hermegauss(5)
+def _nodes(d: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    x, w = np.polynomial.hermite_e.hermegauss(count)
     nodes = np.stack([axis.ravel() for axis in np.meshgrid(*[x] * d, indexing="ij")], axis=1)
     weights = np.prod([axis.ravel() for axis in np.meshgrid(*[w / w.sum()] * d, indexing="ij")], axis=0)
     return nodes, weights
 
 
 @lru_cache(maxsize=4096)
-def encoder(model: Bent, eps: float, full: bool = False) -> Encoder:
+def encoder(model: Local, eps: float, full: bool = False) -> Encoder:
     """The stationary point of the ELBO at x = f(g): mean field, or with a full covariance."""
     d = len(model.g)
-    nodes, weights = _nodes(d)
+    nodes, weights = _nodes(d, model.nodes)
     lower = np.tril_indices(d) if full else np.diag_indices(d)
 
     def unpack(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -136,16 +165,16 @@ def encoder(model: Bent, eps: float, full: bool = False) -> Encoder:
 
     def gradient(values: np.ndarray) -> np.ndarray:
         _, L, u = unpack(values)
-        force = model.force(u, eps) * weights[:, None]
-        by_L = np.sqrt(eps) * force.T @ nodes + np.diag(1 / np.diagonal(L))
-        return np.concatenate([np.sum(force, axis=0), by_L[lower]])
+        pushed = force(model, u, eps) * weights[:, None]
+        by_L = np.sqrt(eps) * pushed.T @ nodes + np.diag(1 / np.diagonal(L))
+        return np.concatenate([np.sum(pushed, axis=0), by_L[lower]])
 
     start = np.linalg.cholesky(np.linalg.inv(model.metric)) if full else np.diag(model.metric.diagonal() ** -0.5)
     found = root(gradient, np.concatenate([np.zeros(d), start[lower]]), tol=1e-14).x
     m, L, u = unpack(found)
     entropy = d / 2 * np.log(2 * np.pi * np.e * eps) + np.sum(np.log(np.abs(L.diagonal())))
     squares = weights @ np.sum(model.residual(u) ** 2, axis=1)
-    return Encoder(m, L, float(weights @ model.log_joint(u, eps) + entropy), float(squares))
+    return Encoder(m, L, float(weights @ log_joint(model, u, eps) + entropy), float(squares))
 
 
 class Posterior(NamedTuple):
@@ -157,12 +186,12 @@ class Posterior(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def posterior(model: Bent, eps: float) -> Posterior:
+def posterior(model: Local, eps: float) -> Posterior:
     """The exact posterior at x = f(g), summed on the grid."""
     d = len(model.g)
     y = np.stack([axis.ravel() for axis in np.meshgrid(*[GRID] * d, indexing="ij")], axis=1)
     root_of = np.linalg.cholesky(np.linalg.inv(model.metric + eps * np.eye(d)))
-    logs = model.log_joint(np.sqrt(eps) * y @ root_of.T, eps)
+    logs = log_joint(model, np.sqrt(eps) * y @ root_of.T, eps)
     top = np.max(logs)
     weights = np.exp(logs - top)
     total = np.sum(weights)

@@ -26,8 +26,8 @@ from .mean_fit import (
     mean_constant,
     mean_limit,
     mean_order,
-    repetitions_needed,
 )
+from .mean_power import repetitions_needed
 from .order import Estimate
 from .sampling import sample
 from .statements import Expansion, Run

@@ -7,6 +7,9 @@ and is not. `page` gives the whole document; `table`, `mathml` and `fragment` gi
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .formula import formula
+from .typography import typeset
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SPACED = re.compile(r"\\(log|det|exp|max|min|sinh?|cosh?|tanh?)(?![A-Za-z])(?=\s*[A-Za-z0-9\\|])")
@@ -30,9 +34,11 @@ _NOT_A_NUMBER = "–"
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
+    made.filters["typeset"] = typeset
+    return made
 
 
 def fragment(template: str, **context: Any) -> Markup:
@@ -71,6 +77,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str
     label = caption or f"Table: {', '.join(map(str, columns))}"
     shown = [[_cell(value) for value in row] for row in rows]
     return fragment("table.html", columns=columns, rows=shown, kinds=kinds, caption=caption, label=label)
+
+
+def csv_link(columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> Markup:
+    """A link by which a page hands out a table as a CSV file: the file is in the link, nothing is requested."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([columns, *([_plain(cell) for cell in row] for row in rows)])
+    data = base64.b64encode(stream.getvalue().encode()).decode()
+    return Markup('<p class="csv"><a download="{}" href="data:text/csv;base64,{}">{}</a></p>').format(name, data, name)
+
+
+def _plain(cell: Any) -> Any:
+    """The text of a cell, every digit of a number; a text that a spreadsheet would run as a formula is quoted."""
+    if isinstance(cell, Markup):
+        return cell.striptags()
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@" else cell
 
 
 def _kind(cells: Sequence[Any]) -> str:

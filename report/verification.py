@@ -17,8 +17,9 @@ from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_mathml
 from .law_plot import law_plot
 from .map_drawing import Node, drawn
-from .page import fragment, mathml, page, table
+from .page import csv_link, fragment, mathml, page, table
 from .schema import KINDS, check
+from .typography import typeset
 
 _WORDS = {"n/a": "none", "not installed": "none"}
 _OPERATOR = re.compile(r"(<mi>(?:log|det|exp)</mi>)(?=<m(?!o))")  # latex2mathml leaves no space after a function
@@ -34,13 +35,16 @@ def render(document: dict[str, Any]) -> str:
         "verification.html",
         document=document,
         held=held,
+        summary=_summary(claims),
         matrix=_matrix(claims),
         map=_map(document),
         sections=[_section(claim, document) for claim in claims],
         environment=_environment(document),
     )
     toc = (
-        [("matrix", "Summary")] + [(claim["id"], claim["title"]) for claim in claims] + [("environment", "Environment")]
+        [("matrix", "Summary")]
+        + [(claim["id"], typeset(claim["title"])) for claim in claims]
+        + [("environment", "Environment")]
     )
     return page(f"elbogap: {held} of {len(claims)} claims hold", body, toc=toc)
 
@@ -56,7 +60,30 @@ def _matrix(claims: list[dict[str, Any]]) -> Markup:
         ]
         for claim in claims
     ]
-    return table(["claim", "verdict", *shown, "controls rejected"], rows, caption="Claim by kind of evidence")
+    heads = ["claim", "verdict", *shown, "controls rejected"]
+    return table(heads, rows, caption="Claim by kind of evidence") + csv_link(heads, rows, "claims.csv")
+
+
+def _summary(claims: list[dict[str, Any]]) -> Markup:
+    """What a reader wants first: what does not hold, what the rest stands on, and what is argued in words only."""
+    steps = [step for claim in claims for step in claim["evidence"]["derived"].get("steps", [])]
+    laws = [law for claim in claims for law in claim["evidence"]["measured"].get("laws", [])]
+    stands = {kind: sum(claim["evidence"][kind]["verdict"] == "holds" for claim in claims) for kind in KINDS}
+    return fragment(
+        "summary.html",
+        held=sum(claim["verdict"] == "holds" for claim in claims),
+        claims=claims,
+        open=[claim for claim in claims if claim["verdict"] != "holds"],
+        proved=sum(step["status"] == "proved" for step in steps),
+        laws=len(laws),
+        instances=sum(len(law["instances"]) for law in laws),
+        stands=stands,
+        argued=[(claim["id"], count) for claim in claims if (count := _argued(claim))],
+    )
+
+
+def _argued(claim: dict[str, Any]) -> int:
+    return sum(step["status"] == "argued" for step in claim["evidence"]["derived"].get("steps", []))
 
 
 def _map(document: dict[str, Any]) -> Markup:
@@ -99,7 +126,7 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
         instances=instances,
         summed=_rows(measured.get("table", [])),
         findings=_findings(claim["evidence"]["trained"].get("findings", [])),
-        laws=_laws(laws),
+        laws=_laws(laws, claim["id"]),
         controls=_controls(claim),
         derivation=derivation(claim["evidence"]["derived"]),
         command=f"elbogap verify {target} --effort {document['effort']} --seed {document['seed']}",
@@ -108,7 +135,7 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
 
 def _evidence(claim: dict[str, Any]) -> Markup:
     found = [(kind, claim["evidence"][kind]) for kind in KINDS if claim["evidence"][kind]["verdict"] != "n/a"]
-    rows = [[kind, badge(one["verdict"]), one["summary"] or one.get("reason", "")] for kind, one in found]
+    rows = [[kind, badge(one["verdict"]), typeset(one["summary"] or one.get("reason", ""))] for kind, one in found]
     return table(["evidence", "verdict", "figures"], rows)
 
 
@@ -136,7 +163,7 @@ def _not_converged(finding: dict[str, Any]) -> int | str:
     return "not recorded" if count is None else count
 
 
-def _laws(laws: list[dict[str, Any]]) -> Markup:
+def _laws(laws: list[dict[str, Any]], name: str) -> Markup:
     if not laws:
         return Markup("")
     rows = [
@@ -146,7 +173,7 @@ def _laws(laws: list[dict[str, Any]]) -> Markup:
             law.get("predicted_order"),
             law.get("order"),
             law.get("constant_error"),
-            law["summary"],
+            typeset(law["summary"]),
             len(law["instances"]),
         ]
         for law in laws
@@ -160,7 +187,7 @@ def _laws(laws: list[dict[str, Any]]) -> Markup:
         "figures",
         "instances",
     ]
-    return table(heads, rows)
+    return table(heads, rows) + csv_link(heads, rows, f"{name}-laws.csv")
 
 
 def _controls(claim: dict[str, Any]) -> Markup:
@@ -168,9 +195,9 @@ def _controls(claim: dict[str, Any]) -> Markup:
         return Markup("")
     rows = [
         [
-            control["statement"],
+            typeset(control["statement"]),
             badge("holds" if control["rejected"] else "inconclusive" if control.get("undecided") else "fails"),
-            control["by"] or control.get("undecided", ""),
+            typeset(control["by"] or control.get("undecided", "")),
         ]
         for control in claim["controls"]
     ]

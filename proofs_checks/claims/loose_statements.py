@@ -262,7 +262,7 @@ def table(laws: tuple[LawResult, ...], controls: tuple[ControlOutcome, ...]) -> 
 
 CLAIM = Claim(
     id="loose-statements",
-    order=33,
+    order=35,
     title="what the literature says loosely, said precisely",
     statement="Ten statements that the literature leaves open to more than one reading, each reading with its verdict: "
     "upper bounds are not sharp rates, sufficient conditions are not necessary ones, and averages differ by what they "

@@ -16,7 +16,7 @@ from scipy.optimize import root
 from ...theory.formulas.general import MEAN_SHIFT
 from ...theory.formulas.second_order import elbo_second_terms, likelihood_second_terms
 from ..along import ladder
-from ..bent import Bent, draw, encoder, posterior
+from ..bent import Bent, draw, encoder, force, posterior
 from ..cases import instances
 from ..claim import Claim
 from ..statements import Bounded, Converges, Equal
@@ -58,7 +58,7 @@ def full_error(eps, seed, **_):
 def mode_error(eps, seed, **_):
     """e.(mode - E)."""
     model = _model(seed)[0]
-    mode = root(lambda m: model.force(eps * m[None], eps)[0], np.zeros(2), tol=1e-14).x
+    mode = root(lambda m: force(model, eps * m[None], eps)[0], np.zeros(2), tol=1e-14).x
     return _along(seed, eps, mode - posterior(model, eps).m)
 
 
