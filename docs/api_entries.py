@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 WIDTH = 88
+_ARRAYS = "Array, numpy.ndarray, numpy.bool, numpy.number, bool, int, float, complex"
 _LONG = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 
 
@@ -83,9 +84,8 @@ def _type(annotation: Any) -> str:
     if annotation is inspect.Parameter.empty:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    text = re.sub(
-        r"Union\[[^\]]*complex(, NoneType)?\]", lambda match: "ArrayLike | None" if match[1] else "ArrayLike", text
-    )
+    text = re.sub(r"jax(lib)?\.[\w.]*\.Array\b", "Array", text).replace(_ARRAYS, "ArrayLike")
+    text = re.sub(r"Union\[([^\]]*)\]", lambda match: match[1].replace(", ", " | "), text).replace("NoneType", "None")
     return f"`{_LONG.sub('', text).strip(chr(39))}`".replace("|", "&#124;") if "|" not in text else _alternatives(text)
 
 

@@ -33,7 +33,7 @@ def on_post_build(config: Any) -> None:
     folder = Path(config.site_dir) / "search"
     pages = json.loads((folder / "search_index.json").read_text())["docs"]
     for one in pages:
-        one["text"] = re.sub(r"\s+", " ", one["text"])
+        one["text"] = re.sub(r"\s+", " ", one["text"].replace("¶", ""))
         one["all"] = f"{one['text']} {one['title']}".lower()
     (folder / "offline_index.js").write_text(f"window.offlineIndex = {json.dumps(pages, ensure_ascii=False)};\n")
 

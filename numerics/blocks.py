@@ -48,9 +48,9 @@ def blocks_of(family: Family, d: int) -> Blocks:
 
 def _is_partition(family: tuple[tuple[int, ...], ...], d: int) -> bool:
     try:
-        return all(len(block) > 0 for block in family) and sorted(k for block in family for k in block) == list(
-            range(d)
-        )
+        members = [k for block in family for k in block]
+        whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in members)
+        return whole and all(len(block) > 0 for block in family) and sorted(members) == list(range(d))
     except TypeError:
         return False
 

@@ -24,7 +24,7 @@ from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
 from .reduction import reduction
-from .requests import positive, real_array, refused
+from .requests import instance, positive, real_array, refused
 from .starts import starts_or_search
 from .symmetric import symmetric_levels
 from .wide import Found, search, serves, wide_evidence
@@ -174,6 +174,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         >>> print(f"{elbo(model, jnp.zeros(1), jnp.zeros(1), jnp.sqrt(1 / (1 + 4 / 1e-2)) * jnp.ones(1)):.6f}")
         -1.613334
     """
+    instance("model", model, LatentModel)
     d = model.latent_dim
     whole, centre = reduction(model), model.check_latent(mean, "mean")
     data, left_out = whole.data(model.check_data(x))
@@ -214,6 +215,7 @@ def optimal_encoder(
         ['0.00990099', '0.00793651'] 0.00990099 0.00793651
     """
     require_float64("optimal_encoder")
+    instance("model", model, LatentModel)
     whole = reduction(model)
     data, left_out = whole.data(model.check_data(x))
     model = whole.model

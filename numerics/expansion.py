@@ -28,8 +28,9 @@ from .blocks import Blocks, Family, block_factor, blocks_of
 from .model import LatentModel
 from .modes import whitening
 from .newton import minimise, second_derivatives
-from .precision import require_float64
+from .precision import EPS64, require_float64
 from .reduction import reduction
+from .requests import instance
 
 Scalar = Callable[[Array], Array]
 
@@ -43,7 +44,9 @@ class Expansion(NamedTuple):
     log p_eps(x) = (limit) + eps log_likelihood_slope + O(eps^2); ELBO* likewise with elbo_slope;
     gap = contrast + eps gap_slope + O(eps^2); mean = point + eps mean_shift + O(eps^2);
     covariance of the encoder = eps covariance + eps^2 covariance_correction + O(eps^3), and its diagonal
-    likewise with variance and variance_correction.
+    likewise with variance and variance_correction. smallest_curvature is the smallest eigenvalue of M: where eps times
+    the prior's curvature is not small against it, the posterior is not narrow along that direction (which need be no
+    axis), and the terms above are of no use.
     """
 
     point: Float[Array, " d"]
@@ -56,6 +59,7 @@ class Expansion(NamedTuple):
     covariance_correction: Float[Array, "d d"]
     log_likelihood_slope: Float[Array, ""]
     elbo_slope: Float[Array, ""]
+    smallest_curvature: Float[Array, ""]
 
 
 def along(function: Callable, direction: Array) -> Callable:
@@ -100,7 +104,8 @@ def expansion(
     z (d,): the preimage g of x = f(z) (of the model's mean for observations) when x is None; else where the
     search for the minimiser g of V(., x) starts, x (D,) on or off the manifold. Assumes a unique
     minimiser, M > 0, V smooth (claim `general-limit`). Does not depend on the noise scale. Raises `ValueError` for
-    wrong shapes, and an error (also inside jit) when no minimiser with M > 0 is reached.
+    wrong shapes, and an error (also inside jit) when no minimiser is reached whose M is positive definite beyond
+    round-off.
 
     For a linear decoder with a standard normal prior a1 = 1/2 (sum_k 1/A_kk - tr A^-1), here 1/2 (1.8 - 2.25):
 
@@ -109,6 +114,7 @@ def expansion(
         0.111572 -0.225000
     """
     require_float64("expansion")
+    instance("model", model, LatentModel)
     start = model.check_latent(z)
     whole = reduction(model)
     data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]
@@ -129,8 +135,11 @@ def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> E
     """Return the expansion at the minimiser g of V, by the formulas of the module's docstring."""
     hessian = second_derivatives(potential)(g)[2]
     white, _ = whitening(hessian)
+    curvatures = jnp.linalg.eigvalsh(hessian)
+    # A smaller eigenvalue is round-off of the largest.
+    singular = ~(curvatures[0] > 4 * len(g) * EPS64 * curvatures[-1]) | ~jnp.all(jnp.isfinite(white))
     message = "expansion: expected Hess V to be positive definite at z, it is not"
-    hessian, white = eqx.error_if((hessian, white), ~jnp.all(jnp.isfinite(white)), message)
+    hessian, white = eqx.error_if((hessian, white), singular, message)
     factor = block_factor(hessian, blocks)
 
     def terms(root: Array) -> tuple[Array, Array]:
@@ -164,6 +173,7 @@ def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> E
         covariance_correction=correction,
         log_likelihood_slope=likelihood_slope,
         elbo_slope=elbo_slope,
+        smallest_curvature=curvatures[0],
     )
 
 

@@ -21,6 +21,7 @@ from .modes import constant_rounding, find_modes, highest
 from .outcome import Outcome
 from .precision import require_float64
 from .reduction import reduction
+from .requests import instance, positive, real_array
 from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
@@ -56,6 +57,7 @@ def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: F
     raised.
     """
     require_float64("measure_gap")
+    instance("model", model, LatentModel)
     data = _check(model, x)
     return _measure(model, data, start, family)
 
@@ -84,6 +86,8 @@ def gap(
         0.111347
     """
     require_float64("gap")
+    instance("model", model, LatentModel)
+    positive("largest_error", real_array("largest_error", largest_error))
     data = _check(model, x)
     measured = _measure(model, data, start, family)
     unsure = ~(measured.gap_error <= largest_error)

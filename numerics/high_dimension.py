@@ -34,7 +34,7 @@ from .symmetric import symmetric_rule
 Vector = Float[Array | np.ndarray, " D"]
 
 # Antithetic pairs, more where they are cheap, and the chunk in which they are evaluated.
-_PAIRS_LOW, _PAIRS_HIGH, _LOW, _CHUNK = 65536, 8192, 16, 256
+_PAIRS_LOW, _PAIRS_HIGH, LOW, _CHUNK = 65536, 8192, 16, 256
 
 # Share and scale of the wider parts of the proposal.
 _WIDE = (0.1, 1.5), (0.1, 4.0)
@@ -49,7 +49,7 @@ _TOLERANCE = 1e-7
 
 def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Average term(xi), the even part of a function at xi ~ N(0, I_d), and bound the error of the average."""
-    pairs = _PAIRS_LOW if d <= _LOW else _PAIRS_HIGH
+    pairs = _PAIRS_LOW if d <= LOW else _PAIRS_HIGH
     keys = jax.random.split(jax.random.key(SEED), pairs)
     terms = jax.lax.map(lambda key: term(jax.random.normal(key, (d,))), keys, batch_size=_CHUNK)
     return _mean_and_error(terms)
@@ -68,7 +68,7 @@ def defensive_mean(term: Callable[[Array, Array], Array], d: int) -> tuple[Float
     comes out too small; some points are drawn from wider Student-t densities (Owen and Zhou, JASA 95, 2000). Up to d =
     16; above, all are normal and w = 1.
     """
-    if d > _LOW:
+    if d > LOW:
         return antithetic_mean(lambda xi: term(xi, jnp.zeros(())), d)
     shares = np.array([1 - sum(share for share, _ in _WIDE), *(share for share, _ in _WIDE)])
     scales = np.array([1.0, *(scale for _, scale in _WIDE)])

@@ -16,13 +16,16 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from .high_dimension import sampled_evidence
+from .high_dimension import LOW, sampled_evidence
+from .importance_sampling import draws, mixture_evidence
 from .model import LatentModel
-from .modes import SAME_MODE, Mode, constant_rounding, find_modes, highest, kink_error, whitening
+from .modes import SAME_MODE, Mode, constant_rounding, distinct_first, find_modes, highest, kink_error, whitening
 from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
 from .reduction import reduction
+from .requests import instance
+from .seed import SEED
 from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
@@ -33,6 +36,9 @@ Vector = Float[Array | np.ndarray, " D"]
 # the radius lie 1e-16.
 _LATTICE = {1: (0.25, 9.0), 2: (0.5, 9.0), 3: (0.65, 8.75), 4: (0.8, 8.5)}
 
+
+# Pairs of the sample about several modes.
+_PAIRS = 16384
 
 # Ratio of successive shells from which on a tail is too slow to be bounded by a geometric series.
 _SLOW = 0.9
@@ -69,7 +75,7 @@ def evidence_and_outcome(
     """Return the evidence around the modes, and the `Outcome` that names the largest part of its error."""
     d = model.latent_dim
     if d not in _LATTICE:
-        found = _evidence_of_highest(model, x, modes, reference)
+        found = _evidence_by_sampling(model, x, modes, reference)
         return found, outcome_of(found.error, jnp.ones(1), (Outcome.SAMPLING,))
     step, radius = _LATTICE[d]
     rule = lattice(d, step, radius)
@@ -123,8 +129,22 @@ def _tail(outer: Float[Array, " S"], inner: Float[Array, " S"], total: Float[Arr
     return jnp.sum(jnp.where(slow & (outer > EPS64 * total), jnp.inf, geometric))
 
 
+def _evidence_by_sampling(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
+    """Evidence for d > 4: around the only mode, or by a sample from the mixture about the distinct ones (d <= 16)."""
+    if len(modes.converged) == 1 or model.latent_dim > LOW:
+        return _evidence_of_highest(model, x, modes, reference)
+    different, count = distinct_first(modes, model.eps)
+    random = draws(np.random.default_rng(SEED), _PAIRS, model.latent_dim)
+
+    def several() -> Evidence:
+        found = mixture_evidence(model, x, different, reference, random)
+        return Evidence(found.value, found.error + constant_rounding(model, x, different))
+
+    return jax.lax.cond(count > 1, several, lambda: _evidence_of_highest(model, x, modes, reference))
+
+
 def _evidence_of_highest(model: LatentModel, x: Vector, modes: Mode, reference: Float[Array, ""]) -> Evidence:
-    """Evidence for d > 4: that of the highest mode; the others, where they differ from it, only enlarge the error."""
+    """Return the evidence of the highest mode; the others, where they differ from it, only enlarge the error."""
     top = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
     mode = jax.tree.map(lambda leaf: leaf[top], modes)
     value, error = sampled_evidence(model, x, mode, reference)
@@ -151,6 +171,7 @@ def log_likelihood(
         -1.613334 -1.613334
     """
     require_float64("log_likelihood")
+    instance("model", model, LatentModel)
     whole = reduction(model)
     data, left_out = whole.data(model.check_data(x))
     model = whole.model

@@ -21,7 +21,7 @@ from .noise import Noise, StateNoise, as_noise
 from .observations import Observation
 from .precision import EPS64
 from .priors import Normal, Prior
-from .requests import finite, real_array, whole_number
+from .requests import finite, instance, real_array, whole_number
 
 Vector = Float[Array | np.ndarray, " D"]
 Point = Float[Array | np.ndarray, " d"]
@@ -57,25 +57,34 @@ class LatentModel(eqx.Module):
         noise_var: ArrayLike | Noise | Callable = 1e-3,
         observation: Observation | None = None,
     ):
+        if not callable(decoder):
+            raise ValueError(f"decoder: expected a function ({latent_dim},) -> (D,), got {type(decoder).__name__}")
         self.decoder = decoder
         self.latent_dim = whole_number("latent_dim", latent_dim, 1)
         self.prior = Normal() if prior is None else prior
-        if not isinstance(self.prior, Prior):
-            raise ValueError(f"prior: expected a Prior such as Normal(), got {type(prior).__name__}")
+        instance("prior", self.prior, Prior, "Normal()")
         self.prior.check(self.latent_dim)
         self.noise = as_noise(noise_var)
         self.observation = observation
+        if observation is not None:
+            instance("observation", observation, Observation, "Bernoulli()")
         out = jax.eval_shape(decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float)))
         if not hasattr(out, "shape") or len(out.shape) != 1:
             received = getattr(out, "shape", type(out).__name__)
             raise ValueError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
         if not jnp.issubdtype(out.dtype, jnp.floating):
             raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
-        if observation is None and isinstance(self.noise, StateNoise):
-            self.noise.check(self.latent_dim, out.shape[0])
-        size = getattr(self.noise, "shape", None)
-        if size is not None and observation is None and size.shape[0] != out.shape[0]:
-            raise ValueError(f"noise_var: expected size D = {out.shape[0]} of the decoder, got {size.shape[0]}")
+        self._check_noise(self.noise, out.shape[0])
+
+    def _check_noise(self, noise: Noise, size: int) -> None:
+        """Raise `ValueError` unless the noise fits D = size outputs."""
+        if self.observation is not None:
+            return
+        if isinstance(noise, StateNoise):
+            noise.check(self.latent_dim, size)
+        shape = getattr(noise, "shape", None)
+        if shape is not None and shape.shape[0] != size:
+            raise ValueError(f"noise_var: expected size D = {size} of the decoder, got {shape.shape[0]}")
 
     @property
     def eps(self) -> Float[Array, ""]:
@@ -88,8 +97,15 @@ class LatentModel(eqx.Module):
         return float(getattr(self.decoder, "resolution", EPS64))
 
     def with_noise(self, noise_var: ArrayLike | Noise | Callable) -> "LatentModel":
-        """Return a copy with other noise."""
-        return eqx.tree_at(lambda m: m.noise, self, as_noise(noise_var))
+        """Return a copy with other noise; the same `ValueError`s as for a new model."""
+        noise = as_noise(noise_var)
+        self._check_noise(noise, self.output_size)
+        return eqx.tree_at(lambda m: m.noise, self, noise)
+
+    @property
+    def output_size(self) -> int:
+        """D, the number of outputs of the decoder."""
+        return jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float))).shape[0]
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""

@@ -19,7 +19,7 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from .requests import positive, real_array
+from .requests import finite, instance, positive, real_array, refused
 
 Point = Float[Array | np.ndarray, " d"]
 
@@ -70,7 +70,7 @@ class Normal(Prior):
     scale: Float[Array, "..."]
 
     def __init__(self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0):
-        self.loc = jnp.asarray(loc, dtype=float)
+        self.loc = finite("loc", real_array("loc", loc))
         self.scale = positive("scale", real_array("scale", scale))
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
@@ -94,14 +94,12 @@ class CorrelatedNormal(Prior):
     covariance: Float[Array, "d d"]
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike):
-        self.mean = jnp.asarray(mean, dtype=float)
-        cov = jnp.asarray(covariance, dtype=float)
+        self.mean = finite("mean", real_array("mean", mean))
+        cov = real_array("covariance", covariance)
         if cov.shape != (*self.mean.shape, *self.mean.shape):
             raise ValueError(f"covariance: expected shape {self.mean.shape * 2}, got {cov.shape}")
         bad = jnp.any(jnp.isnan(jnp.linalg.cholesky(cov))) | jnp.any(cov != cov.T)
-        self.covariance = eqx.error_if(
-            cov, bad, "covariance: expected symmetric positive definite, got one that is not"
-        )
+        self.covariance = refused(cov, bad, "covariance: expected a symmetric positive definite matrix")
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return the Gaussian log-density through the Cholesky factor."""
@@ -199,7 +197,7 @@ class Bimodal(Prior):
     scale: Float[Array, "..."]
 
     def __init__(self, centre: ArrayLike = 1.0, scale: ArrayLike = 0.7):
-        self.centre = jnp.asarray(centre, dtype=float)
+        self.centre = finite("centre", real_array("centre", centre))
         self.scale = positive("scale", real_array("scale", scale))
 
     def push(self, u: Point) -> Float[Array, " d"]:
@@ -226,9 +224,11 @@ class Choice(Prior):
 
     def __init__(self, priors: tuple[Prior, ...], index: int | Int[Array | np.ndarray, ""]):
         self.priors = tuple(priors)
+        for prior in self.priors:
+            instance("priors", prior, Prior, "Normal()")
         chosen = jnp.asarray(index)
         outside = (chosen < 0) | (chosen >= len(self.priors))
-        self.index = eqx.error_if(chosen, outside, f"index: expected 0 <= index < {len(self.priors)}")
+        self.index = refused(chosen, outside, f"index: expected 0 <= index < {len(self.priors)}")
 
     def log_prob(self, z: Point) -> Float[Array, ""]:
         """Return the chosen prior's log-density (all of them are evaluated; they must be finite at z)."""

@@ -16,7 +16,9 @@ from jaxtyping import Array, Float
 
 
 def real_array(name: str, value: ArrayLike) -> Float[Array, "..."]:
-    """Return `value` as floats; `ValueError` for what is complex or no number."""
+    """Return `value` as floats; `ValueError` for what is complex or no number, or one truth value."""
+    if isinstance(value, bool):
+        raise ValueError(f"{name}: expected real numbers, got {value}")
     try:
         array = jnp.asarray(np.asarray(value) if isinstance(value, int | float | np.ndarray | np.generic) else value)
     except (TypeError, ValueError) as error:
@@ -35,6 +37,13 @@ def whole_number(name: str, value: Any, least: int) -> int:
     if number is None or isinstance(value, bool) or number < least:
         raise ValueError(f"{name}: expected a whole number >= {least}, got {value!r}")
     return number
+
+
+def instance(name: str, value: Any, kind: type, example: str = "") -> None:
+    """Raise `ValueError` unless `value` is one of `kind`; example: what would be one."""
+    if not isinstance(value, kind):
+        received = f"the class {value.__name__}" if isinstance(value, type) else f"{type(value).__name__} {value!r:.40}"
+        raise ValueError(f"{name}: expected a {kind.__name__}{example and ' such as ' + example}, got {received}")
 
 
 def refused(array: Array, bad: Array | np.bool_, message: str, received: Array | str | None = None) -> Array:

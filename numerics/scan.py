@@ -16,8 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy.spatial import cKDTree
-from scipy.stats import qmc
 
 from .model import LatentModel
 from .seed import SEED
@@ -25,15 +23,22 @@ from .seed import SEED
 Vector = Float[Array | np.ndarray, " D"]
 
 # Number of points, reach in prior standard deviations and neighbours of a point, for each dimension that is scanned.
-_SCAN = {1: (1024, 1e3, 2), 2: (4096, 50.0, 8), 3: (8192, 30.0, 12)}
+# Few neighbours: beyond them, what a point predicts may belong to another mode.
+_SCAN = {1: (1024, 1e3, 2), 2: (4096, 50.0, 3), 3: (8192, 30.0, 4)} | dict.fromkeys(range(4, 9), (4096, 5.0, 5))
 LARGEST = max(_SCAN)
 
-# Points polished, steps for each, and those that Newton then starts from.
-_POLISHED, _STEPS = 64, 4
-KEPT = {1: 8, 2: 24, 3: 24}
+# The largest dimension in which what was seen is integrated by a global rule.
+INTEGRATED = 3
+
+# Points polished in space, steps for each, and the distinct ones that Newton then starts from.
+_POLISHED, _STEPS = {2: 256} | dict.fromkeys(range(3, 9), 512), 6
+KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 24)
+
+# A cell this many standard deviations wide may hide a mode.
+_NARROW = 3.0
 
 # Along a line: intervals bisected, and how often.
-_BRACKETS, _BISECTIONS = 32, 18
+_BRACKETS, _BISECTIONS = 40, 17
 
 
 class Frame(NamedTuple):
@@ -104,6 +109,10 @@ def frame_of(model: LatentModel) -> Frame:
 @lru_cache
 def scan_points(d: int) -> tuple[Float[np.ndarray, "N d"], Int[np.ndarray, "N k"], float]:
     """Return the fixed points in s, the indices of the nearest neighbours of each, and the size of a cell."""
+    # Slow to import, and not needed where starts are given.
+    from scipy.spatial import cKDTree
+    from scipy.stats import qmc
+
     count, reach, neighbours = _SCAN[d]
     half = float(np.arcsinh(reach))
     if d == 1:
@@ -158,24 +167,35 @@ def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d
 
 
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
-    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 3."""
+    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
     d = model.latent_dim
     found, between, unsure = (_look_along_line if d == 1 else _look_in_space)(model, x, frame)
-    count = found.exponent.shape[0]
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
-    gaps = (found.point[:, None] - found.point[None, :]) @ frame.inverse.T
-    close = jnp.einsum("ija,jab,ijb->ij", gaps, found.curvature, gaps) < 1.0
-    index = jnp.arange(count)
-    higher = (exponent[None, :] > exponent[:, None]) | (
-        (exponent[None, :] == exponent[:, None]) & (index[None, :] < index[:, None])
-    )
-    repeated = jnp.any(close & higher, axis=1)
-    _, order = jax.lax.top_k(jnp.where(repeated, mass - 1e6, mass), count)
+    order = _distinct_first(found, mass, frame)
     diagonal = jnp.diagonal(found.curvature, axis1=1, axis2=2)
     return jax.lax.stop_gradient(
         Scan(found.point[order], exponent[order], found.log_det[order], diagonal[order], between, unsure)
     )
+
+
+def _distinct_first(found: Local, mass: Float[Array, " W"], frame: Frame) -> Int[Array, " W"]:
+    """Return the order: the largest mass, the largest beyond one deviation of it, and so on, KEPT times; then the rest.
+
+    Deviations are those of the point already taken.
+    """
+    places, kept = found.point @ frame.inverse.T, KEPT[found.point.shape[1]]
+
+    def take(rank: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        free, ranks = state
+        best = jnp.argmax(free)
+        gaps = places - places[best][None, :]
+        close = jnp.einsum("na,ab,nb->n", gaps, found.curvature[best], gaps) < 1.0
+        taken = close | (jnp.arange(len(mass)) == best)
+        return jnp.where(taken, -jnp.inf, free), ranks.at[best].min(rank)
+
+    ranks = jnp.full(len(mass), kept)
+    return jnp.argsort(jax.lax.fori_loop(0, kept, take, (mass, ranks))[1])
 
 
 def _look_along_line(
@@ -198,9 +218,12 @@ def _look_along_line(
     left, right = (
         jax.tree.map(lambda leaf, part=part: leaf[part], values) for part in (slice(None, -1), slice(1, None))
     )
-    scores = jax.vmap(_highest_on_chord)(left, right)
-    padded = jnp.concatenate([jnp.full(1, -jnp.inf), scores, jnp.full(1, -jnp.inf)])
-    best = (scores >= padded[:-2]) & (scores >= padded[2:])
+    # A parabola leaves its chord by an eighth of the second difference; the neighbours' count too, and twice as much.
+    turn = jnp.linalg.norm(values[0][2:] - 2 * values[0][1:-1] + values[0][:-2], axis=1)
+    turn = jnp.concatenate([turn[:1], turn, turn[-1:]])
+    scores = jax.vmap(_highest_on_chord)(left, right, 0.25 * jnp.maximum(turn[1:], turn[:-1]))
+    certain = jnp.concatenate([jnp.full(1, -jnp.inf), jax.vmap(_highest_on_chord)(left, right), jnp.full(1, -jnp.inf)])
+    best = (scores >= certain[:-2]) & (scores >= certain[2:])
     # The mass of an interval: the whole of it, or what a Gaussian of the residual's slope holds.
     slope = jax.vmap(lambda a, b: jnp.linalg.norm(b - a))(left[0], right[0])
     volume = jax.vmap(lambda place: frame.log_volume(place[None]))(0.5 * (s[1:] + s[:-1]))
@@ -208,7 +231,7 @@ def _look_along_line(
     weighed = jnp.where(jnp.isnan(weighed), -jnp.inf, weighed)
     _, chosen = jax.lax.top_k(jnp.where(best, weighed, -jnp.inf), _BRACKETS)
 
-    def bisect(index: Array) -> Local:
+    def bisect(a: Array, b: Array, low: tuple[Array, Array], high: tuple[Array, Array]) -> Local:
         def halve(_: Array, state: tuple) -> tuple:
             a, b, low, high = state
             middle = 0.5 * (a + b)
@@ -222,27 +245,39 @@ def _look_along_line(
                 jax.tree.map(pick, value, high),
             )
 
-        ends = (jax.tree.map(lambda leaf, k=k: leaf[index + k], values) for k in (0, 1))
-        a, b, low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (s[index], s[index + 1], *ends))
+        a, b, low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (a, b, low, high))
         exponents = jnp.stack([value[1] - 0.5 * value[0] @ value[0] for value in (low, high)])
         place = jnp.where(exponents[1] > exponents[0], b, a)
         return local_model(model, x, frame, frame.place(place[None]))
 
-    left_over = best & (weighed < weighed[chosen[-1]])
-    between = jnp.maximum(
-        hidden(s, values, frame), jnp.concatenate([jnp.where(left_over, weighed, -jnp.inf), jnp.full(1, -jnp.inf)])
-    )
-    return jax.vmap(bisect)(chosen), jax.vmap(lambda place: frame.place(place[None]))(s), between
+    # Two modes may lie in one interval: both halves are searched.
+    middles = 0.5 * (s[chosen] + s[chosen + 1])
+    lows, highs = (jax.tree.map(lambda leaf, k=k: leaf[chosen + k], values) for k in (0, 1))
+    both = lambda one, other: jax.tree.map(lambda p, q: jnp.concatenate([p, q]), one, other)  # noqa: E731
+    centres = jax.vmap(at)(middles)
+    ends = both(s[chosen], middles), both(middles, s[chosen + 1]), both(lows, centres), both(centres, highs)
+    # What is wide the lattices and the boxes of `cover` see.
+    narrow = slope + jnp.maximum(turn[1:], turn[:-1]) > _NARROW
+    left_over = best & narrow & (weighed < weighed[chosen[-1]])
+    unsure = jnp.concatenate([jnp.where(left_over, weighed + np.log(2.0), -jnp.inf), jnp.full(1, -jnp.inf)])
+    between = jnp.maximum(hidden(s, values, frame), unsure)
+    return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between
 
 
-def _highest_on_chord(left: tuple[Array, Array], right: tuple[Array, Array]) -> Float[Array, ""]:
-    """Return the largest exponent on the chord between two points: residual and the rest of the exponent at each."""
+def _highest_on_chord(
+    left: tuple[Array, Array], right: tuple[Array, Array], sagitta: Float[Array, ""] | float = 0.0
+) -> Float[Array, ""]:
+    """Return the largest exponent on the chord between two points: residual and the rest of the exponent at each.
+
+    sagitta: by how much the residual may be smaller than the chord's.
+    """
     (r, ell), (end, other) = left, right
     step = end - r
     square = step @ step
     t = jnp.clip(-(r @ step) / jnp.where(square > 0, square, 1.0), 0.0, 1.0)
     nearest = r + t * step
-    score = jnp.maximum(ell, other) - 0.5 * nearest @ nearest
+    distance = jnp.maximum(jnp.sqrt(nearest @ nearest) - sagitta, 0.0)
+    score = jnp.maximum(ell, other) - 0.5 * distance**2
     return jnp.where(jnp.isnan(score), -jnp.inf, score)
 
 
@@ -269,7 +304,7 @@ def hidden(s: Float[Array, " N"], values: tuple[Array, Array], frame: Frame) -> 
 def _look_in_space(
     model: LatentModel, x: Vector, frame: Frame
 ) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"]]:
-    """Predict by Gauss-Newton from every point, polish the best: d = 2, 3."""
+    """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
     places, neighbours, cell = scan_points(model.latent_dim)
     s = jnp.asarray(places)
 
@@ -281,16 +316,17 @@ def _look_in_space(
         moved = z + frame.factor @ (share * local.move)
         return jnp.where(jnp.all(jnp.isfinite(moved)), moved, z), share
 
-    def first(place: Array) -> tuple[Array, Array, Array]:
+    def first(place: Array) -> tuple[Array, Array, Array, Array]:
         z = frame.place(place)
         local = local_model(model, x, frame, z)
         target, share = step(z, local)
         score = local.exponent + (2 * share - share**2) * local.gain
-        return target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det
+        widths = cell * jnp.cosh(place) * jnp.sqrt(jnp.diagonal(local.curvature))
+        return target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > _NARROW
 
-    targets, scores, log_dets = jax.vmap(first)(s)
+    targets, scores, log_dets, narrow = jax.vmap(first)(s)
     best = scores >= jnp.max(scores[neighbours], axis=1)
-    _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED)
+    _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED[model.latent_dim])
 
     def polish(z: Array) -> Local:
         def again(_: Array, local: Local) -> Local:
@@ -302,6 +338,7 @@ def _look_in_space(
         return jax.lax.fori_loop(0, _STEPS, again, local_model(model, x, frame, z))
 
     constant = 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
-    left_over = best & (scores < scores[chosen[-1]])
+    # What is wide the boxes of `cover` see.
+    left_over = best & narrow & (scores < scores[chosen[-1]])
     unsure = jnp.where(left_over, scores - 0.5 * log_dets + constant, -jnp.inf)
     return jax.vmap(polish)(targets[chosen]), targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from .model import LatentModel
 from .requests import real_array, refused
-from .scan import KEPT, LARGEST, frame_of, look
+from .scan import INTEGRATED, KEPT, LARGEST, frame_of, look
 from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -62,10 +62,10 @@ def fixed_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
     return jax.lax.stop_gradient(eqx.filter_vmap(solve)(points))
 
 
-def search_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
-    """Return the fixed starts and, up to d = 3, the best distinct points of a wide `scan`."""
+def search_starts(model: LatentModel, x: Vector, scanned: int = INTEGRATED) -> Float[Array, "S d"]:
+    """Return the fixed starts and, up to d = `scanned`, the best distinct points of a wide `scan`."""
     starts = fixed_starts(model, x)
-    if model.latent_dim > LARGEST:
+    if model.latent_dim > scanned:
         return starts
     return jnp.concatenate([starts, look(model, x, frame_of(model)).point[: KEPT[model.latent_dim]]])
 
@@ -76,7 +76,7 @@ def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> 
     Raises `ValueError` for another shape.
     """
     if start is None:
-        return search_starts(model, x)
+        return search_starts(model, x, LARGEST)
     starts, d = real_array("start", start), model.latent_dim
     if starts.ndim not in (1, 2) or starts.shape[-1] != d or starts.size == 0:
         raise ValueError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")

@@ -1,8 +1,8 @@
 """The evidence without a start: search wide, integrate around every distinct mode, and account for the rest (d <= 3).
 
 1. `scan` looks at thousands of points; Newton goes on from the best distinct ones and from the fixed starts.
-2. Around each distinct mode a lattice is summed in several shifted copies (their offsets are multiples of an irrational
-   vector): what their means differ by shows a decoder that varies below the step, a kink or a jump.
+2. Around each distinct mode a lattice is summed in several copies, shifted by multiples of an irrational vector and
+   turned: what their means differ by shows a decoder that varies below the step, a kink or a jump.
 3. `cover` integrates what lies outside of all balls by adaptive cubature, tails and plateaus included.
 The stated error is the sum of what these disagree about, and of round-off. What no point has seen is in neither, so
 that the error is an estimate, no bound; everything that any point has seen is in the value or in the error.
@@ -23,7 +23,8 @@ from .modes import Mode, constant_rounding, distinct_first, find_modes, highest,
 from .outcome import Outcome, outcome_of
 from .precision import EPS64
 from .quadrature import lattice
-from .scan import KEPT, LARGEST, Scan, frame_of, look
+from .scan import INTEGRATED, KEPT, Scan, frame_of, look
+from .seed import SEED
 from .starts import fixed_starts
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -65,12 +66,12 @@ class Found(NamedTuple):
 
 def serves(d: int) -> bool:
     """Whether the wide search is made in this dimension."""
-    return d <= LARGEST
+    return d <= INTEGRATED
 
 
 @lru_cache
-def _shifted(d: int) -> tuple[np.ndarray, float]:
-    """Return the nodes (copies, N, d) of the shifted lattices, and the volume of a cell."""
+def _copies(d: int) -> tuple[np.ndarray, float]:
+    """Return the nodes (copies, N, d) of the shifted and turned lattices, and the volume of a cell."""
     step, radius, copies = _LATTICE[d]
     rule = lattice(d, step, radius + step)
     # The generalised golden ratio: x^(d + 1) = x + 1; its powers are hard to approximate by fractions together.
@@ -78,7 +79,12 @@ def _shifted(d: int) -> tuple[np.ndarray, float]:
     for _ in range(64):
         golden = (1 + golden) ** (1 / (d + 1))
     offsets = np.mod(0.5 + np.arange(copies)[:, None] * golden ** -np.arange(1.0, d + 1), 1.0) - 0.5
-    return rule.nodes[None] + step * offsets[:, None, :], rule.cell
+    nodes = rule.nodes[None] + step * offsets[:, None, :]
+    if d > 1:
+        # A feature across one axis would lie between the same few planes of all copies: each is turned its own way.
+        turns = np.linalg.qr(np.random.default_rng(SEED).normal(size=(copies, d, d)))[0]
+        nodes = np.einsum("cab,cnb->cna", turns, nodes)
+    return nodes, rule.cell
 
 
 def search(model: LatentModel, x: Vector) -> tuple[Mode, Int[Array, ""], Scan]:
@@ -95,7 +101,7 @@ def wide_evidence(model: LatentModel, x: Vector, modes: Mode, count: Int[Array, 
     """Integrate the joint over R^d, d <= 3, from what `search` has found."""
     reference = jnp.where(count > 0, highest(modes), jnp.max(scan.exponent))
     d, frame = model.latent_dim, frame_of(model)
-    nodes, cell = _shifted(d)
+    nodes, cell = _copies(d)
     cover = cover_of(model, modes, count, _LATTICE[d][1])
     factors, log_dets = jax.vmap(whitening)(cover.hessian)
     h = jnp.sqrt(model.eps)

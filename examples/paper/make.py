@@ -21,7 +21,7 @@ def make(out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     report = th.verify(*claims_in(str(HERE / "claim.py")))
     (out / "numbers.tex").write_text(macros_text(report))
-    (out / "table.tex").write_text(report.table("log-of-a-mean").latex())
+    (out / "table.tex").write_text(report.table("log-of-a-mean", most=2).latex())
     report.plot("log-of-a-mean").savefig(out / "figure.pdf", metadata={"CreationDate": None})
     page = out / "paper.tex"
     shutil.copyfile(HERE / "paper.tex", page)

@@ -95,3 +95,13 @@ def test_requests_that_make_no_sense_are_refused():
         estimate_order(np.array([1.0, 0.5, 0.1]), np.ones(3), np.zeros(3))
     with pytest.raises(ValueError, match="at least 3"):
         extrapolate(np.ones(2), np.zeros(2), 2.0)
+
+
+def test_logarithms_and_signs_are_told():
+    """h log(1/h) is never given an order that leaves out 1, and of alternating signs it is said that they alternate."""
+    step = 10.0 ** -np.arange(1.0, 6.25, 0.5)
+    floor = np.full_like(step, 1e-15)
+    logarithmic = estimate_order(step, step * np.log(1 / step), floor)
+    assert logarithmic.status != "conclusive" or not logarithmic.order.excludes(1.0)
+    alternating = estimate_order(step, step * (-1.0) ** np.arange(step.size), floor)
+    assert alternating.status == "inconclusive" and "sign" in alternating.reason

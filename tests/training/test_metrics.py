@@ -102,3 +102,16 @@ def test_spearman_interval_excludes_zero_only_where_it_should() -> None:
     trend, none = bootstrap_spearman(x, y, rng, draws=200), bootstrap_spearman(x, rng.permutation(y), rng, draws=200)
     assert trend.high < -0.3
     assert none.low < 0 < none.high
+
+
+def test_mcc_refuses_what_it_cannot_match() -> None:
+    """One nan, and fewer latents than sources, are refused: neither may count as a correlation of 0 or be left out."""
+    sources = np.random.default_rng(4).uniform(size=(100, 3))
+    broken = sources.copy()
+    broken[7, 1] = np.nan
+    with pytest.raises(ValueError, match="latents: expected finite values, got nan or infinity"):
+        mcc(sources, broken)
+    with pytest.raises(ValueError, match="sources: expected finite values"):
+        mcc(broken, sources)
+    with pytest.raises(ValueError, match="latents: expected at least 3 columns, one a source, got 1"):
+        mcc(sources, sources[:, :1])
