@@ -26,7 +26,9 @@ import numpy as np
 from jax.scipy.special import betaln
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.priors import Normal, Point, Prior
+from ..shell import requests
 
 DTYPE = jnp.float32
 
@@ -181,8 +183,18 @@ def mlp_vae(
     prior: "normal" (z = y), "uniform" or the two parameters of a Beta density (z = sigmoid(y)). `decoder`: a fixed one,
     frozen, instead of a learnt one.
     """
-    if isinstance(prior, str) and prior not in PRIORS:
-        raise ValueError(f"prior: expected one of {', '.join(PRIORS)} or (a, b), got {prior!r}")
+    if not (isinstance(prior, tuple) and len(prior) == 2):
+        requests.one_of("prior", prior, PRIORS)
+    requests.whole("latent_dim", latent_dim, 1)
+    for name, widths in (("hidden", hidden), ("encoder_hidden", encoder_hidden or ())):
+        if not isinstance(widths, list | tuple):
+            raise RequestError(f"{name}: expected a list of widths, got {requests.shown(widths)}")
+        for width in widths:
+            requests.whole(name, width, 1)
+    requests.numbers("data", data)
+    data = np.asarray(data)
+    if data.ndim != 2 or not data.size:
+        raise RequestError(f"data: expected shape (n, D), got {data.shape}")
     size = data.shape[1]
     shift, scale = data.mean(axis=0), np.sqrt(data.var(axis=0).mean())
     net = MLP((size, *(encoder_hidden or hidden), 2 * latent_dim), rng, activation=activation)
