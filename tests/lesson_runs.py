@@ -35,8 +35,8 @@ def shown_at_presets(name: str, most: int = 1) -> tuple[list[Shown], list[Slider
     return at_presets(replace(begun, notebook=few))
 
 
-HEAVY = {"rotations", "training"}
-"""Lessons that take a third of the time of all eight; they run with the slow tests."""
+HEAVY = {"rotations", "training", "latents"}
+"""Lessons that take a third of the time of all ten; they run with the slow tests."""
 heavy = pytest.mark.slow
 
 

@@ -199,6 +199,7 @@ def test_the_ninth_lesson_says_what_is_judged() -> None:
         assert begun.notebook.corrected(n, 1.0)[0] == pytest.approx(left, rel=1e-3)
 
 
+@heavy
 def test_the_tenth_lesson_says_what_is_measured() -> None:
     """Lesson 10: latents collapse where it says, variances add up to one, a turn costs what the library measures."""
     begun = first_run("latents")
