@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int
 
 from .high_dimension import LOW, sampled_evidence
 from .importance_sampling import draws, mixture_evidence
-from .missed import missed_share, searched
+from .missed import missed_ratio, searched
 from .model import LatentModel
 from .modes import SAME_MODE, Mode, constant_rounding, distinct_first, find_modes, highest, kink_error, whitening
 from .outcome import Outcome, outcome_of
@@ -125,9 +125,7 @@ def with_missed(
     """Add to the error of what was found around the modes of a search what it may have missed, for 4 <= d <= 8."""
     if not searched(model.latent_dim):
         return found, outcome
-    share = missed_share(model, x, modes)
-    # log(1 - share): by how much the whole exceeds what was found.
-    missed = jnp.where(share < 1, -jnp.log1p(-jnp.minimum(share, 1.0)), jnp.inf)
+    missed = jnp.log1p(missed_ratio(model, x, modes))
     error = found.error + missed
     return Evidence(found.value, error), jnp.where(
         missed > found.error, outcome_of(error, jnp.ones(1), (Outcome.MODES,)), outcome

@@ -3,7 +3,7 @@
 Every polished point of the `scan` belongs to the mode whose ball holds it. The mass of the modes that one point alone
 has reached estimates that of the modes that none has (Good, Biometrika 40, 1953, 237-264); of the points that belong
 to no mode the largest Gaussian mass counts. Where a point many prior standard deviations out could be as good as what
-was found, even with no residual left, nothing is known: the share is 1.
+was found, even with no residual left, or where half of the mass was reached once only, nothing is known.
 """
 
 import jax
@@ -22,6 +22,9 @@ Vector = Float[Array | np.ndarray, " D"]
 # Squared radius of a mode's ball in posterior standard deviations.
 _BALL = 9.0
 
+# The estimate is one of few counts: as many times as much may be missing.
+_SAFETY = 5.0
+
 # Prior standard deviations beyond which no point of the scan has been polished.
 _FAR = 15.0
 
@@ -31,8 +34,8 @@ def searched(d: int) -> bool:
     return INTEGRATED < d <= LARGEST
 
 
-def missed_share(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
-    """Return the share of the evidence, from 0 to 1, that may lie at modes that are not among these (stacked)."""
+def missed_ratio(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
+    """Return the mass that may lie at modes that are not among these (stacked), over that of those; inf: unknown."""
     frame = frame_of(model)
     scan = look(model, x, frame)
     different, _ = distinct_first(modes, model.eps)
@@ -48,5 +51,5 @@ def missed_share(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]
     share = jnp.exp(jnp.logaddexp(once, strays) - logsumexp(masses))
     steps = _FAR * jnp.eye(model.latent_dim)
     far = jnp.max(jax.vmap(lambda u: model.log_prior(model.prior.push(u)))(jnp.concatenate([steps, -steps])))
-    known = jnp.isfinite(share) & (highest(modes) > far)
-    return jax.lax.stop_gradient(jnp.where(known, jnp.minimum(share, 1.0), 1.0))
+    known = (share < 0.5) & (highest(modes) > far)
+    return jax.lax.stop_gradient(jnp.where(known, _SAFETY * share, jnp.inf))
