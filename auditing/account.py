@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ..numerics.precision import STANDARD_ERRORS
 
@@ -123,5 +123,5 @@ def mean_interval(values: np.ndarray, errors: np.ndarray) -> Interval | None:
     mean = float(np.mean(values))
     spread = np.std(values, ddof=1) / np.sqrt(count) if count > 1 else np.inf
     measured = np.sqrt(np.sum((errors / STANDARD_ERRORS) ** 2)) / count
-    half = float(student.ppf(0.975, max(1, count - 1)) * np.hypot(spread, measured))
+    half = float(stdtrit(max(1, count - 1), 0.975) * np.hypot(spread, measured))
     return Interval(mean, mean - half, mean + half)

@@ -5,17 +5,19 @@ written from `proofs_checks.registry` and `theory.registry` at build time: what 
 checks.
 """
 
+import json
 import re
-import tempfile
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
+sys.path.insert(0, str(Path(__file__).parent))
+from api_entries import entries
+
 ROOT = Path(__file__).parents[1]
-_LINKS = tempfile.TemporaryDirectory(prefix="elbogap-docs-")
 _FORMULA = re.compile(
     r"(?P<code>```.*?```|`[^`\n]*`|^ {4}.*?$)|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.S | re.M
 )
@@ -23,20 +25,17 @@ _FORMULA = re.compile(
 _RECORDED = re.compile(r"<!-- recorded: (\S+) (\S+) -->")
 _SUMMARY = re.compile(r"<!-- summary: (\S+) (\S+) (.+?) -->")
 _FIGURE = re.compile(r"<!-- figure: (\S+) -->")
+_API = re.compile(r"<!-- api: ([^>]+?) -->")
 
 
-@event_priority(100)  # before mkdocstrings reads its options
-def on_config(config: Any) -> Any:
-    """Let mkdocstrings read the package through links: the repository root holds more than the package."""
-    folder = Path(_LINKS.name) / "elbogap"
-    folder.mkdir(exist_ok=True)
-    for path in ROOT.iterdir():
-        if path.suffix == ".py" or (path / "__init__.py").is_file():
-            link = folder / path.name
-            link.unlink(missing_ok=True)
-            link.symlink_to(path)
-    config.plugins["mkdocstrings"].config.handlers["python"]["paths"] = [_LINKS.name]
-    return config
+def on_post_build(config: Any) -> None:
+    """The index of the search once more, as a script for a site that is opened as files."""
+    folder = Path(config.site_dir) / "search"
+    pages = json.loads((folder / "search_index.json").read_text())["docs"]
+    for one in pages:
+        one["text"] = re.sub(r"\s+", " ", one["text"].replace("¶", ""))
+        one["all"] = f"{one['text']} {one['title']}".lower()
+    (folder / "offline_index.js").write_text(f"window.offlineIndex = {json.dumps(pages, ensure_ascii=False)};\n")
 
 
 def with_formulas(markdown: str) -> str:
@@ -64,6 +63,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """mkdocs calls this for every page."""
     markdown = _RECORDED.sub(lambda match: recorded_table(*match.groups()), markdown)
     markdown = _SUMMARY.sub(lambda match: summary_table(match[1], match[2], match[3].split()), markdown)
+    markdown = _API.sub(lambda match: entries(match[1]), markdown)
     return with_formulas(_FIGURE.sub(lambda match: drawn(match[1]), markdown))
 
 

@@ -43,6 +43,7 @@ _ENTRIES = (
     Entry("breakdown", "breakdown", "where assumptions break: folds and kinks"),
     Entry("random-directions", "random_directions", "contrast of random directions against dimension"),
     Entry("conditioning", "conditioning", "condition number against error of the contrast"),
+    Entry("work-precision", "work_precision", "error over time, beside sampling and stochastic maximisation"),
     Entry("audit", "audit_account", "where the gap of a decoder comes from"),
 )
 FIGURES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

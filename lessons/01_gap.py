@@ -18,7 +18,7 @@ with app.setup:
     jax.config.update("jax_enable_x64", True)
     import elbogap
     import jax.numpy as jnp
-    from elbogap.lessons.exercises import exercise, number
+    from elbogap.lessons.exercises import after, exercise, number, prediction
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
 
@@ -70,7 +70,6 @@ def _():
     we have to see what it is made of. One latent variable and one data point are enough for that.
 
     ## 1. The model
-
     A latent number $z$ is drawn from $N(0, 1)$. The decoder turns it into data, with noise of variance $\varepsilon$:
 
     $$x = f(z) + \sqrt{\varepsilon}\,\xi, \qquad \xi \sim N(0, 1), \qquad f(z) = z + \tfrac13 z^3 .$$
@@ -83,7 +82,6 @@ def _():
     Both need the same integral. In one dimension we can compute it; in a thousand dimensions we cannot.
 
     ## 2. The bound
-
     The encoder answers the second question by a guess: a Gaussian $q = N(\mu, \sigma^2)$. For any guess at all,
 
     $$\mathrm{ELBO}(q) = E_q\!\left[\log p(x \mid z)\right] - \mathrm{KL}(q \,\|\, p_0)
@@ -97,7 +95,6 @@ def _():
     This is an equality. **The gap is the divergence of the guess from the posterior**, zero only if they are the same.
 
     ## 3. Guess the posterior yourself
-
     Below you choose $q$. Its place and its width are measured in units of $\sqrt{\varepsilon}$, the scale on which the
     posterior will turn out to live: $\mu = g + \mathrm{shift}\cdot\sqrt\varepsilon$ and
     $\sigma = \mathrm{width}\cdot\sqrt\varepsilon$.
@@ -245,7 +242,6 @@ def _(bound, measure, twice_answer):
 def _(best, noise_var):
     mo.md(f"""
     ## 4. The best guess
-
     From now on *the gap* is that of the best encoder. At $\\varepsilon$ = {noise_var:g} the library finds
 
     - mean {float(best.mean[0]):.6f}: a shift of {(float(best.mean[0]) - POINT) / np.sqrt(noise_var):.3f};
@@ -306,7 +302,13 @@ def _(measure, predicted_slope):
 
 
 @app.cell
-def _(best, gaps, noise_var, slope):
+def _():
+    guess = prediction()
+    return (guess,)
+
+
+@app.cell
+def _(best, gaps, guess, noise_var, slope):
     _alt = (
         f"The gap, {gaps[0]:.3g} at noise variance 1, falls to {gaps[-1]:.3g} at 1e-5 along the line {slope:.4f} eps."
     )
@@ -323,7 +325,7 @@ def _(best, gaps, noise_var, slope):
 
     **What do you expect?** As $\varepsilon \to 0$, does the gap grow, stay, or vanish? If it vanishes, how fast?
     """
-    mo.vstack([mo.md(_text), mo.Html(svg(_figure, alt=_alt))])
+    mo.vstack([mo.md(_text), guess, after(guess, mo.Html(svg(_figure, alt=_alt)))])
     return
 
 
@@ -331,7 +333,7 @@ def _(best, gaps, noise_var, slope):
 def _(gaps, slope):
     worst_field = mo.ui.text(placeholder="a number, or as sqrt(2)/3", label="$g$ =")
     _text = f"""
-    It vanishes. From $\\varepsilon = 10^{{-2}}$ to $10^{{-4}}$ it falls by a factor of {gaps[4] / gaps[8]:.1f}: in
+    From $\\varepsilon = 10^{{-2}}$ to $10^{{-4}}$ it falls by a factor of {gaps[4] / gaps[8]:.1f}: in
     proportion to $\\varepsilon = \\gamma^{{-2}}$. The line was not fitted. It is $a_1\\varepsilon$, from expanding both
     sides of the gap in powers of $\\varepsilon$ (`elbogap explain general-limit`, here at $d = 1$):
 
@@ -375,7 +377,6 @@ def _(measure, worst_answer):
 def _():
     mo.md(r"""
     ## What we have learnt
-
     - The gap is the divergence of the encoder from the posterior: an identity, for every $q$ and every $\varepsilon$.
     - The divergence weighs with $q$: too wide costs more than too narrow.
     - With one latent, the gap of the best encoder comes from the posterior not being Gaussian. It vanishes with the
@@ -386,7 +387,6 @@ def _():
     noise. Lesson 2 meets it where all can be computed by hand.
 
     ## References
-
     - D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, ICLR 2014, arXiv 1312.6114, section 2.2.
     - C. M. Bishop: *Pattern Recognition and Machine Learning*, Springer 2006, section 10.1: the direction of the KL.
     - C. Cremer, X. Li, D. Duvenaud: *Inference Suboptimality in Variational Autoencoders*, ICML 2018, arXiv 1801.03558.

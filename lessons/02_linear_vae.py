@@ -19,7 +19,7 @@ with app.setup:
     import elbogap
     import jax.numpy as jnp
     import sympy as sp
-    from elbogap.lessons.exercises import exercise, formula, number
+    from elbogap.lessons.exercises import after, exercise, formula, number, prediction
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, noise_axis, style, subplots, svg
     from elbogap.theory.formulas.gaussian import linear_gap_terms
@@ -204,7 +204,8 @@ def _(measure, narrow_answer):
 
 @app.cell
 def _():
-    mo.md(r"""
+    guess = prediction()
+    _text = r"""
     ## 2. The gap
 
     The divergence of two Gaussians with equal means is known, and most of it cancels:
@@ -217,8 +218,9 @@ def _():
 
     **What do you expect?** When the noise is large, both latents are unknown, whatever the decoder is. When it
     vanishes, both are known exactly. At which end is the gap large?
-    """)
-    return
+    """
+    mo.vstack([mo.md(_text), guess])
+    return (guess,)
 
 
 @app.cell
@@ -231,7 +233,7 @@ def _(angle, measure, noise_var):
 
 
 @app.cell
-def _(angle, contrast, measured, noise_var):
+def _(angle, contrast, guess, measured, noise_var):
     _here = float(exact_gap(columns(angle), noise_var))
     with style():
         _figure, ((_axes,),) = subplots(width=PAGE, height=2.5, margins=(0.09, 0.18, 0.99, 0.83))
@@ -243,7 +245,7 @@ def _(angle, contrast, measured, noise_var):
         _axes.set_ylim(0, max(1.2 * contrast, 0.05))
         _axes.legend(loc="lower right")
     _words = f"At {angle} degrees and noise variance {noise_var:g} the gap is {_here:.6f}; its limit is {contrast:.6f}."
-    mo.vstack([mo.Html(svg(_figure, alt=f"The gap against the noise variance. {_words}")), mo.md(_words)])
+    after(guess, mo.Html(svg(_figure, alt=f"The gap against the noise variance. {_words}")), mo.md(_words))
     return
 
 
@@ -251,7 +253,7 @@ def _(angle, contrast, measured, noise_var):
 def _():
     formula_field = mo.ui.text(placeholder="a formula in r and eps", label="gap =", full_width=True)
     _text = r"""
-    It *grows* as the noise goes, and does not vanish: a small tilted ellipse is as tilted as a large one. The limit is
+    The gap does not vanish with the noise: a small tilted ellipse is as tilted as a large one. The limit is
 
     $$c = \tfrac12 \sum_k \log A_{kk} - \tfrac12\log\det A = \sum_k \log |w_k| - \log |\det W| ,$$
 
@@ -377,7 +379,6 @@ def _(turn_answer):
 def _():
     mo.md(r"""
     ## What we have learnt
-
     - The best mean-field encoder has variances $1/\Lambda_{kk}$: it is narrower than the posterior, if that is tilted.
     - The gap is the price of the tilt. It grows to $c = \sum_k \log|w_k| - \tfrac12\log\det A$ as the noise vanishes.
     - Turning the latents changes the gap and not the likelihood. The ELBO prefers orthogonal columns.
@@ -386,7 +387,6 @@ def _():
     nearer we look. That is the idea of the theorem of this course.
 
     ## References
-
     - J. Lucas et al.: *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*, NeurIPS 2019.
     - M. E. Tipping, C. M. Bishop: *Probabilistic Principal Component Analysis*, J. R. Statist. Soc. B 61 (1999).
     - M. Rolinek, D. Zietlow, G. Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, CVPR 2019.

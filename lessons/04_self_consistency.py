@@ -19,7 +19,7 @@ with app.setup:
     jax.config.update("jax_enable_x64", True)
     import elbogap
     import jax.numpy as jnp
-    from elbogap.lessons.exercises import exercise, number
+    from elbogap.lessons.exercises import after, exercise, number, prediction
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
 
     PRESETS = {"noise_var": (1.0, 0.1, 0.01), "position": (-1.5, 0.0, 0.7, 1.5), "prior_std": (0.5, 1.0, 4.0)}
@@ -217,8 +217,9 @@ def _(position_slider):
 
     **What do you expect** of the points if a term of $m$ were forgotten: another slope, or another height?
     """
-    mo.vstack([mo.md(_text), position_slider])
-    return
+    guess = prediction()
+    mo.vstack([mo.md(_text), guess, position_slider])
+    return (guess,)
 
 
 @app.cell
@@ -231,7 +232,7 @@ def _(encode, position, predict, prior_std):
 
 
 @app.cell
-def _(contrast, m, point, s, slopes, t, variances):
+def _(contrast, guess, m, point, s, slopes, t, variances):
     _miss = LADDER * np.linalg.norm(slopes, axis=1)
     _excess = np.abs(variances - s) * LADDER[:, None]
     with style():
@@ -250,7 +251,7 @@ def _(contrast, m, point, s, slopes, t, variances):
         f"measured at noise variance {LADDER[-2]:.2g}, ({slopes[-2][0]:+.4f}, {slopes[-2][1]:+.4f}) and "
         f"({variances[-2][0]:.4f}, {variances[-2][1]:.4f}). The contrast is {contrast:.4f}."
     )
-    mo.vstack([mo.Html(svg(_figure, alt=f"Miss of mean and variance over noise variance. {_words}")), mo.md(_words)])
+    after(guess, mo.Html(svg(_figure, alt=f"Miss of mean and variance over noise variance. {_words}")), mo.md(_words))
     return
 
 

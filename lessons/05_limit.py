@@ -22,7 +22,7 @@ with app.setup:
 
     jax.config.update("jax_enable_x64", True)
     import elbogap
-    from elbogap.lessons.exercises import exercise, formula, number
+    from elbogap.lessons.exercises import after, exercise, formula, number, prediction
     from elbogap.numerics.families.shear import Shear
     from elbogap.numerics.gap import measure_gap
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
@@ -154,11 +154,12 @@ def _():
     mean and standard deviations, with Gauss-Hermite expectations. No formula for small $\varepsilon$ enters, and each
     number comes with an estimated error bound.
 
-    **Predict.** Divide $\varepsilon$ by 10. Is the distance gap $-\,c$ divided by $\sqrt{10}$, by 10, or by 100? Write
-    your guess down. Then move the sliders, and look at the last column of the table.
+    **Predict.** Divide $\varepsilon$ by 10. Is the distance gap $-\,c$ divided by $\sqrt{10}$, by 10, or by 100? Then
+    move the sliders, and look at the last column of the table.
     """
-    mo.vstack([mo.md(_text), noise_slider, bend_slider])
-    return bend_slider, noise_slider
+    guess = prediction()
+    mo.vstack([mo.md(_text), guess, noise_slider, bend_slider])
+    return bend_slider, guess, noise_slider
 
 
 @app.cell
@@ -182,14 +183,15 @@ def _(bend):
 
 
 @app.cell
-def _(contrast, gap, noise_var):
+def _(contrast, gap, guess, noise_var):
     index = int(np.argmin(np.abs(np.log(LADDER) - np.log(noise_var))))
     _shown = range(max(0, index - 2), min(len(LADDER), index + 3))
     _names = {i: f"**{LADDER[i]:.2g}**" if i == index else f"{LADDER[i]:.2g}" for i in _shown}
     _rows = [(_names[i], gap[i], gap[i] - contrast, (gap[i] - contrast) / LADDER[i]) for i in _shown]
     _head = r"| $\varepsilon$ | measured gap | gap $-\,c$ | (gap $-\,c)/\varepsilon$ |" + "\n|---|---|---|---|\n"
     _table = _head + "\n".join("| {} | {:.8f} | {:+.3e} | {:+.6f} |".format(*row) for row in _rows)
-    mo.md(f"The contrast is $c$ = {contrast:.8f}, from the Jacobian alone. Around your $\\varepsilon$:\n\n{_table}")
+    _words = f"The contrast is $c$ = {contrast:.8f}, from the Jacobian alone. Around your $\\varepsilon$:"
+    after(guess, mo.md(f"{_words}\n\n{_table}"))
     return (index,)
 
 
@@ -374,7 +376,6 @@ def _():
     teaches nothing. The verifier looks for the window between, and says *inconclusive* if there is none.
 
     ## What we have learnt
-
     - gap $= c + a_1\varepsilon + O(\varepsilon^2)$: the rate is $\gamma^{-2}$, and $a_1 = L_1 - E_1$ has a closed form.
     - $a_1$ has either sign. The contrast describes the gap well where $|a_1|\,\varepsilon$ is small against $c$.
     - Order, constant and next order are three tests. A wrong rate fails the first, a wrong factor the second.
@@ -385,7 +386,6 @@ def _():
     shift for any smooth JAX decoder, and `elbogap figures convergence --decoder FILE.py:NAME` draws the figure for it.
 
     ## References
-
     - P. Reizinger et al.: *Embrace the Gap: VAEs Perform Independent Mechanism Analysis*, NeurIPS 2022, arXiv
       2206.02416, Theorem 1. The derivations: `elbogap explain elbo-limit`, `elbogap explain higher-orders`.
     - L. F. Richardson: Phil. Trans. R. Soc. A 210 (1911), 307: extrapolation to the limit.

@@ -21,7 +21,7 @@ with app.setup:
 
     jax.config.update("jax_enable_x64", True)
     import elbogap
-    from elbogap.lessons.exercises import Unreadable, exercise, formula, number
+    from elbogap.lessons.exercises import Unreadable, after, exercise, formula, number, prediction
     from elbogap.numerics.contrast import contrast_of_jacobian
     from elbogap.numerics.families.plane import Polar
     from elbogap.numerics.gap import measure_gap
@@ -186,8 +186,9 @@ def _():
     **Predict.** The angle goes from 0 to 90 degrees. Where does the ELBO of the rival fall short of the truth's most,
     and where does it agree? What does $\log p_\varepsilon(x)$ do meanwhile? Sketch both, then move the sliders.
     """
-    mo.vstack([mo.md(_text), angle_slider, twist_slider])
-    return angle_slider, twist_slider
+    guess = prediction()
+    mo.vstack([mo.md(_text), guess, angle_slider, twist_slider])
+    return angle_slider, guess, twist_slider
 
 
 @app.cell
@@ -219,7 +220,7 @@ def _(angle, truth, twist):
 
 
 @app.cell
-def _(angle, curve, elbo_loss, error_bound, likelihood_change, twist):
+def _(angle, curve, elbo_loss, error_bound, guess, likelihood_change, twist):
     _lines = grid_lines(float(np.radians(angle)), float(twist))
     _alt = f"""Coordinate lines of the rival's latents in the data, and its mean contrast over angles; angle {angle}
     degrees, twist {twist:g}: contrast {curve[angle]:.4f}, measured loss of ELBO {elbo_loss[-1]:.4f}."""
@@ -228,7 +229,7 @@ def _(angle, curve, elbo_loss, error_bound, likelihood_change, twist):
     _table = "\n".join("| {:.0e} | {:.1e} | {:.0e} | {:.6f} |".format(*row) for row in _rows)
     _words = f"The mean contrast of the rival is {curve[angle]:.6f}; the truth's is 0."
     _figure = mo.Html(svg(draw(_lines, curve, angle, elbo_loss[-1]), alt=_alt))
-    mo.vstack([_figure, mo.md(f"{_head}\n|---|---|---|---|\n{_table}\n\n{_words}")])
+    after(guess, _figure, mo.md(f"{_head}\n|---|---|---|---|\n{_table}\n\n{_words}"))
     return
 
 
@@ -383,7 +384,6 @@ def _():
     - If the truth has $c > 0$, some rival may beat it. Then the VAE is drawn *away* from the sources.
 
     ## References
-
     - A. Hyvärinen, P. Pajunen: *Nonlinear independent component analysis: existence and uniqueness results*, Neural
       Networks 12 (1999): Darmois' construction, and rotations.
     - L. Gresele et al.: *Independent mechanism analysis, a new concept?*, NeurIPS 2021, arXiv 2106.05200: the contrast.

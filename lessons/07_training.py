@@ -18,7 +18,7 @@ with app.setup:
 
     jax.config.update("jax_enable_x64", True)
     import jax.numpy as jnp
-    from elbogap.lessons.exercises import exercise, number
+    from elbogap.lessons.exercises import after, exercise, number, prediction
     from elbogap.numerics.contrast import contrast_of_jacobian
     from elbogap.report.style import PAGE, PALETTE, style, subplots, svg
     from elbogap.results import recorded
@@ -348,8 +348,9 @@ def _():
 
     **Predict** the MCC at each $\gamma^2$ before you look.
     """
-    mo.vstack([mo.md(_text), gamma2_slider])
-    return (gamma2_slider,)
+    guess = prediction()
+    mo.vstack([mo.md(_text), guess, gamma2_slider])
+    return gamma2_slider, guess
 
 
 @app.cell
@@ -359,7 +360,7 @@ def _(gamma2_slider):
 
 
 @app.cell
-def _(gamma2):
+def _(gamma2, guess):
     _result = recorded("moebius-gamma")
     _shown = {"mcc_mean": "MCC", "mcc_shuffled": "MCC, sources in another order (chance)"}
     _shown |= {"contrast_point": "mean contrast", "self_consistency": "error of z(f(z)) = z, in prior deviations"}
@@ -367,7 +368,7 @@ def _(gamma2):
     _kept = [row for row in recorded_rows if row["quantity"] in _shown]
     _lines = [f"| {_shown[r['quantity']]} | {r['median']:.4f} | {r['low']:.4f} to {r['high']:.4f} |" for r in _kept]
     _head = f"Recorded: {_kept[0]['n']} mixings at $\\gamma^2$ = {gamma2:g}; {_result.tried} runs were made in all."
-    mo.md(f"{_head}\n\n| quantity | median | interval |\n|---|---|---|\n" + "\n".join(_lines))
+    after(guess, mo.md(f"{_head}\n\n| quantity | median | interval |\n|---|---|---|\n" + "\n".join(_lines)))
     return (recorded_rows,)
 
 
@@ -386,7 +387,6 @@ def _():
     decoder class, which lesson 6 says must fail, is the experiment `likelihood-vs-vae` of `elbogap record`.
 
     ## References
-
     - P. Reizinger et al.: *Embrace the Gap*, NeurIPS 2022, arXiv 2206.02416: the experiments.
     - I. Khemakhem, D. Kingma, R. Monti, A. Hyvärinen: *Variational autoencoders and nonlinear ICA: a unifying
       framework*, AISTATS 2020, arXiv 1907.04809: the MCC.

@@ -313,7 +313,7 @@ def _():
     claim.mutants()
     ```
 
-    Then `elbogap verify mine.py --controls --out report` prints the table and writes a page with the measured points on
+    Then `elbogap verify mine.py --controls --out OUT` prints the table and writes a page with the measured points on
     the predicted line, their numbers as CSV, and what rejected each control. In a test suite one line does it:
     `test_claim = th.test(claim)`.
 

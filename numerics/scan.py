@@ -16,8 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from scipy.spatial import cKDTree
-from scipy.stats import qmc
 
 from .model import LatentModel
 from .seed import SEED
@@ -112,6 +110,10 @@ def frame_of(model: LatentModel) -> Frame:
 @lru_cache
 def scan_points(d: int) -> tuple[Float[np.ndarray, "N d"], Int[np.ndarray, "N k"], float]:
     """Return the fixed points in s, the indices of the nearest neighbours of each, and the size of a cell."""
+    # Slow to import, and not needed where starts are given.
+    from scipy.spatial import cKDTree
+    from scipy.stats import qmc
+
     count, reach, neighbours = _SCAN[d]
     half = float(np.arcsinh(reach))
     if d == 1:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ..errors import RequestError
+from ..shell import requests
 from .along import FEWEST, Along, Number
 from .claim import Claim
 from .draws import Draws
@@ -42,15 +43,18 @@ def assert_converges(
     Raises AssertionError ("order 1.000 [.998, 1.002], expected 0.5"), `Inconclusive` where the numbers do not decide,
     RequestError for wrong shapes.
     """
-    grid, table = _grid(h), np.atleast_2d(np.asarray(values, dtype=float))
+    grid, table = _grid(h), np.atleast_2d(requests.numbers("assert_converges, values", values))
     if table.ndim != 2 or table.shape[1] != grid.values.size:
         shapes = f"{grid.values.size} points, got values of shape {np.shape(values)}"
         raise RequestError(f"assert_converges: expected one value a point of h, {shapes}")
     rows = Rows(tuple({} if len(table) == 1 else {"row": i} for i in range(len(table))))
     limits = _per_row("limit", limit, len(table))
-    in_eps = float(grid.sign * order)
+    in_eps = grid.sign * requests.number("assert_converges, order", order)
     if in_eps <= 0:
         raise RequestError(f"assert_converges, order: expected one at which h^order falls to zero, got {order!r}")
+    requests.number("assert_converges, spacing", spacing, above=0)
+    requests.whole("assert_converges, log_power", log_power, 0)
+    requests.number("assert_converges, false_alarm", false_alarm, above=0, most=0.5)
     law = _law(
         grid, table, rows, limits, in_eps, constant, floor, standard_error, (float(spacing), log_power, false_alarm)
     )
@@ -84,7 +88,7 @@ def _law(
 
     spacing, log_power, false_alarm = rest
     if standard_error is not None:
-        errors = np.broadcast_to(np.asarray(standard_error, dtype=float), table.shape)
+        errors = _bounds("standard_error", standard_error, table.shape)
         _not_negative("standard_error", errors)
         means = tuple(Means(grid.eps, y, np.diag(error**2)) for y, error in zip(table, errors, strict=True))
         if constant is None:
@@ -107,11 +111,7 @@ def _law(
             along=grid,
             false_alarm=false_alarm,
         )
-    try:
-        bounds = np.broadcast_to(np.asarray(floor, dtype=float), table.shape)
-    except ValueError:
-        expected = f"a number or shape {table.shape}"
-        raise RequestError(f"assert_converges, floor: expected {expected}, got shape {np.shape(floor)}") from None
+    bounds = _bounds("floor", floor, table.shape)
     _not_negative("floor", bounds)
     bounds = bounds + 8 * np.finfo(float).eps * (np.abs(table) + np.abs(limits)[:, None])
     if constant is None:
@@ -128,7 +128,7 @@ def _law(
 
 
 def _grid(h: ArrayLike) -> Along:
-    values = np.asarray(h, dtype=float)
+    values = requests.numbers("assert_converges, h", h)
     if values.ndim != 1 or values.size < FEWEST:
         raise RequestError(f"assert_converges, h: expected at least {FEWEST} points in a row, got shape {values.shape}")
     grows = bool(values[-1] > values[0])
@@ -141,12 +141,22 @@ def _grid(h: ArrayLike) -> Along:
 
 
 def _per_row(name: str, value: Any, count: int) -> Float[np.ndarray, " n"]:
-    array = np.asarray(value, dtype=float)
+    array = requests.numbers(f"assert_converges, {name}", value)
     if array.ndim == 0:
         return np.full(count, float(array))
     if array.shape != (count,):
         raise RequestError(f"assert_converges, {name}: expected one number or {count}, got shape {array.shape}")
     return array
+
+
+def _bounds(name: str, value: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n e"]:
+    """The bounds of errors in the shape of the values."""
+    array = requests.numbers(f"assert_converges, {name}", value)
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        expected = f"a number or shape {shape}"
+        raise RequestError(f"assert_converges, {name}: expected {expected}, got shape {array.shape}") from None
 
 
 def _not_negative(name: str, bounds: Float[np.ndarray, "n e"]) -> None:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from .laws import ConvergenceLaw
     from .mean_law import MeanLaw
 
-_ESCAPED = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$"})
+_ESCAPED = str.maketrans(
+    {sign: f"\\{sign}" for sign in "_%&#${}"}
+    | {
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "\\": r"\textbackslash{}",
+        "<": "$<$",
+        ">": "$>$",
+        "|": "$|$",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,9 @@ class ConvergenceTable:
     parts: tuple[Part, ...]
 
     @staticmethod
-    def of(claim: str, laws: Sequence[ConvergenceLaw | MeanLaw]) -> ConvergenceTable:
-        """The table of these laws."""
-        return ConvergenceTable(claim, tuple(_part(law, i) for law in laws for i in range(len(law.instances))))
+    def of(claim: str, laws: Sequence[ConvergenceLaw | MeanLaw], most: int | None = None) -> ConvergenceTable:
+        """The table of these laws, of at most so many instances of each."""
+        return ConvergenceTable(claim, tuple(_part(law, i) for law in laws for i in range(len(law.instances))[:most]))
 
     def text(self) -> str:
         """Columns of plain text."""
@@ -77,18 +87,25 @@ class ConvergenceTable:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        r"""A booktabs table, instances one below the other; it needs \usepackage{booktabs}."""
+        r"""A booktabs table, instances one below the other; it needs \usepackage{booktabs}.
+
+        A page of a paper holds three or four instances: `result.table(claim, most=1)` is a table of the first.
+        """
         heads = list(self.parts[0].columns) if self.parts else []
-        lines = [r"\begin{tabular}{" + "r" * len(heads) + "}", r"\toprule", " & ".join(map(_tex, heads)) + r" \\"]
+        start = r"\begin{tabular}{@{}" + "r" * len(heads) + "@{}}"
+        lines = [start, r"\toprule", " & ".join(map(_tex, heads)) + r" \\"]
         for part in self.parts:
             title = part.law + (f": {part.instance}" if part.instance else "")
             lines += [r"\midrule", rf"\multicolumn{{{len(heads)}}}{{l}}{{{_tex(title)}}} \\"]
-            lines += [" & ".join(_power(cell) for cell in row) + r" \\" for row in _shown(part)]
+            lines += [" & ".join(_power(cell) for cell in row) + r" \\" for row in _shown(part, _IN_PRINT)]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
 _HEADS = {"at": "", "value": ".10g", "error": ".3e", "local order": ".3f", "Richardson limit": ".10g", "floor": ".1e"}
 """Columns after the parameter, and how each is shown."""
+
+_IN_PRINT = (".3g", ".7g", ".2e", ".3f", ".7g", ".0e")
+"""The same columns where they share the width of a page."""
 
 
 def _part(law: ConvergenceLaw | MeanLaw, i: int) -> Part:
@@ -124,8 +141,7 @@ def _richardson(
     return limits
 
 
-def _shown(part: Part) -> list[list[str]]:
-    formats = [".6g", *list(_HEADS.values())[1:]]
+def _shown(part: Part, formats: Sequence[str] = (".6g", *list(_HEADS.values())[1:])) -> list[list[str]]:
     rows = zip(*part.columns.values(), strict=True)
     return [["" if np.isnan(v) else format(v, f) for v, f in zip(row, formats, strict=True)] for row in rows]
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from ..errors import RequestError
 from ..shell import requests
 from ..shell.cache import cache_directory
+from ..shell.machine_code import watch
 from .claim import Claim
 
 
@@ -52,11 +53,7 @@ def executed(path: Path) -> ModuleType:
         raise RequestError(
             f"{path}: expected a file with claims, got {'a folder' if path.is_dir() else 'no such file'}"
         )
-    os.environ.setdefault("JAX_ENABLE_X64", "1")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_directory() / "programs"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _make_ready()
     name = f"elbogap_claims_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -71,6 +68,18 @@ def executed(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.resolve().parent))
     return module
+
+
+def _make_ready() -> None:
+    """Say by the environment what JAX is to do if the file imports it; a cache that cannot be used is said once."""
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or "jax" in sys.modules:
+        return
+    if folder := watch(cache_directory() / "programs"):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
 
 
 def _place(error: Exception, path: Path) -> str:

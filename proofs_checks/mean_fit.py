@@ -38,9 +38,6 @@ SIGNIFICANT = 3.0
 
 NEWTON_STEPS = 30
 
-CHANCE = 0.6
-"""Of the variance of abs(C_J - C_(J+1)), what the narrowest of several candidates has: less than the mean, 2/pi."""
-
 ROUND_OFF = 8 * float(np.finfo(float).eps)
 """Of a mean of order one: what S lacks if a measurement has no noise."""
 
@@ -116,37 +113,70 @@ class Candidate:
         return quantile * noise * self.fit.error(k) + TRUNCATION * change
 
 
-def least_squares(means: Means, columns: Float[np.ndarray, "e k"]) -> Fit:
-    """Coefficients of the columns, with the covariance of the means as weight."""
+@dataclass(frozen=True)
+class Weighting:
+    """Least-squares fits of one set of columns to means with one covariance, ready for any values."""
+
+    lower: Float[np.ndarray, "e e"]
+    scale: Float[np.ndarray, " e"]
+    q: Float[np.ndarray, "e k"]
+    inverse: Float[np.ndarray, "k k"]
+
+    def fitted(self, values: Float[np.ndarray, "e n"]) -> tuple[Float[np.ndarray, "k n"], Float[np.ndarray, " n"]]:
+        """Coefficients and chi-squares of n sequences of means, as if their covariance were known."""
+        target = np.linalg.solve(self.lower, values / self.scale[:, None])
+        rest = target - self.q @ (self.q.T @ target)
+        return self.inverse @ (self.q.T @ target), np.sum(rest**2, axis=0)
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "k k"]:
+        """The covariance of the coefficients."""
+        return self.inverse @ self.inverse.T
+
+
+def weighting(means: Means, columns: Float[np.ndarray, "e k"]) -> Weighting:
+    """Columns whitened by the covariance of the means."""
     scale = np.sqrt(np.diag(means.covariance) + (ROUND_OFF * np.abs(means.mean)) ** 2)
     scale = np.maximum(scale, np.finfo(float).tiny)
     correlation = means.covariance / np.outer(scale, scale)
     np.fill_diagonal(correlation, 1.0)
     lower = np.linalg.cholesky(correlation + 1e-12 * np.eye(len(scale)))
     size = np.max(np.abs(columns), axis=0)
-    whitened = np.linalg.solve(lower, columns / size / scale[:, None])
-    target = np.linalg.solve(lower, means.mean / scale)
-    q, r = np.linalg.qr(whitened)
-    inverse = np.linalg.inv(r) / size[:, None]
-    coefficients = inverse @ (q.T @ target)
-    rest = target - q @ (q.T @ target)
-    freedom = len(scale) - columns.shape[1]
+    q, r = np.linalg.qr(np.linalg.solve(lower, columns / size / scale[:, None]))
+    return Weighting(lower, scale, q, np.linalg.inv(r) / size[:, None])
+
+
+def least_squares(means: Means, columns: Float[np.ndarray, "e k"]) -> Fit:
+    """Coefficients of the columns, with the covariance of the means as weight."""
+    weighted = weighting(means, columns)
+    coefficients, chi_square = weighted.fitted(means.mean[:, None])
+    freedom = len(means.h) - columns.shape[1]
     # An estimated covariance costs this factor (Rao 1967).
     cost = 1.0 if np.isinf(means.count) else (means.count - 1) / max(means.count - 1 - freedom, 1)
-    return Fit(coefficients, cost * inverse @ inverse.T, float(rest @ rest) / cost, freedom)
+    return Fit(coefficients[:, 0], cost * weighted.covariance, float(chi_square[0]) / cost, freedom)
 
 
-def candidates(means: Means, shape: Shape, extra: Float[np.ndarray, "e k"] | None = None) -> list[Candidate]:
-    """All windows and numbers of terms; `extra` columns stand after the leading one in every fit."""
+def windows(
+    means: Means, shape: Shape, extra: Float[np.ndarray, "e k"] | None = None
+) -> Iterator[tuple[int, Means, list[Float[np.ndarray, "w k"]]]]:
+    """Each window: its first point, its means, and its columns for 0, 1, ... further terms.
+
+    `extra` columns stand after the leading one in every fit.
+    """
     extra = np.empty((len(means.h), 0)) if extra is None else extra
-    found = []
     for start in range(len(means.h) - 2 - extra.shape[1]):
         window = Means(means.h[start:], means.mean[start:], means.covariance[start:, start:], means.count)
         columns = [shape.term(window.h, j) for j in range(MOST_TERMS + shape.log_power + 1)]
         columns[1:1] = list(extra[start:].T)
-        first = 1 + extra.shape[1]
-        stop = min(len(columns), len(window.h))
-        fits = [least_squares(window, np.stack(columns[:k], axis=1)) for k in range(first, stop + 1)]
+        first, stop = 1 + extra.shape[1], min(len(columns), len(window.h))
+        yield start, window, [np.stack(columns[:k], axis=1) for k in range(first, stop + 1)]
+
+
+def candidates(means: Means, shape: Shape, extra: Float[np.ndarray, "e k"] | None = None) -> list[Candidate]:
+    """All windows and numbers of terms, with `extra` columns in every fit."""
+    found = []
+    for start, window, columns in windows(means, shape, extra):
+        fits = [least_squares(window, one) for one in columns]
         found += [Candidate(start, j, *fits[j : j + 2]) for j in range(len(fits) - 1)]
     return found
 
@@ -240,31 +270,3 @@ def _first_order(means: Means, shape: Shape) -> float | None:
     h, size = means.h[seen], np.abs(means.mean[seen]) / np.log(1 / means.h[seen]) ** shape.log_power
     weight = np.minimum(np.abs(means.mean[seen]) / np.maximum(means.error[seen], 1e-300), 100.0)
     return float(np.polyfit(np.log(h), np.log(size), 1, w=weight)[0])
-
-
-def repetitions_needed(means: Means, shape: Shape, false_alarm: float, half_width: float) -> float:
-    """The number of repetitions that would bring the half-width of C down to `half_width`; infinite if none would.
-
-    The fit that describes the means best is taken for the truth; each candidate then has the truncation that follows
-    from it, and noise that falls like the root of the number.
-    """
-    found = candidates(means, shape)
-    t = quantile(false_alarm, len(found))
-    chosen = best(found, quantile(false_alarm, len(found), means.count))
-    if chosen is None or np.isinf(means.count):
-        return np.inf
-    terms = len(chosen.fit.coefficients)
-    truth = np.stack([shape.term(means.h, j) for j in range(terms)], axis=1) @ chosen.fit.coefficients
-    planned = candidates(replace(means, mean=truth), shape)
-    factors = np.geomspace(1e-3, 1e9, 1201)
-    widths = np.min([_expected_width(one, t, factors) for one in planned], axis=0)
-    enough = np.flatnonzero(widths <= half_width)
-    return float(factors[enough[0]] * means.count) if enough.size else np.inf
-
-
-def _expected_width(one: Candidate, t: float, factors: Float[np.ndarray, " f"]) -> Float[np.ndarray, " f"]:
-    """The half-width to be expected with `factors` times as many repetitions."""
-    error = one.fit.error()
-    change = one.fewer.coefficients[0] - one.fit.coefficients[0]
-    spread = max(error**2 - one.fewer.error() ** 2, 0.0)
-    return t * error / np.sqrt(factors) + TRUNCATION * np.sqrt(change**2 + CHANCE * spread / factors)

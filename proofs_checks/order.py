@@ -70,7 +70,7 @@ def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
     if eps.size < 2 or not np.all(eps > 0):
         raise ValueError(f"eps: expected at least 2 positive values, got {eps.tolist()}")
     ratios = eps[:-1] / eps[1:]
-    if ratios[0] <= 1 or not np.allclose(ratios, ratios[0], rtol=1e-6):
+    if ratios[0] <= 1 or not np.all(np.abs(ratios - ratios[0]) <= 1e-6 * ratios[0]):
         raise ValueError(f"eps: expected a descending geometric grid, got ratios {ratios.tolist()}")
     return float(ratios[0])
 
@@ -94,7 +94,7 @@ def extrapolate(
     # The first column is extrapolated once before it can be compared with anything.
     for k in range(1, values.size):
         weight = ratio ** (k * spacing if first is None else first + (k - 1) * spacing) - 1.0
-        new = column[1:] + np.diff(column) / weight
+        new = column[1:] + (column[1:] - column[:-1]) / weight
         new_noise = column_noise[1:] * (1 + 1 / weight) + column_noise[:-1] / weight
         if new.size < 2:
             break

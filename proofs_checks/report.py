@@ -137,6 +137,10 @@ class Report:
                 return one
         raise KeyError(f"no claim {claim!r} in this run, expected one of {', '.join(self.laws)}")
 
+    def has_curves(self, claim: str) -> bool:
+        """Whether a claim has laws of convergence, which `table` and `plot` show."""
+        return bool(self._curves(claim))
+
     def _own(self, claim: str) -> bool:
         return self.result(claim).claim.law is not None
 
@@ -144,11 +148,19 @@ class Report:
         self.result(claim)
         return [one.law for one in self.laws[claim] if isinstance(one.law, ConvergenceLaw | MeanLaw)]
 
-    def table(self, claim: str) -> ConvergenceTable:
-        """Every law of convergence of a claim as a table: .text(), .csv(), .markdown(), .latex()."""
+    def table(self, claim: str, most: int | None = None) -> ConvergenceTable:
+        """Every law of convergence of a claim as a table: .text(), .csv(), .markdown(), .latex().
+
+        most: show only so many instances of each law. ValueError if the claim has no law of convergence.
+        """
         from .convergence_table import ConvergenceTable
 
-        return ConvergenceTable.of(claim, self._curves(claim))
+        curves = self._curves(claim)
+        if not curves:
+            raise ValueError(
+                f"claim {claim}: expected a law of convergence, got {', '.join(r.name for r in self.laws[claim])}"
+            )
+        return ConvergenceTable.of(claim, curves, most)
 
     def plot(self, claim: str, law: str | None = None) -> Figure:
         """The last law of convergence of a claim (or the named one), every instance, as a matplotlib figure."""
@@ -186,7 +198,9 @@ class Report:
         texts |= {"laws.csv": self.laws_csv(), "controls.csv": self.controls_csv()}
         if self.batches:
             texts["gaps.csv"] = self.gaps_csv()
-        texts |= {f"{name}.csv": self.table(name).csv() for name in self.laws if self._own(name) and self._curves(name)}
+        texts |= {
+            f"{name}.csv": self.table(name).csv() for name in self.laws if self._own(name) and self.has_curves(name)
+        }
         if self.certificate is not None:
             texts["enclosure-certificate.json"] = self.certificate
         return write_all(folder, texts)

@@ -22,7 +22,7 @@ def print_report(report: Report, *, tables: bool, controls: bool, curves: bool =
     console = terminal.console()
     _body(console, report, tables=tables, controls=controls)
     if curves:
-        for name in report.laws:
+        for name in filter(report.has_curves, report.laws):
             console.print(report.table(name).text(), markup=False, soft_wrap=True)
 
 

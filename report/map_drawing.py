@@ -64,7 +64,7 @@ def _places(nodes: Sequence[Node], arrows: Mapping[tuple[str, str], int]) -> tup
         if node.id in linked:
             row = filled.get(depth[node.id], 0)
             filled[depth[node.id]] = row + 1
-            shift = (depth[node.id] % 2) * (HEIGHT // 2)  # so that an arrow does not run behind the box between
+            shift = (depth[node.id] % 2) * (HEIGHT // 2 + GAP)  # an arrow past a column runs between its boxes
             places[node.id] = (10 + depth[node.id] * COLUMN, 10 + shift + row * (HEIGHT + 2 * GAP))
     top = max((y + HEIGHT for _, y in places.values()), default=0) + 2 * GAP
     alone = [node for node in nodes if node.id not in linked]

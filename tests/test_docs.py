@@ -1,5 +1,6 @@
 """The documentation site, built as a reader of CONTRIBUTING.md would: strictly, so that a broken link fails."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,7 +18,6 @@ FETCHED = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)=[\
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built site."""
     pytest.importorskip("mkdocs", reason='the site needs pip install "elbogap[docs]"')
-    pytest.importorskip("mkdocstrings", reason='the site needs pip install "elbogap[docs]"')
     folder = tmp_path_factory.mktemp("site")
     # Its theme's maker announces a successor in each build.
     command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir"]
@@ -43,3 +43,23 @@ def test_pages_fetch_nothing_and_show_no_markup(site: Path) -> None:
         text = re.sub(r"<(script|style|pre|code|annotation)\b.*?</\1>|<[^>]+>", " ", page, flags=re.S)
         for sign in ("$$", r"\frac", r"\log", r"\varepsilon", "<!-- ", "Not recorded"):
             assert sign not in text, (path, sign)
+
+
+def test_the_api_has_every_public_name_with_its_parameters(site: Path) -> None:
+    """Every name of `elbogap`, `elbogap.theorem` and their results has an entry, with a table of parameters."""
+    import elbogap.theorem
+
+    page = (site / "api.html").read_text()
+    public = {f"elbogap.{name}" for name in set(elbogap.__all__) - {"__version__", "verify"}}
+    public |= {f"elbogap.theorem.{name}" for name in elbogap.theorem.__all__}
+    public |= {"elbogap.auditing.report.AuditReport", "elbogap.results.recorded", "elbogap.testing.assert_converges"}
+    for name in public:
+        assert f'id="{name}"' in page, name
+    assert page.count("<th>parameter</th>") > 40 and "<th>member</th>" in page
+
+
+def test_the_search_has_an_index_that_a_page_of_files_can_load(site: Path) -> None:
+    """Opened as files, a site has its index as a script, with every page in it."""
+    text = (site / "search" / "offline_index.js").read_text()
+    pages = json.loads(text.removeprefix("window.offlineIndex = ").removesuffix(";\n"))
+    assert {"tutorial.html", "for/theorist.html", "api.html"} <= {page["location"].split("#")[0] for page in pages}

@@ -28,6 +28,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from ..errors import RequestError
+from ..shell import requests
 from .checkpoint import load_state, save_state
 from .loss import Terms, batch_terms, draw_nodes
 from .models import DTYPE, VAE
@@ -39,7 +41,7 @@ class NotFinite(ArithmeticError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; hashable, part of the compiled program. ValueError for values out of range.
+    """How to train; hashable, part of the compiled program. RequestError for values out of range.
 
     steps: a multiple of `chunks`, after each of which there is a report. batch: observations a step. rate: peak
     learning rate after `warm_up` steps. anneal: share of the steps in which eps moves. draws: Monte Carlo nodes an
@@ -60,18 +62,17 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "draws", "chunks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected >= 1, got {getattr(self, name)}")
+            requests.whole(name, getattr(self, name), 1)
+        for name in ("antithetic", "path", "learn_noise"):
+            requests.flag(name, getattr(self, name))
         if self.steps % self.chunks:
-            raise ValueError(f"steps: expected a multiple of chunks = {self.chunks}, got {self.steps}")
-        if not 0 <= self.warm_up < self.steps:
-            raise ValueError(f"warm_up: expected 0 <= warm_up < steps = {self.steps}, got {self.warm_up}")
-        if not 0 < self.anneal <= 1:
-            raise ValueError(f"anneal: expected 0 < anneal <= 1, got {self.anneal}")
-        if not (self.rate > 0 and self.clip > 0):
-            raise ValueError(f"rate, clip: expected > 0, got {self.rate}, {self.clip}")
+            raise RequestError(f"steps: expected a multiple of chunks = {self.chunks}, got {self.steps}")
+        requests.whole("warm_up", self.warm_up, 0, self.steps - 1)
+        requests.number("anneal", self.anneal, above=0, most=1)
+        requests.number("rate", self.rate, above=0)
+        requests.number("clip", self.clip, above=0)
         if self.antithetic and self.draws % 2:
-            raise ValueError(f"draws: expected an even number with antithetic pairs, got {self.draws}")
+            raise RequestError(f"draws: expected an even number with antithetic pairs, got {self.draws}")
 
     def optimiser(self) -> optax.GradientTransformation:
         """Clipped Adam with warm-up and cosine decay."""
@@ -109,7 +110,9 @@ Report = Callable[[int, VAE, Terms], None]
 
 
 def stack(vaes: Sequence[VAE]) -> VAE:
-    """One VAE with a leading axis from several of one structure."""
+    """One VAE with a leading axis from several of one structure; RequestError for an empty list."""
+    if not isinstance(vaes, list | tuple) or not vaes:
+        raise RequestError(f"vaes: expected a list of at least one, got {requests.shown(vaes)}")
 
     def together(*leaves: Any) -> Any:
         return jnp.asarray(np.stack(leaves)) if eqx.is_array(leaves[0]) else leaves[0]
@@ -124,10 +127,18 @@ def member(vaes: VAE, index: int) -> VAE:
 
 def annealing(data: Float[np.ndarray, "M n ..."], which: Sequence[int], noise_var: Sequence[float]) -> Annealing:
     """From eps = (smallest standard deviation of the data)^2 / 5, whatever the data's scale, to `noise_var` (R,)."""
+    requests.numbers("data", data)
+    data, final = np.asarray(data), requests.numbers("noise_var", noise_var)
+    if data.ndim < 3:
+        raise RequestError(f"data: expected shape (mixings, points, ...), got {data.shape}")
+    for one in which:
+        requests.whole("which", one, 0, len(data) - 1)
+    if final.shape != (len(which),) or not np.all((final > 0) & np.isfinite(final)):
+        raise RequestError(f"noise_var: expected {len(which)} numbers > 0, one a run, got {requests.shown(noise_var)}")
     smallest = np.array([rows.reshape(len(rows), -1).var(axis=0).min() for rows in data])[np.asarray(which)]
     if not (smallest > 0).all():
-        raise ValueError("data: expected every coordinate to vary, got a constant one")
-    return Annealing(jnp.asarray(np.log(smallest / 5), DTYPE), jnp.asarray(np.log(noise_var), DTYPE))
+        raise RequestError("data: expected every coordinate to vary, got a constant one")
+    return Annealing(jnp.asarray(np.log(smallest / 5), DTYPE), jnp.asarray(np.log(final), DTYPE))
 
 
 def train(

@@ -26,7 +26,9 @@ import numpy as np
 from jax.scipy.special import betaln
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.priors import Normal, Point, Prior
+from ..shell import requests
 
 DTYPE = jnp.float32
 
@@ -182,8 +184,17 @@ def mlp_vae(
     prior: "normal" (z = y), "uniform" or "beta" (z = sigmoid(y), with `beta` = (a, b)). `decoder`: a fixed one, frozen,
     instead of a learnt one.
     """
-    if prior not in PRIORS:
-        raise ValueError(f"prior: expected one of {', '.join(PRIORS)}, got {prior!r}")
+    requests.one_of("prior", prior, PRIORS)
+    requests.whole("latent_dim", latent_dim, 1)
+    for name, widths in (("hidden", hidden), ("encoder_hidden", encoder_hidden or ())):
+        if not isinstance(widths, list | tuple):
+            raise RequestError(f"{name}: expected a list of widths, got {requests.shown(widths)}")
+        for width in widths:
+            requests.whole(name, width, 1)
+    requests.numbers("data", data)
+    data = np.asarray(data)
+    if data.ndim != 2 or not data.size:
+        raise RequestError(f"data: expected shape (n, D), got {data.shape}")
     size = data.shape[1]
     shift, scale = data.mean(axis=0), np.sqrt(data.var(axis=0).mean())
     net = MLP((size, *(encoder_hidden or hidden), 2 * latent_dim), rng, activation=activation)

@@ -17,17 +17,23 @@ from scipy.special import ndtr
 from ..batch import Batch
 from ..batch_laws import EPS64, LIMIT_ROUND_OFF, limit_law, rows
 from ..claim import Claim, Control, ControlOutcome
+from ..draws import Draws
 from ..laws import BoundLaw, FactLaw, IdentityLaw, Law, LawResult
 from ..measurements import Measurements
+from ..own import run_of
 from . import (
     assumptions,
     contrast,
+    decoder_variance,
     encoder_mean,
     encoder_variance,
     folds,
     kinks,
     mean_slope,
+    pareto_k,
+    posterior_collapse,
     priors,
+    seams,
     spurious_solutions,
 )
 
@@ -179,6 +185,21 @@ def _mean_bound(measured: Measurements) -> Law:
     return BoundLaw("bound", rows(batches), left[:, -5:-4] - left[:, -1:], right[:, -5:-4] + right[:, -1:])
 
 
+def _of(claim: Claim, name: str) -> Callable[[Measurements], Law]:
+    """A law, or the law of a control, of a claim that has its own instances."""
+
+    def law(measured: Measurements) -> Law:
+        run = measured.once((_of, claim.id), lambda: run_of(claim, Draws(measured.seed)))
+        for statement in claim.statements:
+            if statement.name == name:
+                return statement.law(run)
+        (planted,) = [one for one in claim.planted if one.statement == name]
+        statement = planted.law or claim.statements[planted.of].vary(**planted.changes)
+        return statement.law(run)
+
+    return law
+
+
 def _variance(order: float) -> Callable[[Measurements], Law]:
     return lambda measured: encoder_variance.paper_law("rate", measured, encoder_variance.paper_error, order)
 
@@ -193,6 +214,10 @@ _DARMOIS = "Darmois solutions have a positive contrast"
 _UNIFORM = "a uniform prior with a Gaussian encoder"
 _CONTRAST = "the contrast over a data set"
 _UNIQUE = "a unique preimage"
+_COLLAPSE = "a discontinuity of the KL at posterior collapse"
+_AXES = "diagonal posteriors lock the axes"
+_PARETO = "a Pareto k below .7 means a good approximation"
+_ERROR = "the mean squared error is the maximum-likelihood noise"
 
 READINGS: tuple[Reading, ...] = (
     Reading(_FORMULA, "error O(gamma^-3), as an upper bound", True, _bounded_rate),
@@ -239,6 +264,24 @@ READINGS: tuple[Reading, ...] = (
         lambda m: assumptions.limit_of_gap(assumptions.INFINITY, m),
     ),
     Reading(_UNIQUE, "is enough", False, lambda m: assumptions.theorem(assumptions.INFINITY, "gap", m)),
+    Reading(_COLLAPSE, "of its slope: a kink", True, _of(posterior_collapse.CLAIM, "KL_1 above the threshold")),
+    Reading(_COLLAPSE, "of its value: a jump", False, _of(posterior_collapse.CLAIM, "the KL jumps")),
+    Reading(_AXES, "ask for no more than orthogonal columns in the limit", True, _of(seams.CLAIM, "gap without")),
+    Reading(
+        _AXES,
+        "and make the density factorise",
+        False,
+        _of(seams.CLAIM, "a zero contrast makes seams: the density factorises"),
+    ),
+    Reading(_PARETO, "it bounds the gap from below", True, _of(pareto_k.CLAIM, "the gap is at least")),
+    Reading(_PARETO, "gaps below .2 nats", False, _of(pareto_k.CLAIM, "k < .7 means good: gaps below .2")),
+    Reading(_ERROR, "the error of samples", True, _of(decoder_variance.CLAIM, "slope in eps")),
+    Reading(
+        _ERROR,
+        "the error of the means",
+        False,
+        _of(decoder_variance.CLAIM, "the error of means is that of maximum likelihood"),
+    ),
 )
 
 
@@ -264,9 +307,9 @@ def table(laws: tuple[LawResult, ...], controls: tuple[ControlOutcome, ...]) -> 
 
 CLAIM = Claim(
     id="loose-statements",
-    order=34,
+    order=35,
     title="what the literature says loosely, said precisely",
-    statement="Ten statements that the literature leaves open to more than one reading, each reading with its verdict: "
+    statement="Fourteen statements that the literature leaves open to more than one reading, each with its verdict: "
     "upper bounds are not sharp rates, sufficient conditions are not necessary ones, and averages differ by what they "
     "are taken over.",
     latex=r"|\mu^* - g| = \Theta(\gamma^{-2}),\quad |\sigma_k^2 - (\gamma^2\|J_k\|^2 - \ell''_{kk})^{-1}| = "

@@ -55,8 +55,8 @@ def shown_at_presets(name: str, most: int = 1) -> tuple[list[Shown], list[Slider
     return at_presets(replace(begun, notebook=few))
 
 
-HEAVY = {"rotations", "training"}
-"""Lessons that take a third of the time of all eight; they run with the slow tests."""
+HEAVY = {"rotations", "training", "latents"}
+"""Lessons that take a third of the time of all ten; they run with the slow tests."""
 heavy = pytest.mark.slow
 
 
@@ -247,6 +247,7 @@ def test_the_ninth_lesson_says_what_is_judged() -> None:
         assert begun.notebook.corrected(n, 1.0)[0] == pytest.approx(left, rel=1e-3)
 
 
+@heavy
 def test_the_tenth_lesson_says_what_is_measured() -> None:
     """Lesson 10: latents collapse where it says, variances add up to one, a turn costs what the library measures."""
     begun = first_run("latents")

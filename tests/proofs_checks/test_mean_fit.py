@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from elbogap import theorem as th
-from elbogap.proofs_checks.mean_fit import Means, Shape, mean_constant, mean_order, repetitions_needed
+from elbogap.proofs_checks.mean_fit import Means, Shape, mean_constant, mean_order
 from elbogap.proofs_checks.mean_law import HEAVY
+from elbogap.proofs_checks.mean_power import repetitions_needed
 
 ALARM = 0.01
 """The stated rate of the study: large enough that a machine that exceeds it is seen."""
@@ -72,23 +73,39 @@ def test_common_random_numbers_are_used() -> None:
     assert apart is None or apart[0].half_width > 5 * wide[0].half_width
 
 
-def test_the_stated_number_of_repetitions_is_about_right() -> None:
-    """With that many times the repetitions the half-width is near what was asked: within a factor 2 of the number."""
-    rng = np.random.default_rng(3)
+def first_passage(rng: np.random.Generator, first: Means, truth: np.ndarray, shape: Shape, asked: float) -> float:
+    """The number of repetitions at which the half-width of the constant is first as asked, in steps of 2^(1/8)."""
+    spread = first.covariance * first.count
+    root = np.linalg.cholesky(spread)
+    count, total = first.count, first.mean * first.count
+    while count < 1e8:
+        more = int(count * 2**0.125) + 1 - count
+        total = total + more * truth + np.sqrt(more) * (root @ rng.standard_normal(first.h.size))
+        count += more
+        known = mean_constant(Means(first.h, total / count, spread / count, count), shape, 1e-4)
+        if known and known[0].half_width <= asked:
+            return count
+    return np.inf
+
+
+@pytest.mark.parametrize(("count", "least"), [(24, 0.75), pytest.param(400, 0.85, marks=pytest.mark.slow)])
+def test_the_stated_number_of_repetitions_decides(count: int, least: float) -> None:
+    """The number at which the constant is known to 2 % is the stated one within a factor 2, nine times in ten.
+
+    Stated from 1000 repetitions, where the half-width is 1 to 30 times the target. Of 366 sequences on three seeds 330
+    were right (90 %); `least` is two standard errors below, of some 190 sequences and of a dozen.
+    """
+    rng = np.random.default_rng(12)
     ratios = []
-    for _ in range(12):
-        h = LADDERS[0]
-        order, constant, truth, covariance = sequence(rng, h)
-        asked = 0.02 * abs(constant)
-        means = replace(drawn(rng, h, truth, covariance), count=1000.0)
-        needed = repetitions_needed(means, Shape(order), 1e-4, asked)
-        if not 2e3 < needed < 1e6:
-            continue
-        more = replace(drawn(rng, h, truth, covariance * 1000 / needed), count=needed)
-        found = mean_constant(more, Shape(order), 1e-4)
-        assert found is not None
-        ratios.append((found[0].half_width / asked) ** 2)
-    assert len(ratios) >= 4 and np.mean([0.4 < ratio < 2.5 for ratio in ratios]) >= 0.75, ratios
+    for i in range(count):
+        order, constant, truth, covariance = sequence(rng, LADDERS[i % 2])
+        own = np.random.default_rng([12, i])
+        means = replace(drawn(own, LADDERS[i % 2], truth, covariance), count=1000.0)
+        needed = repetitions_needed(means, Shape(order), 1e-4, 0.02 * abs(constant))
+        if 2e3 < needed < 1e6:
+            ratios.append(needed / first_passage(own, means, truth, Shape(order), 0.02 * abs(constant)))
+    assert len(ratios) >= count / 4
+    assert np.mean([0.5 < ratio < 2 for ratio in ratios]) >= least, ratios
 
 
 CASES = th.cases(s=[0.8, 1.15])

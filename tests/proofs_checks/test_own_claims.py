@@ -1,6 +1,7 @@
 """Claims of one's own: judged by the same machinery, rejected for what is wrong, and bad input is one line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -198,6 +199,27 @@ def test_a_file_in_numpy_alone_loads_neither_jax_nor_sympy(tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == "0 set()", done.stdout + done.stderr
 
 
+def test_programs_of_a_file_in_jax_are_kept(tmp_path: Path) -> None:
+    """The second run of a claim in JAX reads its program from the cache, sealed, and compiles nothing."""
+    listen = (
+        "import atexit, jax, jax.monitoring\nfound = []\n"
+        "jax.monitoring.register_event_listener(lambda event, **_: found.append(event))\n"
+        "atexit.register(lambda: print(*(sum(e.endswith(w) for e in found) for w in ('cache_hits', 'cache_misses'))))\n"
+    )
+    quotient = "import jax.numpy as np\n@jax.jit\ndef quotient"
+    (tmp_path / "mine.py").write_text(listen + FILE.replace("import numpy as np", "").replace("def quotient", quotient))
+    code = "from elbogap.cli import run; run(['verify', 'mine.py:one', '--json'])"
+    cache = os.environ | {"ELBOGAP_CACHE_DIR": str(tmp_path / "cache")}
+    counts = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=cache
+        )
+        for _ in range(2)
+    ]
+    first, second = (done.stdout.splitlines()[-1] for done in counts)
+    assert (first, second) == ("0 1", "1 0") and (tmp_path / "cache" / "programs" / "seals.json").is_file()
+
+
 def test_files_on_the_command_line(tmp_path: Path, monkeypatch, capsys) -> None:
     """FILE.py checks all its claims, FILE.py:NAME one; --json is one document, --out writes a page without decoders."""
     (tmp_path / "mine.py").write_text(FILE)
@@ -247,6 +269,7 @@ def test_compare_names_what_was_lost(tmp_path: Path, monkeypatch, capsys) -> Non
 def test_tables_and_macros(tmp_path: Path, monkeypatch) -> None:
     """The LaTeX table has booktabs' rules and a line a point; macros name the claim's order and verdict."""
     result = th.verify(claim())
+    assert result.table("quotient", most=1).latex().count(r"\midrule") == 1
     table = result.table("quotient")
     latex = table.latex()
     assert latex.count(r"\midrule") == 3 and r"\toprule" in latex and latex.count(r"\\") == 1 + 3 * 11

@@ -39,12 +39,12 @@ def main() -> int:
         for command in COMMANDS if asked.kills else ():
             if asked.only in ("", command):
                 count = kill(folder / command, command, asked.kills)
-                print(f"{command}: {vars(count)}", flush=True)
-                bad += count.half_written + count.orphans + count.lost
+                print(f"{command}: {count}", flush=True)
+                bad += count.bad
             if asked.only in ("", "two"):
                 failed = two_at_once(folder / f"two-{command}", command)
-                print(f"two of {command} at once: {failed} failed", flush=True)
-                bad += failed
+                print(f"two of {command} at once: {len(failed)} lost", *sorted(failed), sep="\n  ", flush=True)
+                bad += len(failed)
         if asked.only in ("", "disk"):
             bad += full_disk(folder / "disk")
     return 1 if bad else 0
@@ -60,7 +60,7 @@ def full_disk(folder: Path) -> int:
         print("full disk: skipped, without the right to mount one")
         return 0
     try:
-        process, _ = start(folder, ["verify", "contrast", "--out", "cache/out"])
+        process, _ = start(folder, ("verify", "contrast", "--out", "cache/out"))
         status = process.wait()
         printed = "1 of 1 claims hold" in (folder / "stdout").read_text()
         errors = [line for line in (folder / "stderr").read_text().splitlines() if line.startswith("elbogap: ")]
