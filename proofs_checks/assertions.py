@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -55,9 +55,8 @@ def assert_converges(
     requests.number("assert_converges, spacing", spacing, above=0)
     requests.whole("assert_converges, log_power", log_power, 0)
     requests.number("assert_converges, false_alarm", false_alarm, above=0, most=0.5)
-    law = _law(
-        grid, table, rows, limits, in_eps, constant, floor, standard_error, (float(spacing), log_power, false_alarm)
-    )
+    one = _Statement(grid, table, rows, limits, in_eps, float(spacing), log_power, false_alarm)
+    law = _of_bounds(one, constant, floor) if standard_error is None else _of_means(one, constant, standard_error)
     result = law.judge()
     for i, row in enumerate(result.rows):
         where = f"row {i}: " if len(table) > 1 else ""
@@ -70,60 +69,78 @@ def assert_converges(
     return result
 
 
-def _law(
-    grid: Along,
-    table: Float[np.ndarray, "n e"],
-    rows: Rows,
-    limits: Float[np.ndarray, " n"],
-    order: float,
-    constant: Any,
-    floor: Any,
-    standard_error: Any,
-    rest: tuple[float, int, float],
-) -> Law:
-    from .laws import ConvergenceLaw
+class _Statement(NamedTuple):
+    """What is asserted of the table but its constant, row by row."""
+
+    grid: Along
+    table: Float[np.ndarray, "n e"]
+    rows: Rows
+    limits: Float[np.ndarray, " n"]
+    order: float
+    spacing: float
+    log_power: int
+    false_alarm: float
+
+
+def _of_means(one: _Statement, constant: Any, standard_error: Any) -> Law:
+    """The law about values that are means of samples."""
     from .mean_fit import Means, Shape, mean_constant
     from .mean_law import MeanLaw
+
+    errors = _bounds("standard_error", standard_error, one.table.shape)
+    _not_negative("standard_error", errors)
+    means = tuple(Means(one.grid.eps, y, np.diag(error**2)) for y, error in zip(one.table, errors, strict=True))
+    if constant is None:
+        shape = Shape(one.order, one.spacing, one.log_power)
+        pairs = zip(means, one.limits, strict=True)
+        found = [mean_constant(m.less(limit), shape, one.false_alarm) for m, limit in pairs]
+        constants = np.array([estimate[0].value if estimate else np.nan for estimate in found])
+    else:
+        constants = _per_row("constant", constant, len(one.table))
+    return MeanLaw(
+        "values",
+        one.rows,
+        means,
+        one.limits,
+        one.order,
+        constants,
+        (0.0,) * len(one.table),
+        one.spacing,
+        one.log_power,
+        along=one.grid,
+        false_alarm=one.false_alarm,
+    )
+
+
+def _of_bounds(one: _Statement, constant: Any, floor: Any) -> Law:
+    """The law about values whose errors are bounded."""
+    from .laws import ConvergenceLaw
     from .order import estimate_constant, without_logarithm
 
-    spacing, log_power, false_alarm = rest
-    if standard_error is not None:
-        errors = _bounds("standard_error", standard_error, table.shape)
-        _not_negative("standard_error", errors)
-        means = tuple(Means(grid.eps, y, np.diag(error**2)) for y, error in zip(table, errors, strict=True))
-        if constant is None:
-            shape = Shape(order, spacing, log_power)
-            found = [mean_constant(m.less(lim), shape, false_alarm) for m, lim in zip(means, limits, strict=True)]
-            constants = np.array([one[0].value if one else np.nan for one in found])
-        else:
-            constants = _per_row("constant", constant, len(table))
-        heavy = (0.0,) * len(table)
-        return MeanLaw(
-            "values",
-            rows,
-            means,
-            limits,
-            order,
-            constants,
-            heavy,
-            spacing,
-            log_power,
-            along=grid,
-            false_alarm=false_alarm,
-        )
+    grid, table, limits = one.grid, one.table, one.limits
     bounds = _bounds("floor", floor, table.shape)
     _not_negative("floor", bounds)
     bounds = bounds + 8 * np.finfo(float).eps * (np.abs(table) + np.abs(limits)[:, None])
     if constant is None:
         pairs = zip(table - limits[:, None], bounds, strict=True)
-        parts = [without_logarithm(grid.eps, *pair, order, log_power) for pair in pairs]
-        guesses = [estimate_constant(*part, order, spacing) for part in parts]
+        parts = [without_logarithm(grid.eps, *pair, one.order, one.log_power) for pair in pairs]
+        guesses = [estimate_constant(*part, one.order, one.spacing) for part in parts]
         constants = np.array([guess.value if guess else np.nan for guess in guesses])
         constants = np.where(np.isfinite(constants), constants, 1.0)
     else:
         constants = _per_row("constant", constant, len(table))
     return ConvergenceLaw(
-        "values", rows, grid.eps, table, limits, order, constants, bounds, spacing, log_power, along=grid
+        "values",
+        one.rows,
+        grid.eps,
+        table,
+        limits,
+        one.order,
+        constants,
+        bounds,
+        one.spacing,
+        one.log_power,
+        along=grid,
     )
 
 

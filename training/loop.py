@@ -19,7 +19,7 @@ After each chunk of steps the loop looks at every quantity of every step; the fi
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -34,6 +34,9 @@ from .checkpoint import load_state, save_state
 from .loss import Terms, batch_terms, draw_nodes
 from .models import DTYPE, VAE
 
+Objective = Callable[..., Terms]
+"""Like `loss.batch_terms`: (vae, x (B, ...), log_noise_var, nodes (B, K, d), path=...) -> Terms."""
+
 
 class NotFinite(ArithmeticError):
     """A quantity became nan or infinite: its name, step and run are in the message."""
@@ -45,7 +48,8 @@ class Recipe:
 
     steps: a multiple of `chunks`, after each of which there is a report. batch: observations a step. rate: peak
     learning rate after `warm_up` steps. anneal: share of the steps in which eps moves. draws: Monte Carlo nodes an
-    observation; antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans.
+    observation; antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans. objective: the
+    terms of a batch, the mean of whose `elbo` is maximised; recipes for another one are a subclass.
     """
 
     steps: int = 5000
@@ -59,6 +63,7 @@ class Recipe:
     clip: float = 1e3
     learn_noise: bool = False
     chunks: int = 10
+    objective: ClassVar[Objective] = staticmethod(batch_terms)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "draws", "chunks"):
@@ -102,9 +107,6 @@ class Trained(NamedTuple):
     history: Terms
 
 
-Objective = Callable[..., Terms]
-"""Like `loss.batch_terms`: (vae, x (B, ...), log_noise_var, nodes (B, K, d), path=...) -> Terms."""
-
 Report = Callable[[int, VAE, Terms], None]
 """Called after each chunk with the number of steps made, the runs, and the chunk's mean terms (R,)."""
 
@@ -120,7 +122,7 @@ def stack(vaes: Sequence[VAE]) -> VAE:
     return jax.tree.map(together, *vaes)
 
 
-def member(vaes: VAE, index: int) -> VAE:
+def run_of(vaes: VAE, index: int) -> VAE:
     """One run of a stack."""
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, vaes)
 
@@ -149,13 +151,11 @@ def train(
     key: PRNGKeyArray,
     recipe: Recipe,
     *,
-    objective: Objective = batch_terms,
     report: Report | None = None,
     checkpoint: Path | None = None,
 ) -> Trained:
     """Train the runs. With `checkpoint`, a file, the state is saved after each chunk, and continued if it is there.
 
-    `objective` gives the terms of a batch; the mean of their `elbo` is maximised (`flow` has another one).
     Raises `NotFinite`, ValueError for sizes that do not fit, and RequestError for a checkpoint of other runs.
     """
     count = len(which)
@@ -173,7 +173,7 @@ def train(
         state, history = load_state(checkpoint, (state, history))
     length = recipe.steps // recipe.chunks
     for chunk in range(int(state.step) // length, recipe.chunks):
-        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length, objective)
+        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length)
         quantities = {name: np.asarray(value) for name, value in zip(Terms._fields, terms, strict=True)}
         _require_finite({**quantities, "gradient": np.asarray(norm)}, chunk * length)
         means = [quantities[name].mean(axis=0) for name in Terms._fields]
@@ -194,12 +194,11 @@ def _advance(
     key: PRNGKeyArray,
     recipe: Recipe,
     length: int,
-    objective: Objective,
 ) -> tuple[State, Terms, Array]:
     """`length` steps of every run; the terms and the norm of the gradient at each step, (length, R)."""
     optimiser = recipe.optimiser()
     learnt, fixed = eqx.partition(state.vaes, eqx.is_inexact_array)
-    mean = jax.eval_shape(lambda vaes, x: member(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
+    mean = jax.eval_shape(lambda vaes, x: run_of(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
     latent_dim = mean.shape[0]
 
     def step_of_run(
@@ -214,7 +213,7 @@ def _advance(
         def loss(learnt: VAE) -> tuple[Array, Terms]:
             vae = eqx.combine(learnt, fixed)
             log_noise_var = vae.log_noise_var if recipe.learn_noise else scheduled
-            terms = objective(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
+            terms = recipe.objective(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
             return -terms.elbo, terms
 
         gradient, terms = jax.grad(loss, has_aux=True)(learnt)
