@@ -17,14 +17,15 @@ compiled functions fix the shapes (one family and one dimension a test) and set 
 shape compiles a program.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 from jaxtyping import Array, Float
 
+from .errors import RequestError
 from .numerics.families.decoder import Decoder
 from .numerics.families.registry import FAMILIES
 from .numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
@@ -38,9 +39,10 @@ NOISE_SCALES = (1e-2, 1e-3, 1e-4, 1e-1, 1.0)  # the first is what a failure shri
 
 
 def member(family: str, latent_dim: int, seed: int) -> Decoder:
-    """The member of `FAMILIES[family]` that the seed determines. ValueError for an unknown name."""
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}, expected one of {', '.join(FAMILIES)}")
+    """The member of `FAMILIES[family]` that the seed determines; RequestError for what there is not."""
+    requests.known("family", family, FAMILIES)
+    requests.whole("latent_dim", latent_dim, 1)
+    requests.seed(seed, "seed")
     return FAMILIES[family].draw(np.random.default_rng(seed), latent_dim)
 
 
@@ -53,8 +55,8 @@ class Instance(NamedTuple):
 
 def instance(family: str, latent_dim: int, seed: int) -> Instance:
     """A member of the family and one of its points, both determined by the seed."""
-    point = FAMILIES[family].point(np.random.default_rng([seed, latent_dim]), latent_dim)
-    return Instance(member(family, latent_dim, seed), point)
+    decoder = member(family, latent_dim, seed)
+    return Instance(decoder, FAMILIES[family].point(np.random.default_rng([seed, latent_dim]), latent_dim))
 
 
 def decoders(
@@ -62,7 +64,7 @@ def decoders(
 ) -> st.SearchStrategy[Decoder]:
     """Random members of the named families, in those of the dimensions in which the registry has them.
 
-    ValueError where no family has any of the dimensions, or a name is unknown.
+    RequestError where no family has any of the dimensions, or a name is unknown.
     """
     return _over_cases(member, families, latent_dims)
 
@@ -75,12 +77,17 @@ def instances(
 
 
 def _over_cases(build: Callable, families: Sequence[str], latent_dims: Sequence[int]) -> st.SearchStrategy:
-    unknown = [name for name in families if name not in FAMILIES]
-    if unknown:
-        raise ValueError(f"unknown families {unknown}, expected some of {', '.join(FAMILIES)}")
+    for what, given in (("families", families), ("latent_dims", latent_dims)):
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise RequestError(f"{what}: expected a list of them, got {requests.shown(given)}")
+    families, latent_dims = list(families), list(latent_dims)
+    for name in families:
+        requests.known("family", name, FAMILIES)
+    for d in latent_dims:
+        requests.whole("latent_dims", d, 1)
     cases = [(name, d) for name in families for d in sorted(latent_dims) if d in FAMILIES[name].latent_dims]
     if not cases:
-        raise ValueError(f"none of {list(families)} is registered for a dimension in {list(latent_dims)}")
+        raise RequestError(f"families: expected one that has a dimension in {latent_dims}, got {families}")
     return st.sampled_from(cases).flatmap(lambda case: st.builds(build, st.just(case[0]), st.just(case[1]), SEEDS))
 
 
@@ -96,6 +103,7 @@ def priors(latent_dim: int) -> st.SearchStrategy[Prior]:
 
     Laplace has a kink at 0, Student t heavy tails, `correlated_normal` dependent coordinates.
     """
+    requests.whole("latent_dim", latent_dim, 1)
     scale = st.floats(0.5, 2.0)
     return st.one_of(
         st.builds(Normal, loc=st.floats(-1.0, 1.0), scale=scale),
@@ -108,11 +116,14 @@ def priors(latent_dim: int) -> st.SearchStrategy[Prior]:
 
 def correlated_normal(mean: np.ndarray, seed: int) -> CorrelatedNormal:
     """N(mean, covariance) with a random covariance of eigenvalues in [1/2, 2], determined by the seed."""
+    mean = _vector("mean", mean)
     return CorrelatedNormal(mean, covariance(len(mean), seed))
 
 
 def covariance(size: int, seed: int) -> np.ndarray:
     """A symmetric positive definite matrix with eigenvalues in [1/2, 2], determined by the seed."""
+    requests.whole("size", size, 1)
+    requests.seed(seed, "seed")
     rng = np.random.default_rng(seed)
     basis = np.linalg.qr(rng.standard_normal((size, size)))[0]
     matrix = basis * 2.0 ** rng.uniform(-1, 1, size=size) @ basis.T
@@ -121,6 +132,7 @@ def covariance(size: int, seed: int) -> np.ndarray:
 
 def noises(output_dim: int) -> st.SearchStrategy[Noise]:
     """Scalar, diagonal, full and z-dependent noise of every scale in `NOISE_SCALES`, shapes of condition at most 4."""
+    requests.whole("output_dim", output_dim, 1)
     scale = st.sampled_from(NOISE_SCALES)
     return st.one_of(
         st.builds(ScalarNoise, scale),
@@ -137,6 +149,7 @@ def full_noise(scale: float, output_dim: int, seed: int) -> FullNoise:
 
 def varying_noise(scale: float, amplitude: float) -> StateNoise:
     """Noise of variance scale exp(amplitude sum_k sin z_k): smooth, positive, bounded both ways."""
+    requests.number("amplitude", amplitude)
 
     def variance(z: Float[Array, " d"]) -> Float[Array, ""]:
         return jnp.exp(amplitude * jnp.sum(jnp.sin(z)))
@@ -159,14 +172,23 @@ def encoders(latent_dim: int, *, scale: float = 1.0, full: bool = False) -> st.S
     """
     requests.whole("latent_dim", latent_dim, 1)
     requests.number("scale", scale, above=0)
-    if full:
+    if requests.flag("full", full):
         return st.builds(full_encoder, _vectors(latent_dim, -1.0, 1.0), st.just(scale), SEEDS)
     return st.builds(GaussianEncoder, _vectors(latent_dim, -1.0, 1.0), _vectors(latent_dim, 0.5 * scale, 2.0 * scale))
 
 
 def full_encoder(mean: np.ndarray, scale: float, seed: int) -> GaussianEncoder:
     """The encoder with covariance scale^2 `covariance(d, seed)`, by its Cholesky factor."""
+    mean = _vector("mean", mean)
+    requests.number("scale", scale, above=0)
     return GaussianEncoder(mean, scale * np.linalg.cholesky(covariance(len(mean), seed)))
+
+
+def _vector(name: str, value: Any) -> np.ndarray:
+    found = requests.numbers(name, value)
+    if found.ndim != 1:
+        raise RequestError(f"{name}: expected a vector, got shape {found.shape}")
+    return found
 
 
 def _vectors(size: int, low: float, high: float) -> st.SearchStrategy[np.ndarray]:

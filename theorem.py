@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .errors import RequestError
 from .proofs_checks.along import doubling, ladder
 from .proofs_checks.cases import cases, instances
 from .proofs_checks.claim import Claim
@@ -57,7 +58,6 @@ def verify(*claims: Claim | str, seed: int = 0, effort: str = "quick") -> Report
     has `.holds`, `.table(id)`, `.plot(id)`, `.write(folder)`, `.document()`, and prints as a table.
     Raises RequestError for an unknown id, or two claims with one.
     """
-    from .errors import RequestError
     from .proofs_checks.verify import verify as verify_claims
 
     if not claims:
@@ -72,6 +72,10 @@ def test(claim: Claim, *, seed: int = 0, effort: str = "quick") -> Any:
     """A pytest test of a claim, `test_name = test(claim)`: one item a law and one a control, named after them."""
     from .proofs_checks.assertions import claim_test
 
+    if not isinstance(claim, Claim):
+        raise RequestError(f"test: expected a Claim, got {requests.shown(claim)}")
+    requests.seed(seed, "seed")
+    requests.effort(effort, "effort")
     return claim_test(claim, seed, effort)
 
 
@@ -82,6 +86,13 @@ def step(left: Any, right: Any, rule: str, *assumptions: str, relation: str = "=
     """
     from .theory.proof.derivation import Step
 
+    requests.text("step, rule", rule)
+    requests.one_of("step, relation", relation, ("=", ">="))
+    for name, side in (("left", left), ("right", right)):
+        if side is None or isinstance(side, str):
+            raise RequestError(f"step, {name}: expected a SymPy expression, got {requests.shown(side)}")
+    if not isinstance(certificate, list | tuple) and not callable(certificate):
+        raise RequestError(f"step, certificate: expected a list of terms, got {requests.shown(certificate)}")
     return Step(left, right, rule, assumptions, relation=relation, certificate=certificate)  # type: ignore[arg-type]
 
 
@@ -89,4 +100,5 @@ def argued(rule: str, note: str = "", *assumptions: str) -> Any:
     """A step in words, for what no computer algebra decides; it is shown as such."""
     from .theory.proof.derivation import argued as argued_step
 
+    requests.text("argued, rule", rule)
     return argued_step(rule, note or rule, *assumptions)

@@ -17,6 +17,7 @@ from ..numerics.noise import StateNoise
 from ..numerics.precision import EPS64, require_float64
 from ..numerics.priors import Normal, Prior
 from ..numerics.reduction import Reduction, reduction
+from ..shell import requests
 from ..shell.progress import Progress, silent
 from .account import Account
 from .consistency import Consistency, consistency
@@ -71,6 +72,7 @@ def audit(
     not fit are reported, never raised.
     """
     require_float64("audit")
+    requests.function("progress", progress)
     request = AuditRequest(
         latent_dim=latent_dim,
         noise_var=noise_var,

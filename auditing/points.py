@@ -89,7 +89,10 @@ def prior_deviation(model: LatentModel) -> Float[np.ndarray, " d"]:
 def _collected(data: Any) -> np.ndarray:
     """An array of a list of points, or of the batches of a loader (of pairs the first)."""
     if isinstance(data, list | tuple):
-        return np.asarray(data)
+        try:
+            return np.asarray(data)
+        except ValueError:
+            raise RequestError("data: expected points of one shape, got rows of several lengths") from None
     try:
         batches = [np.asarray(part[0] if isinstance(part, list | tuple) else part) for part in data]
         return np.concatenate(batches)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RequestError
 from ..shell import requests
 
+ENCODER_OUTPUTS = ("std", "log-std", "var", "log-var")
+"""What the second output of an encoder may be."""
 _FEWEST_SAMPLES = 64
 
 
@@ -38,8 +39,8 @@ class AuditRequest:
         requests.number("relative tolerance", self.relative, above=0)
         requests.number("absolute tolerance", self.absolute, above=0)
         requests.seed(self.seed, "seed")
-        if not isinstance(self.search, bool):
-            raise RequestError(f"search: expected True or False, got {requests.shown(self.search)}")
+        requests.flag("search", self.search)
+        requests.one_of("encoder output", self.encoder_output, ENCODER_OUTPUTS)
 
     @property
     def pairs(self) -> int:

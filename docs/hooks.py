@@ -213,6 +213,10 @@ def claim_page(claim: Any) -> str:
         f"elbogap explain {claim.id}",
         "```",
     ]
+    name = claim.id.replace("-", "_")
+    lines += ["", f"Laws and controls: `proofs_checks/claims/{name}.py`"]
+    lines[-1] += f", derivation: `theory/claims/{name}.py`." if claim.derivation else "."
+    lines[-1] += " All claims are judged by `tests/proofs_checks/test_verify.py`."
     literature = ROOT / "docs" / "literature" / f"{claim.id}.md"
     if literature.is_file():
         lines += ["", "## What is said, and what is true", "", literature.read_text().strip()]

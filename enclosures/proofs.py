@@ -19,6 +19,7 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from .. import __version__
+from ..shell import requests
 from ..theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols
 from ..theory.series.ring import RATIONALS
 from . import one_dimensional
@@ -125,9 +126,7 @@ def write_certificate(out_dir: str | Path, effort: str = "quick") -> Path:
 
 
 def _range(effort: str) -> fmpq:
-    if effort not in RANGES:
-        raise ValueError(f"unknown effort: expected one of {', '.join(RANGES)}, got {effort!r}")
-    return RANGES[effort]
+    return RANGES[requests.one_of("effort", effort, RANGES)]
 
 
 @lru_cache

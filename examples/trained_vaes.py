@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from elbogap.auditing.pages.sentences import gap_rows, headline
-from elbogap.training.loop import Recipe, annealing, member, stack, train
+from elbogap.training.loop import Recipe, annealing, run_of, stack, train
 from elbogap.training.mixings import draw_moebius, mix
 from elbogap.training.models import as_dtype, mlp_vae
 
@@ -33,7 +33,7 @@ def trained(steps: int, seed: int = 0):
     schedule = annealing(mixed.train[None], which, noise_vars)
     found = train(vaes, mixed.train[None], which, schedule, jax.random.key(seed), Recipe(steps=steps))
     return (
-        [as_dtype(member(found.vaes, i), float) for i in range(len(SHARES))],
+        [as_dtype(run_of(found.vaes, i), float) for i in range(len(SHARES))],
         noise_vars,
         mixed.held_out.astype(float),
     )

@@ -17,13 +17,13 @@ from ..auditing.inputs.decoder import as_decoder
 from ..auditing.inputs.loading import named_object
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.gap import measure_gap
+from ..numerics.ladders import SHARED
 from ..numerics.model import LatentModel
-from ..proofs_checks.formulas import evaluate, total
+from ..proofs_checks.formulas import predict
 from ..results import Table
 from . import convergence
 from .data import Data
 
-LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
 POINTS = 4
 TOWARDS_CENTRE = 0.6
 ROUND_OFF = 1e-15
@@ -40,22 +40,21 @@ def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
     decoder = as_decoder(function, latent_dim)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(5,)))
     points = TOWARDS_CENTRE * rng.standard_normal((POINTS, latent_dim))
-    found = {key: np.asarray(value) for key, value in eqx.filter_jit(_measure)(decoder, points, LADDER).items()}
+    found = {key: np.asarray(value) for key, value in eqx.filter_jit(_measure)(decoder, points, SHARED).items()}
     derivatives = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
     contrast, slope = (
-        total(evaluate(quantity, latent_dim, decoder.size, None, **derivatives))
-        for quantity in ("contrast", "gap_slope")
+        predict(quantity, latent_dim, decoder.size, **derivatives) for quantity in ("contrast", "gap_slope")
     )
     floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + ROUND_OFF
     first = found["gap"] - contrast[:, None]
-    second = first - slope[:, None] * LADDER
+    second = first - slope[:, None] * SHARED
     rows = []
     for quantity, difference, order, constants in (
         (convergence.FIRST, first, 1.0, slope),
         (convergence.SECOND, second, 2.0, np.full(POINTS, np.nan)),
     ):
         for i in range(POINTS):
-            for e, eps in enumerate(LADDER):
+            for e, eps in enumerate(SHARED):
                 rows.append(
                     {"quantity": quantity, "family": name, "d": latent_dim, "D": decoder.size, "prior": "normal"}
                     | {"instance": i, "eps": float(eps), "limit": float(contrast[i])}

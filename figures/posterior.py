@@ -21,7 +21,7 @@ from ..numerics.contrast import ima_contrast
 from ..numerics.families.moebius import Moebius, MoebiusLinear
 from ..numerics.gap import measure_gap
 from ..numerics.model import LatentModel
-from ..proofs_checks.formulas import evaluate, total
+from ..proofs_checks.formulas import predict
 from ..proofs_checks.measurements import stack
 from ..proofs_checks.programs import Programs
 from ..report.look import points
@@ -99,7 +99,7 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
         posterior=found["posterior"],
         encoder=found["encoder"],
     )
-    predicted = total(evaluate("contrast", 2, 2, J=found["J"]))
+    predicted = predict("contrast", 2, 2, J=found["J"])
     gaps = columns(decoder=names, gap=found["gap"], contrast=predicted)
     return Data({"density": density, "gaps": gaps}, {"effort": effort, "noise_var": NOISE, "nodes": nodes}, seed)
 

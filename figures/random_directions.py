@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from matplotlib.figure import Figure
 
 from ..numerics.contrast import contrast_of_jacobian
+from ..proofs_checks.formulas import predict
 from ..proofs_checks.programs import Programs
 from ..report.style import log_axis, power_of_ten, subplots
 from ..results import Table
-from ..theory.predictions import prediction
 from .curves import key, letter, series
 from .data import Data, distinct, where
 from .measure import instances
@@ -42,15 +41,13 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     rows = []
     dims = LATENT_DIMS.get(effort, ALL_LATENT_DIMS)
     for d in dims:
-        wanted = prediction("random_mean", d)
-        expected = sp.lambdify([wanted.arguments["D"][()]], wanted.expression, "scipy")
         for D in (D for D in DATA_DIMS if d <= D and (effort != "small" or D <= 5)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(d, D)))
             found = programs.run(_contrasts, rng.standard_normal((samples, D, d)))["contrast"]
             rows.append(
                 {"d": d, "D": D, "mean": float(found.mean()), "standard_error": float(found.std() / samples**0.5)}
                 | {"low": float(np.quantile(found, 0.05)), "high": float(np.quantile(found, 0.95))}
-                | {"predicted": float(expected(D))}
+                | {"predicted": float(predict("random_mean", d, D=D))}
             )
     return Data({"contrast": Table.of(rows)}, {"effort": effort, "samples": samples}, seed)
 

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from ..numerics.contrast import contrast_of_jacobian, ima_contrast
 from ..numerics.families.draws import entangling
 from ..numerics.families.registry import FAMILIES
-from ..proofs_checks.formulas import evaluate, total
+from ..proofs_checks.formulas import predict
 from ..proofs_checks.programs import Programs
 from ..report.style import PAGE, subplots
 from .curves import letter, series
@@ -66,7 +66,7 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     curves: dict[str, list[np.ndarray]] = {"contrast": [], "predicted": []}
     for family in PLANE:
         found = programs.run(_plane, FAMILIES[family].draw(rng, 2), angles, z)
-        predicted = total(evaluate("contrast", 2, 2, J=found["J"].reshape(-1, 2, 2))).reshape(count, latents)
+        predicted = predict("contrast", 2, 2, J=found["J"])
         curves["contrast"].append(found["contrast"].mean(axis=1))
         curves["predicted"].append(predicted.mean(axis=1))
     plane = columns(

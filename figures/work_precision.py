@@ -47,7 +47,7 @@ def _decode(z: Any) -> Any:
     return z + z**3 / 3
 
 
-def _log_joint(z: np.ndarray) -> np.ndarray:
+def _log_joint(z: Any) -> Any:
     """log p(x, z)."""
     return -((_decode(z) - _decode(POINT)) ** 2 / EPS + z**2 + np.log(EPS)) / 2 - np.log(2 * np.pi)
 

@@ -2,7 +2,7 @@
 
 Notation: J (D, d) the decoder's Jacobian at z, J_k its columns, D >= d; A = J'J. c >= 0 by Hadamard's
 inequality, and c = 0 exactly when the columns are orthogonal (claim `contrast`; Gresele et al., NeurIPS 2021,
-definition 4.4).
+4.4).
 
 Method. Columns are scaled to length one, which leaves c unchanged, and orthogonalised by modified
 Gram-Schmidt, whose triangular factor R is that of J + E with |E| of the size of round-off (Bjorck, BIT 7,

@@ -238,12 +238,7 @@ def _look_along_line(
             value = at(middle)
             first = _highest_on_chord(low, value) >= _highest_on_chord(value, high)
             pick = lambda one, other: jnp.where(first, one, other)  # noqa: E731
-            return (
-                pick(a, middle),
-                pick(middle, b),
-                jax.tree.map(pick, low, value),
-                jax.tree.map(pick, value, high),
-            )
+            return pick(a, middle), pick(middle, b), jax.tree.map(pick, low, value), jax.tree.map(pick, value, high)
 
         a, b, low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (a, b, low, high))
         exponents = jnp.stack([value[1] - 0.5 * value[0] @ value[0] for value in (low, high)])

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from ..errors import RequestError
+from ..shell import requests
 
 Number = float | int
 """A number as people type it."""
@@ -50,19 +51,21 @@ def ladder(name: str, start: Number, stop: Number, points: int | None = None) ->
 
     Descending (eps -> 0) or ascending (K -> infinity). RequestError: not positive, or fewer than four.
     """
-    if not (0 < start < np.inf and 0 < stop < np.inf and start != stop):
+    requests.text("ladder, name", name)
+    ends = [requests.number(f"ladder {name!r}, {what}", end) for what, end in (("start", start), ("stop", stop))]
+    if min(ends) <= 0 or start == stop:
         raise RequestError(f"ladder {name!r}: expected two different positive numbers, got {start!r} and {stop!r}")
     if points is None:
         points = max(FEWEST, round(PER_DECADE * abs(np.log10(start / stop))) + 1)
-    if points < FEWEST:
-        raise RequestError(f"ladder {name!r}: expected at least {FEWEST} points, got {points}")
+    requests.whole(f"ladder {name!r}, points", points, FEWEST)
     return Along(name, np.geomspace(start, stop, points), stop > start)
 
 
 def doubling(name: str, start: int, stop: int) -> Along:
     """start, 2 start, 4 start, ... up to stop: integers; RequestError if there are fewer than four of them."""
-    if start != int(start) or start < 1:
-        raise RequestError(f"doubling {name!r}: expected a positive integer to start from, got {start!r}")
+    requests.text("doubling, name", name)
+    requests.whole(f"doubling {name!r}, start", start, 1)
+    requests.number(f"doubling {name!r}, stop", stop)
     values = [int(start)]
     while 2 * values[-1] <= stop:
         values.append(2 * values[-1])

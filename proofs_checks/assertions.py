@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ..errors import RequestError
+from ..shell import requests
 from .along import FEWEST, Along, Number
 from .claim import Claim
 from .draws import Draws
@@ -42,18 +43,20 @@ def assert_converges(
     Raises AssertionError ("order 1.000 [.998, 1.002], expected 0.5"), `Inconclusive` where the numbers do not decide,
     RequestError for wrong shapes.
     """
-    grid, table = _grid(h), np.atleast_2d(np.asarray(values, dtype=float))
+    grid, table = _grid(h), np.atleast_2d(requests.numbers("assert_converges, values", values))
     if table.ndim != 2 or table.shape[1] != grid.values.size:
         shapes = f"{grid.values.size} points, got values of shape {np.shape(values)}"
         raise RequestError(f"assert_converges: expected one value a point of h, {shapes}")
     rows = Rows(tuple({} if len(table) == 1 else {"row": i} for i in range(len(table))))
     limits = _per_row("limit", limit, len(table))
-    in_eps = float(grid.sign * order)
+    in_eps = grid.sign * requests.number("assert_converges, order", order)
     if in_eps <= 0:
         raise RequestError(f"assert_converges, order: expected one at which h^order falls to zero, got {order!r}")
-    law = _law(
-        grid, table, rows, limits, in_eps, constant, floor, standard_error, (float(spacing), log_power, false_alarm)
-    )
+    requests.number("assert_converges, spacing", spacing, above=0)
+    requests.whole("assert_converges, log_power", log_power, 0)
+    requests.number("assert_converges, false_alarm", false_alarm, above=0, most=0.5)
+    one = _Statement(grid, table, rows, limits, in_eps, float(spacing), log_power, false_alarm)
+    law = _of_bounds(one, constant, floor) if standard_error is None else _of_means(one, constant, standard_error)
     result = law.judge()
     for i, row in enumerate(result.rows):
         where = f"row {i}: " if len(table) > 1 else ""
@@ -66,69 +69,83 @@ def assert_converges(
     return result
 
 
-def _law(
-    grid: Along,
-    table: Float[np.ndarray, "n e"],
-    rows: Rows,
-    limits: Float[np.ndarray, " n"],
-    order: float,
-    constant: Any,
-    floor: Any,
-    standard_error: Any,
-    rest: tuple[float, int, float],
-) -> Law:
-    from .laws import ConvergenceLaw
+class _Statement(NamedTuple):
+    """What is asserted of the table but its constant, row by row."""
+
+    grid: Along
+    table: Float[np.ndarray, "n e"]
+    rows: Rows
+    limits: Float[np.ndarray, " n"]
+    order: float
+    spacing: float
+    log_power: int
+    false_alarm: float
+
+
+def _of_means(one: _Statement, constant: Any, standard_error: Any) -> Law:
+    """The law about values that are means of samples."""
     from .mean_fit import Means, Shape, mean_constant
     from .mean_law import MeanLaw
+
+    errors = _bounds("standard_error", standard_error, one.table.shape)
+    _not_negative("standard_error", errors)
+    means = tuple(Means(one.grid.eps, y, np.diag(error**2)) for y, error in zip(one.table, errors, strict=True))
+    if constant is None:
+        shape = Shape(one.order, one.spacing, one.log_power)
+        pairs = zip(means, one.limits, strict=True)
+        found = [mean_constant(m.less(limit), shape, one.false_alarm) for m, limit in pairs]
+        constants = np.array([estimate[0].value if estimate else np.nan for estimate in found])
+    else:
+        constants = _per_row("constant", constant, len(one.table))
+    return MeanLaw(
+        "values",
+        one.rows,
+        means,
+        one.limits,
+        one.order,
+        constants,
+        (0.0,) * len(one.table),
+        one.spacing,
+        one.log_power,
+        along=one.grid,
+        false_alarm=one.false_alarm,
+    )
+
+
+def _of_bounds(one: _Statement, constant: Any, floor: Any) -> Law:
+    """The law about values whose errors are bounded."""
+    from .laws import ConvergenceLaw
     from .order import estimate_constant, without_logarithm
 
-    spacing, log_power, false_alarm = rest
-    if standard_error is not None:
-        errors = np.broadcast_to(np.asarray(standard_error, dtype=float), table.shape)
-        _not_negative("standard_error", errors)
-        means = tuple(Means(grid.eps, y, np.diag(error**2)) for y, error in zip(table, errors, strict=True))
-        if constant is None:
-            shape = Shape(order, spacing, log_power)
-            found = [mean_constant(m.less(lim), shape, false_alarm) for m, lim in zip(means, limits, strict=True)]
-            constants = np.array([one[0].value if one else np.nan for one in found])
-        else:
-            constants = _per_row("constant", constant, len(table))
-        heavy = (0.0,) * len(table)
-        return MeanLaw(
-            "values",
-            rows,
-            means,
-            limits,
-            order,
-            constants,
-            heavy,
-            spacing,
-            log_power,
-            along=grid,
-            false_alarm=false_alarm,
-        )
-    try:
-        bounds = np.broadcast_to(np.asarray(floor, dtype=float), table.shape)
-    except ValueError:
-        expected = f"a number or shape {table.shape}"
-        raise RequestError(f"assert_converges, floor: expected {expected}, got shape {np.shape(floor)}") from None
+    grid, table, limits = one.grid, one.table, one.limits
+    bounds = _bounds("floor", floor, table.shape)
     _not_negative("floor", bounds)
     bounds = bounds + 8 * np.finfo(float).eps * (np.abs(table) + np.abs(limits)[:, None])
     if constant is None:
         pairs = zip(table - limits[:, None], bounds, strict=True)
-        parts = [without_logarithm(grid.eps, *pair, order, log_power) for pair in pairs]
-        guesses = [estimate_constant(*part, order, spacing) for part in parts]
+        parts = [without_logarithm(grid.eps, *pair, one.order, one.log_power) for pair in pairs]
+        guesses = [estimate_constant(*part, one.order, one.spacing) for part in parts]
         constants = np.array([guess.value if guess else np.nan for guess in guesses])
         constants = np.where(np.isfinite(constants), constants, 1.0)
     else:
         constants = _per_row("constant", constant, len(table))
     return ConvergenceLaw(
-        "values", rows, grid.eps, table, limits, order, constants, bounds, spacing, log_power, along=grid
+        "values",
+        one.rows,
+        grid.eps,
+        table,
+        limits,
+        one.order,
+        constants,
+        bounds,
+        one.spacing,
+        one.log_power,
+        along=grid,
     )
 
 
 def _grid(h: ArrayLike) -> Along:
-    values = np.asarray(h, dtype=float)
+    values = requests.numbers("assert_converges, h", h)
     if values.ndim != 1 or values.size < FEWEST:
         raise RequestError(f"assert_converges, h: expected at least {FEWEST} points in a row, got shape {values.shape}")
     grows = bool(values[-1] > values[0])
@@ -141,12 +158,22 @@ def _grid(h: ArrayLike) -> Along:
 
 
 def _per_row(name: str, value: Any, count: int) -> Float[np.ndarray, " n"]:
-    array = np.asarray(value, dtype=float)
+    array = requests.numbers(f"assert_converges, {name}", value)
     if array.ndim == 0:
         return np.full(count, float(array))
     if array.shape != (count,):
         raise RequestError(f"assert_converges, {name}: expected one number or {count}, got shape {array.shape}")
     return array
+
+
+def _bounds(name: str, value: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "n e"]:
+    """The bounds of errors in the shape of the values."""
+    array = requests.numbers(f"assert_converges, {name}", value)
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        expected = f"a number or shape {shape}"
+        raise RequestError(f"assert_converges, {name}: expected {expected}, got shape {array.shape}") from None
 
 
 def _not_negative(name: str, bounds: Float[np.ndarray, "n e"]) -> None:

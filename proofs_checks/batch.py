@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .formulas import evaluate, total
+from ..numerics.ladders import SHARED
+from .formulas import Blocks, Factors, Terms, evaluate, total
 from .instances import Instances
-
-LADDER = 10.0 ** -np.arange(1.0, 6.25, 0.5)
-"""eps from 1e-1 to 1e-6 in half decades: below, (gap - c) / eps has lost half its digits to round-off."""
 
 DERIVATIVES = ("J", "H", "T", "l0", "l1", "l2")
 
@@ -50,19 +48,20 @@ class Batch:
         """d."""
         return self.point.shape[1]
 
-    def terms(self, name: str, **replaced: np.ndarray) -> dict[str, np.ndarray]:
-        """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments (controls)."""
-        J = self.derivatives["J"]
-        arguments = self.derivatives | {"eps": np.ones(len(J)), "W": J} | replaced
-        return evaluate(name, J.shape[2], J.shape[1], None, **arguments)
+    def terms(self, name: str, *, blocks: Blocks = None, **replaced: np.ndarray) -> Terms:
+        """The terms of a prediction of `theory` at the batch's points; `replaced` overrides arguments.
 
-    def predict(self, name: str, **factors: float) -> np.ndarray:
+        Unless replaced, eps is 1 and W is J.
+        """
+        D, d = self.derivatives["J"].shape[1:]
+        arguments = self.derivatives | {"eps": np.ones(()), "W": self.derivatives["J"]} | replaced
+        return evaluate(name, d, D, blocks, **arguments)
+
+    def predict(
+        self, name: str, factors: Factors = None, *, blocks: Blocks = None, **replaced: np.ndarray
+    ) -> np.ndarray:
         """A predicted quantity at the batch's points, its terms weighted by `factors` (all 1 for the true one)."""
-        return total(self.terms(name), **factors)
-
-    def predict_with(self, name: str, factors: dict[str, float] | None = None, **replaced: np.ndarray) -> np.ndarray:
-        """As `predict`, with arguments replaced."""
-        return total(self.terms(name, **replaced), **(factors or {}))
+        return total(self.terms(name, blocks=blocks, **replaced), **(factors or {}))
 
     def where(self, prior: str) -> Batch:
         """The rows with this prior."""
@@ -102,7 +101,7 @@ def batch_of(
     families: Sequence[str],
     priors: Sequence[str],
     *,
-    eps: Float[np.ndarray, " e"] = LADDER,
+    eps: Float[np.ndarray, " e"] = SHARED,
     derivatives: Sequence[str] = DERIVATIVES,
     decoders: tuple[Any, ...] = (),
 ) -> Batch:

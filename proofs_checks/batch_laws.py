@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .batch import Batch
-from .formulas import Blocks, evaluate, total
+from .formulas import Blocks, Factors
 from .instances import Instances
 from .laws import ConvergenceLaw, IdentityLaw
 
@@ -21,7 +21,6 @@ LIMIT_ROUND_OFF = 8 * EPS64
 """A predicted limit is a sum of a few logarithms of magnitude at most one: a few units in the last place."""
 
 PerBatch = Callable[[Batch], np.ndarray]
-Factors = dict[str, float] | None
 
 
 def nothing(batch: Batch) -> np.ndarray:
@@ -70,16 +69,6 @@ def identity(name: str, batches: Sequence[Batch], left: PerBatch, right: PerBatc
     return IdentityLaw(name, rows(batches), *join)
 
 
-def contrast_at_point(**factors: float) -> PerBatch:
-    """c_IMA at the batch's points, predicted."""
-    return lambda batch: batch.predict("contrast", **factors)
-
-
-def gap_slope(**factors: float) -> PerBatch:
-    """a1 at the batch's points, predicted."""
-    return lambda batch: batch.predict("gap_slope", **factors)
-
-
 def gap_law(
     name: str, batches: Sequence[Batch], *, limit: PerBatch, constant: PerBatch, order: float = 1.0
 ) -> ConvergenceLaw:
@@ -99,8 +88,8 @@ def predicted(name: str, blocks: Blocks = None, factors: Factors = None, **repla
     """A prediction as a function of the batch: terms weighted by `factors`, arguments replaced by those given."""
 
     def value(batch: Batch) -> np.ndarray:
-        arguments: dict[str, Any] = batch.derivatives | {name: change(batch) for name, change in replaced.items()}
-        return total(evaluate(name, batch.latent_dim, blocks=blocks, **arguments), **(factors or {}))
+        arguments: dict[str, Any] = {argument: change(batch) for argument, change in replaced.items()}
+        return batch.predict(name, factors, blocks=blocks, **arguments)
 
     return value
 
@@ -136,5 +125,4 @@ def limit_law(
 
 def flipped(name: str, batch: Batch) -> dict[str, float]:
     """Factors that flip the sign of every term of a prediction."""
-    arguments: dict[str, Any] = batch.derivatives
-    return {term: -1.0 for term in evaluate(name, batch.latent_dim, **arguments)}
+    return dict.fromkeys(batch.terms(name), -1.0)

@@ -130,8 +130,9 @@ def draw(rng: np.random.Generator, d: int, D: int, bend: float = 0.6) -> Bent:
     n /= np.linalg.norm(n)
     v -= (n @ v) * n
     out -= J @ np.linalg.lstsq(J, out, rcond=None)[0]
-    c = (J @ v if d > 1 else 0.0) + (out if d < D else 0.0)
-    return Bent(J, c, n, *(bend * rng.uniform(0.5, 1.0, 2) * rng.choice([-1, 1], 2)), 0.8 * rng.standard_normal(d))
+    c = (d > 1) * (J @ v) + (d < D) * out
+    alpha, beta = bend * rng.uniform(0.5, 1.0, 2) * rng.choice([-1, 1], 2)
+    return Bent(J, c, n, float(alpha), float(beta), 0.8 * rng.standard_normal(d))
 
 
 class Encoder(NamedTuple):
@@ -172,7 +173,7 @@ def encoder(model: Local, eps: float, full: bool = False) -> Encoder:
     start = np.linalg.cholesky(np.linalg.inv(model.metric)) if full else np.diag(model.metric.diagonal() ** -0.5)
     found = root(gradient, np.concatenate([np.zeros(d), start[lower]]), tol=1e-14).x
     m, L, u = unpack(found)
-    entropy = d / 2 * np.log(2 * np.pi * np.e * eps) + np.sum(np.log(np.abs(L.diagonal())))
+    entropy = d / 2 * (1 + np.log(2 * np.pi * eps)) + np.sum(np.log(np.abs(L.diagonal())))
     squares = weights @ np.sum(model.residual(u) ** 2, axis=1)
     return Encoder(m, L, float(weights @ log_joint(model, u, eps) + entropy), float(squares))
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RequestError
+from ..shell import requests
 from .draws import Draws
 from .instances import Rows
 
@@ -45,9 +46,8 @@ class Cases:
 
 def instances(count: int) -> Callable[[Callable[[np.random.Generator], Mapping[str, Any]]], Cases]:
     """A decorator: `count` random instances, each made by the function from a generator seeded by the run."""
-    if not isinstance(count, int) or count < 1:
-        raise RequestError(f"instances: expected a positive number of them, got {count!r}")
-    return lambda draw: Cases(draw.__name__, count, draw)
+    requests.whole("instances, count", count, 1)
+    return lambda draw: Cases(getattr(requests.function("instances", draw), "__name__", "instances"), count, draw)
 
 
 def cases(**columns: Any) -> Cases:

@@ -26,6 +26,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
+from ..shell import requests
 from .cases import ONE, Cases
 from .laws import Law, LawResult
 from .statements import Statement
@@ -83,19 +84,44 @@ class Claim:
     file: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.id, str) or not _SLUG.fullmatch(self.id):
-            raise RequestError(f"claim: expected an id of small letters, digits and hyphens, got {self.id!r}")
-        if not isinstance(self.over, Cases):
-            raise RequestError(f"claim {self.id}, over: expected @instances(...) or cases(...), got {self.over!r:.60}")
-        for one in self.statements:
-            if not isinstance(one, Statement):
-                raise RequestError(f"claim {self.id}, law: expected Converges(...) or its like, got {one!r:.60}")
+        self._check()
         if isinstance(self.assumptions, str):
             object.__setattr__(self, "assumptions", (self.assumptions,))
         if self.law is not None and not self.file:
             object.__setattr__(self, "file", _file_of_caller())
         if not self.title:
             object.__setattr__(self, "title", self.statement or self.id)
+
+    def _check(self) -> None:
+        """RequestError for what a claim cannot be made of."""
+        if not isinstance(self.id, str) or not _SLUG.fullmatch(self.id):
+            raise RequestError(f"claim: expected an id of small letters, digits and hyphens, got {self.id!r}")
+        if not isinstance(self.over, Cases):
+            raise RequestError(f"claim {self.id}, over: expected @instances(...) or cases(...), got {self.over!r:.60}")
+        texts = {name: getattr(self, name) for name in ("title", "statement", "latex", "source")}
+        if isinstance(self.assumptions, list | tuple):
+            texts |= {f"assumptions[{k}]": value for k, value in enumerate(self.assumptions)}
+        else:
+            texts["assumptions"] = self.assumptions
+        for name, value in texts.items():
+            if not isinstance(value, str):
+                raise RequestError(f"claim {self.id}, {name}: expected a text, got {requests.shown(value)}")
+        steps = self.derivation or ()
+        kinds = {
+            "law": (self.law is None or isinstance(self.law, Statement | list | tuple), "Converges(...) or its like"),
+            "enclosed": (isinstance(self.enclosed, bool) or callable(self.enclosed), "a function that encloses"),
+            "derivation": (
+                isinstance(steps, str) or (isinstance(steps, Sequence) and all(hasattr(one, "rule") for one in steps)),
+                "a list of step(...) and argued(...)",
+            ),
+        }
+        for name, (good, expected) in kinds.items():
+            if not good:
+                got = requests.shown(getattr(self, name))
+                raise RequestError(f"claim {self.id}, {name}: expected {expected}, got {got}")
+        for one in self.statements:
+            if not isinstance(one, Statement):
+                raise RequestError(f"claim {self.id}, law: expected Converges(...) or its like, got {one!r:.60}")
 
     @property
     def target(self) -> str:
@@ -121,6 +147,7 @@ class Claim:
 
         of: which law is changed, by place or name; the first that claims what is changed if it is None.
         """
+        requests.text(f"claim {self.id}, control", statement)
         place = 0
         if law is None:
             if not changes:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import RequestError
+from ..shell import requests
 from .along import NOISE_VARIANCE, Along
 from .laws import CONSTANT_TOLERANCE, ORDER_TOLERANCE, InstanceResult, Law, LawResult
 from .mean_fit import (
@@ -215,6 +216,9 @@ class ConvergesInMean(Expansion):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        requests.function("measured", self.measured)
+        requests.number("false_alarm", self.false_alarm)
+        requests.whole("most", self.most, 1)
         if not 0 < self.false_alarm < 0.5:
             raise RequestError(f"false_alarm: expected a probability between 0 and 1/2, got {self.false_alarm!r}")
         self.plan()
@@ -230,9 +234,7 @@ class ConvergesInMean(Expansion):
             if not 0 < asked < 1:
                 raise RequestError(f'repetitions: expected a number or "until 1%", got {self.repetitions!r}')
             return self.most, asked
-        if self.repetitions < 100:
-            raise RequestError(f"repetitions: expected at least 100, got {self.repetitions!r}")
-        return int(self.repetitions), FIXED_RESOLUTION
+        return requests.whole("repetitions", self.repetitions, 100), FIXED_RESOLUTION
 
     def law(self, run: Run) -> MeanLaw:
         """The means of the repetitions; drawn once for a claim, whatever its controls claim."""

@@ -27,17 +27,15 @@ from jaxtyping import Float
 from ..numerics.derivatives import decoder_derivatives, prior_derivatives
 from ..numerics.families.registry import FAMILIES
 from ..numerics.gap import measure_gap
+from ..numerics.ladders import SHARED, SHARED_TO_1E7
 from ..numerics.model import LatentModel
 from ..numerics.priors import Bimodal, Choice, CorrelatedNormal, Logistic, Normal, Prior, StudentT
 from ..numerics.stationarity import stationarity
-from .batch import LADDER, Batch, batch_of
+from .batch import Batch, batch_of
 from .programs import Programs
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
-
-SIX_DECADES = 10.0 ** -np.arange(1.0, 7.25, 0.5)
-"""eps from 1e-1 to 1e-7, for `full`: the last decade tests that the estimators know what round-off leaves."""
 
 PRIORS = ("normal", "logistic", "Student t", "bimodal", "correlated normal", "wide normal")
 """The names of `shared_priors`; a batch draws among the first few, in turn."""
@@ -69,7 +67,7 @@ class Effort:
     instances: int
     batches: tuple[tuple[str, int], ...]
     priors: int = 2
-    ladder: Float[np.ndarray, " e"] = field(default_factory=lambda: LADDER)
+    ladder: Float[np.ndarray, " e"] = field(default_factory=lambda: SHARED)
     few: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     def count(self, family: str, d: int) -> int:
@@ -84,7 +82,7 @@ EFFORTS = {
     "quick": Effort(6, _QUICK),
     "standard": Effort(24, _STANDARD, priors=6),
     # 13 batches of 64 and the few of d > 3: 1000 random decoders.
-    "full": Effort(64, (*_STANDARD, *_FEW), priors=6, ladder=SIX_DECADES, few=_FEW),
+    "full": Effort(64, (*_STANDARD, *_FEW), priors=6, ladder=SHARED_TO_1E7, few=_FEW),
 }
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.derivatives import prior_derivatives, tower
+from ..numerics.ladders import SHARED
 from ..numerics.model import LatentModel
-from .batch import LADDER, Batch
+from .batch import Batch
 from .batch import batch_of as rows_of
 from .measurements import measure_at
 
@@ -68,7 +69,7 @@ def batch_of(
     points: Float[np.ndarray, "n d"],
     families: Sequence[str],
     priors: Sequence[str],
-    eps: Float[np.ndarray, " e"] = LADDER,
+    eps: Float[np.ndarray, " e"] = SHARED,
     also: Sequence[str] = (),
 ) -> Batch:
     """The rows that a program found; `rng` draws the direction in which vectors are looked at.

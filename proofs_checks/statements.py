@@ -17,11 +17,12 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import RequestError
+from ..shell import requests
 from .along import Along, Number
 from .draws import Draws
 from .instances import Rows
 from .laws import BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Law
-from .values import MeasuringError, Value, called, name_of, number, per_row
+from .values import MeasuringError, Value, called, claimed, name_of, number, per_row
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,14 @@ class Expansion(Statement):
     def __post_init__(self) -> None:
         if not isinstance(self.along, Along):
             raise RequestError(f"along: expected ladder(...) or doubling(...), got {self.along!r:.60}")
-        if not np.isfinite(self.order) or self.in_eps <= 0:
+        requests.number("order", self.order)
+        for name in ("limit", "constant"):
+            claimed(name, getattr(self, name))
+        if self.in_eps <= 0:
             falls = "negative, K grows" if self.along.grows else "positive, eps falls"
             raise RequestError(f"order: expected a {falls} along {self.along.name!r}, got {self.order!r}")
-        if not self.spacing > 0:
-            raise RequestError(f"spacing: expected a positive number, got {self.spacing!r}")
-        if self.log_power != int(self.log_power) or self.log_power < 0:
-            raise RequestError(f"log_power: expected 0, 1, 2, ..., got {self.log_power!r}")
+        requests.number("spacing", self.spacing, above=0)
+        requests.whole("log_power", self.log_power, 0)
 
     @property
     def in_eps(self) -> float:
@@ -132,6 +134,12 @@ class Converges(Expansion):
 
     measured: Callable[..., Any]
     floor: Value = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        requests.function("measured", self.measured)
+        if self.floor is not None:
+            claimed("floor", self.floor)
 
     def law(self, run: Run) -> ConvergenceLaw:
         """The values on the grid beside limit, order and constant."""
@@ -177,6 +185,9 @@ class Equal(Statement):
     along: Along | None = None
     tolerance: Number = 0.0
 
+    def __post_init__(self) -> None:
+        _check_sides("Equal", self.along, self.tolerance, left=self.left, right=self.right)
+
     def law(self, run: Run) -> IdentityLaw:
         """Both sides and the tolerance."""
         (left, one), (right, other) = (
@@ -199,6 +210,8 @@ class Bounded(Statement):
     def __post_init__(self) -> None:
         if self.below is None and self.above is None:
             raise RequestError("Bounded: expected below= or above=, got neither")
+        sides = {name: side for name, side in (("below", self.below), ("above", self.above)) if side is not None}
+        _check_sides("Bounded", self.along, self.tolerance, value=self.value, **sides)
 
     def law(self, run: Run) -> BoundLaw:
         """What is left on each side, which must not be negative."""
@@ -221,6 +234,12 @@ class Monotone(Statement):
     rises: bool = True
     tolerance: Number = 0.0
 
+    def __post_init__(self) -> None:
+        requests.function("Monotone, value", self.value)
+        if self.along is None:
+            raise RequestError("Monotone, along: expected ladder(...) or doubling(...), got None")
+        _check_sides("Monotone", self.along, self.tolerance)
+
     def law(self, run: Run) -> BoundLaw:
         """The steps, which must not be negative."""
         values, errors = measured_along(run, self.value, self.along)
@@ -236,6 +255,9 @@ class Fact(Statement):
     true: Callable[..., bool]
     reason: str = "it is not so"
 
+    def __post_init__(self) -> None:
+        requests.function("Fact, true", self.true)
+
     def law(self, run: Run) -> FactLaw:
         """The facts."""
         found = [called(self.true, **run.rows.row(i)) for i in range(len(run.rows))]
@@ -245,11 +267,18 @@ class Fact(Statement):
         return FactLaw(self.name or name_of(self.true), run.rows, np.array(found, dtype=bool), self.reason)
 
 
+def _check_sides(what: str, along: Along | None, tolerance: Number, **sides: Value) -> None:
+    """RequestError for what cannot be a side, a grid or a tolerance."""
+    for name, side in sides.items():
+        claimed(f"{what}, {name}", side)
+    if along is not None and not isinstance(along, Along):
+        raise RequestError(f"{what}, along: expected ladder(...) or doubling(...), got {requests.shown(along)}")
+    requests.number(f"{what}, tolerance", tolerance, least=0)
+
+
 def _first_name(*values: Value) -> str:
     return next((name_of(value) for value in values if callable(value) and hasattr(value, "__name__")), "law")
 
 
 def _tolerance(value: Number) -> float:
-    if not value >= 0:
-        raise RequestError(f"tolerance: expected a number >= 0, got {value!r}")
     return value + np.finfo(float).tiny

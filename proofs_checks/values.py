@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import RequestError
+from ..shell import requests
 from .instances import Rows
 
 Value = Any
@@ -83,6 +84,17 @@ def _float(value: Any, what: str) -> float:
         got = f"an array of shape {array.shape}" if array.ndim and array.dtype.kind in "fiub" else f"{value!r:.60}"
         raise MeasuringError(f"{what}: expected a real number, got {got}")
     return float(array.reshape(()))
+
+
+def claimed(what: str, value: Value) -> None:
+    """RequestError for what cannot be a `Value`, before anything is measured."""
+    if callable(value) or hasattr(value, "free_symbols") or (isinstance(value, str) and value.strip()):
+        return
+    try:
+        requests.numbers(what, value)
+    except RequestError:
+        expected = "a number, a formula or a function"
+        raise RequestError(f"{what}: expected {expected}, got {requests.shown(value)}") from None
 
 
 def per_row(value: Value, rows: Rows, what: str) -> Float[np.ndarray, " n"]:

@@ -53,9 +53,16 @@ def verify(
     """
     requests.one_of("effort", effort, EFFORTS)
     requests.seed(seed, "seed")
-    if isinstance(claims, str) or not isinstance(claims, Iterable | None):
+    requests.function("progress", progress)
+    requests.flag("certificate", certificate)
+    requests.flag("keep_unfinished", keep_unfinished)
+    if not isinstance(cache_dir, Path | None):
+        raise RequestError(f"cache_dir: expected a Path or None, got {requests.shown(cache_dir)}")
+    if isinstance(claims, str | bytes) or not isinstance(claims, Iterable | None):
         raise RequestError(f"claims: expected a list of ids or claims, got {requests.shown(claims)}")
-    chosen = _chosen(claims)
+    chosen = _chosen(None if claims is None else list(claims))
+    if not chosen:
+        raise RequestError("claims: expected at least one, got none")
     run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
     with ExitStack() as stack:
         if any(claim.laws for claim in chosen):

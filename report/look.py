@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import matplotlib
 
 from ..errors import RequestError
+from ..shell import requests
 
 COLUMN, PAGE = 3.4, 6.8
 """Widths, in inches, of one column and of the text block of a paper."""
@@ -64,15 +65,13 @@ def look(name: str, width: float | None = None, font: float | None = None) -> Lo
 
     The height follows the width. RequestError for an unknown name, and for sizes that cannot be drawn.
     """
-    if name not in LOOKS:
-        raise RequestError(f"--style: expected one of {', '.join(LOOKS)}, got {name!r}")
-    chosen = LOOKS[name]
+    chosen = LOOKS[requests.one_of("--style", name, LOOKS)]
     if font is not None:
-        if not SMALLEST <= font <= LARGEST:
+        if not SMALLEST <= requests.number("--font-size", font) <= LARGEST:
             raise RequestError(f"--font-size: expected {SMALLEST:g} to {LARGEST:g} points, got {font:g}")
         chosen = replace(chosen, font=font)
     if width is not None:
-        if not NARROWEST <= width <= WIDEST:
+        if not NARROWEST <= requests.number("--width", width) <= WIDEST:
             raise RequestError(f"--width: expected {NARROWEST:g} to {WIDEST:g} inches, got {width:g}")
         chosen = replace(chosen, column=width, page=width, height=max(1.0, width / PAGE) * chosen.height)
     return chosen

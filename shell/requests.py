@@ -10,12 +10,16 @@ import difflib
 import math
 import operator
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EFFORTS = ("quick", "standard", "full")
 LARGEST_SEED = 2**32 - 1
@@ -64,6 +68,40 @@ def number(
         expected = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
         raise RequestError(f"{name}: expected {expected}, got {shown(value)}")
     return found
+
+
+def text(name: str, value: Any) -> str:
+    """The text `value`, not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise RequestError(f"{name}: expected a text, got {shown(value)}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise RequestError(f"{name}: expected True or False, got {shown(value)}")
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """The function `value`."""
+    if not callable(value):
+        raise RequestError(f"{name}: expected a function, got {shown(value)}")
+    return value
+
+
+def numbers(name: str, value: Any) -> np.ndarray:
+    """The real numbers `value` as an array of float64, of whatever shape; nan and infinity are numbers here."""
+    import numpy as np
+
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind in "fiub" or (found.size and all(isinstance(one, Real) for one in found.flat)):
+            return found.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise RequestError(f"{name}: expected real numbers, got {shown(value)}")
 
 
 def seed(value: Any, name: str = "--seed") -> int:

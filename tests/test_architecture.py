@@ -26,7 +26,7 @@ ARROWS = {
     "auditing": {"shell", "numerics", "report"},
     "proofs_checks": {"shell", "theory", "numerics", "results", "report", "enclosures", "training"},
     "theorem": {"shell", "theory", "proofs_checks"},
-    "figures": {"shell", "theory", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
+    "figures": {"shell", "numerics", "results", "report", "training", "auditing", "proofs_checks"},
     "lessons": {"shell", "theory", "numerics", "results", "report", "training", "proofs_checks", "theorem"},
     "testing": {"shell", "numerics", "proofs_checks"},
     "cli": {"shell"},
@@ -96,6 +96,60 @@ def test_every_module_is_documented_and_holds_one_concept(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
     assert text.count("\n") <= 400, f"{path} is too long to be one concept"
+
+
+OPTIONS = {
+    "auditing/audit.py: audit": "the call that users make, every option named at the call and described once",
+    "proofs_checks/assertions.py: assert_converges": "the call in users' tests, every option named at the call",
+}
+"""Functions that may have more parameters than others, and why; what follows the first eight is named by the caller."""
+
+_STEPS = re.compile(r"\b(Derivation|Step)\b")
+
+
+def _is_step_list(function: ast.FunctionDef) -> bool:
+    """Whether it returns a derivation or its steps: a list to be read from top to bottom."""
+    return function.returns is not None and bool(_STEPS.search(ast.unparse(function.returns)))
+
+
+def _lines(function: ast.FunctionDef, command: bool) -> int:
+    """The lines of a function; of a command those of its body, since signature and docstring are its manual."""
+    first = function.lineno
+    if command:
+        first = function.body[1 if ast.get_docstring(function) else 0].lineno
+    return (function.end_lineno or first) - first + 1
+
+
+def _parameters(function: ast.FunctionDef) -> int:
+    given = function.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    own = bool(named) and named[0].arg in ("self", "cls")
+    return len(named) - own + (given.vararg is not None) + (given.kwarg is not None)
+
+
+@pytest.mark.parametrize("folder", sorted({room(path) for path in SOURCES} - {"lessons"}))
+def test_functions_are_short(folder: str) -> None:
+    """At most 60 lines and 8 parameters, but for step lists, commands' signatures and the named calls."""
+    for path in SOURCES:
+        if room(path) != folder:
+            continue
+        place = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            name, command = f"{place}: {node.name}", node.name.endswith("_command")
+            assert _lines(node, command) <= 60 or _is_step_list(node), f"{name} is too long"
+            assert _parameters(node) <= 8 or command or name in OPTIONS, f"{name} has too many parameters"
+            if name in OPTIONS:
+                assert len(node.args.posonlyargs) + len(node.args.args) <= 8 < _parameters(node), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    """Every link from the front pages to a file of the repository leads to one."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / name).read_text(encoding="utf-8"))
+    assert name != "README.md" or len(targets) > 12
+    assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
 def test_claims_go_by_their_names() -> None:

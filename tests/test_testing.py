@@ -155,11 +155,11 @@ def test_a_false_theorem_is_refuted():
 
 def test_unknown_names_and_dimensions_are_refused():
     """A wrong family or a dimension that no family has raises ValueError with what was expected."""
-    with pytest.raises(ValueError, match="unknown family 'moebus', expected one of linear"):
+    with pytest.raises(ValueError, match="unknown family 'moebus': did you mean 'moebius'"):
         testing.member("moebus", 2, 0)
-    with pytest.raises(ValueError, match="unknown families"):
+    with pytest.raises(ValueError, match="unknown family"):
         testing.decoders(("moebus",))
-    with pytest.raises(ValueError, match=r"none of .* is registered for a dimension in \[7\]"):
+    with pytest.raises(ValueError, match=r"expected one that has a dimension in \[7\]"):
         testing.decoders(("darmois",), (7,))
 
 

@@ -59,7 +59,7 @@ class Prediction:
         return replace(self, terms=scaled)
 
 
-def _decoder(d: int, D: int, *names: str) -> Arguments:
+def _shapes(d: int, D: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "J": (D, d),
         "H": (D, d, d),
@@ -70,9 +70,8 @@ def _decoder(d: int, D: int, *names: str) -> Arguments:
         "M": (d, d),
     } | {f"V{n}": (d,) * n for n in (3, 4, 5, 6)}
     shapes |= {"U": (D, d, d, d, d), "nu": (D,), "psi2": (D,), "psi3": (D,), "psi4": (D,)}
-    shapes |= {name: () for name in ("D", "beta", "s", "B", "rho")}
-    shapes |= {f"l{n}": (d,) * n for n in (1, 2, 3, 4)}
-    return {name: independent(name, shapes[name]) for name in names}
+    shapes |= {name: () for name in ("D", "beta", "s", "B", "rho", "A", "r", "ratio", "a", "b")}
+    return shapes | {f"l{n}": (d,) * n for n in (1, 2, 3, 4)}
 
 
 def _contrast(a: Arguments, blocks: Any) -> dict[str, Any]:
@@ -217,6 +216,18 @@ RECIPES: dict[str, _Recipe] = {
 } | {name: _Recipe(claim, names, build, largest=10**6) for name, (claim, names, build) in CLOSED_FORMS.items()}
 
 
+def _recipe(name: str) -> _Recipe:
+    if name not in RECIPES:
+        raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
+    return RECIPES[name]
+
+
+def argument_shapes(name: str, d: int, D: int | None = None) -> dict[str, tuple[int, ...]]:
+    """The shape of each argument of the named prediction, in their order. Raises ValueError for an unknown name."""
+    shapes = _shapes(d, d if D is None else D)
+    return {argument: shapes[argument] for argument in _recipe(name).arguments}
+
+
 @cache
 def prediction(
     name: str, d: int, D: int | None = None, blocks: tuple[tuple[int, ...], ...] | None = None
@@ -227,16 +238,14 @@ def prediction(
     Raises ValueError for an unknown name, for D < d, for a square-only prediction with D > d, and for
     blocks where they mean nothing.
     """
-    if name not in RECIPES:
-        raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
-    recipe, data_dim = RECIPES[name], d if D is None else D
+    recipe, data_dim = _recipe(name), d if D is None else D
     if data_dim < d or (recipe.square and data_dim != d):
         raise ValueError(f"{name} was asked for d = {d}, D = {data_dim}, expected D {'=' if recipe.square else '>='} d")
     if d > recipe.largest:
         raise ValueError(f"{name} was asked for d = {d}, expected d <= {recipe.largest}: it inverts by cofactors")
     if blocks is not None and not recipe.takes_blocks:
         raise ValueError(f"{name} is a mean-field quantity, expected blocks=None, got {blocks}")
-    arguments = _decoder(d, data_dim, *recipe.arguments)
+    arguments = {key: independent(key, shape) for key, shape in argument_shapes(name, d, data_dim).items()}
     terms = recipe.build(arguments, d if name in CLOSED_FORMS else blocks)
     return Prediction(name, recipe.claim, arguments, {key: _as_sympy(value) for key, value in terms.items()})
 
@@ -247,9 +256,7 @@ def in_numbers(name: str, arguments: dict[str, np.ndarray], blocks: Any = None) 
     The same formulas as `prediction`, by another route: nothing symbolic is built, inverses are LAPACK's. arguments:
     as `Prediction.arguments`, float arrays. Raises ValueError for an unknown name, KeyError for a missing argument.
     """
-    if name not in RECIPES:
-        raise ValueError(f"unknown prediction {name!r}, expected one of {sorted(RECIPES)}")
-    recipe = RECIPES[name]
+    recipe = _recipe(name)
     given = {key: np.asarray(arguments[key], dtype=float) for key in recipe.arguments}
     terms = recipe.build(given, blocks)
     return {key: np.array(value, dtype=object).astype(float) for key, value in terms.items()}

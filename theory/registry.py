@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
+from ..errors import RequestError
 from .proof.derivation import Derivation
 
 
@@ -23,7 +24,7 @@ DERIVATIONS: Mapping[str, Callable[[], Derivation]] = MappingProxyType(
 
 
 def derivation(claim: str) -> Derivation:
-    """The derivation of a claim; ValueError names the known ones if there is none."""
+    """The derivation of a claim; RequestError names the known ones if there is none."""
     if claim not in DERIVATIONS:
-        raise ValueError(f"no derivation for claim {claim!r}, expected one of {sorted(DERIVATIONS)}")
+        raise RequestError(f"no derivation for claim {claim!r}, expected one of {sorted(DERIVATIONS)}")
     return DERIVATIONS[claim]()

@@ -15,6 +15,8 @@ from typing import Any, get_args
 import sympy as sp
 from sympy.external.gmpy import GROUND_TYPES
 
+from ..errors import RequestError
+from ..shell import requests
 from ..shell.files import hash_of_sources
 from ..shell.kept import keep, read_kept
 from .proof.derivation import Derivation, DerivationVerdict, Status, StepVerdict, check
@@ -32,13 +34,14 @@ def run_all(
 ) -> dict[str, DerivationVerdict]:
     """Verdicts of the claims `ids` (default: all registered), each step within `time_limit` seconds.
 
-    With `cache_dir` (created if need be), verdicts are read from and written to it. Raises ValueError for an unknown
+    With `cache_dir` (created if need be), verdicts are read from and written to it. Raises RequestError for an unknown
     id.
     """
+    requests.number("time_limit", time_limit, above=0)
     wanted = list(DERIVATIONS if ids is None else ids)
     unknown = [claim for claim in wanted if claim not in DERIVATIONS]
     if unknown:
-        raise ValueError(f"no derivation for {unknown}, expected some of {sorted(DERIVATIONS)}")
+        raise RequestError(f"no derivation for {unknown}, expected some of {sorted(DERIVATIONS)}")
     folder = None if cache_dir is None else Path(cache_dir)
     suffix = source_hash() if folder else ""
     verdicts = {}

@@ -12,7 +12,7 @@ converged, the finding says so, and cannot fail.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,16 @@ from .metrics import bootstrap
 
 SHORTFALL = 0.02  # nats: less than the contrasts, .02 to .3, by which optima are told from other solutions
 SEED = 0  # of the bootstrap
+
+
+Direction = Literal["at least", "at most"]
+
+
+class Bound(NamedTuple):
+    """What a statistic must be: at least a value, or at most."""
+
+    direction: Direction
+    value: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Finding:
     low: float
     high: float
     bound: float
-    direction: Literal["at least", "at most"]
+    direction: Direction
     control: str
     control_value: float
     not_converged: int | None = None
@@ -75,16 +85,13 @@ def finding(
     control: str,
     control_values: np.ndarray,
     *,
-    at_least: float | None = None,
-    at_most: float | None = None,
+    bound: Bound,
     shortfalls: np.ndarray | None = None,
 ) -> Finding:
     """The median of `values` over runs with its bootstrap interval, against the control's median.
 
     shortfalls: by how many nats each run's ELBO falls short of the best, where it was recorded.
     """
-    if (at_least is None) == (at_most is None):
-        raise ValueError("a finding needs one bound: at_least or at_most")
     found = bootstrap(values, np.random.default_rng(SEED))
     made = Finding(
         experiment,
@@ -92,8 +99,8 @@ def finding(
         statement,
         len(values),
         *found,
-        bound=at_most if at_least is None else at_least,  # type: ignore[arg-type]
-        direction="at most" if at_least is None else "at least",
+        bound=bound.value,
+        direction=bound.direction,
         control=control,
         control_value=float(np.median(control_values)),
     )

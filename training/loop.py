@@ -19,7 +19,7 @@ After each chunk of steps the loop looks at every quantity of every step; the fi
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -28,9 +28,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from ..errors import RequestError
+from ..shell import requests
 from .checkpoint import load_state, save_state
 from .loss import Terms, batch_terms, draw_nodes
 from .models import DTYPE, VAE
+
+Objective = Callable[..., Terms]
+"""Like `loss.batch_terms`: (vae, x (B, ...), log_noise_var, nodes (B, K, d), path=...) -> Terms."""
 
 
 class NotFinite(ArithmeticError):
@@ -39,11 +44,12 @@ class NotFinite(ArithmeticError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; hashable, part of the compiled program. ValueError for values out of range.
+    """How to train; hashable, part of the compiled program. RequestError for values out of range.
 
     steps: a multiple of `chunks`, after each of which there is a report. batch: observations a step. rate: peak
     learning rate after `warm_up` steps. anneal: share of the steps in which eps moves. draws: Monte Carlo nodes an
-    observation; antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans.
+    observation; antithetic, path: see `loss`. clip: largest norm of a gradient. chunks: how many scans. objective: the
+    terms of a batch, the mean of whose `elbo` is maximised; recipes for another one are a subclass.
     """
 
     steps: int = 5000
@@ -57,21 +63,21 @@ class Recipe:
     clip: float = 1e3
     learn_noise: bool = False
     chunks: int = 10
+    objective: ClassVar[Objective] = staticmethod(batch_terms)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "draws", "chunks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected >= 1, got {getattr(self, name)}")
+            requests.whole(name, getattr(self, name), 1)
+        for name in ("antithetic", "path", "learn_noise"):
+            requests.flag(name, getattr(self, name))
         if self.steps % self.chunks:
-            raise ValueError(f"steps: expected a multiple of chunks = {self.chunks}, got {self.steps}")
-        if not 0 <= self.warm_up < self.steps:
-            raise ValueError(f"warm_up: expected 0 <= warm_up < steps = {self.steps}, got {self.warm_up}")
-        if not 0 < self.anneal <= 1:
-            raise ValueError(f"anneal: expected 0 < anneal <= 1, got {self.anneal}")
-        if not (self.rate > 0 and self.clip > 0):
-            raise ValueError(f"rate, clip: expected > 0, got {self.rate}, {self.clip}")
+            raise RequestError(f"steps: expected a multiple of chunks = {self.chunks}, got {self.steps}")
+        requests.whole("warm_up", self.warm_up, 0, self.steps - 1)
+        requests.number("anneal", self.anneal, above=0, most=1)
+        requests.number("rate", self.rate, above=0)
+        requests.number("clip", self.clip, above=0)
         if self.antithetic and self.draws % 2:
-            raise ValueError(f"draws: expected an even number with antithetic pairs, got {self.draws}")
+            raise RequestError(f"draws: expected an even number with antithetic pairs, got {self.draws}")
 
     def optimiser(self) -> optax.GradientTransformation:
         """Clipped Adam with warm-up and cosine decay."""
@@ -101,15 +107,14 @@ class Trained(NamedTuple):
     history: Terms
 
 
-Objective = Callable[..., Terms]
-"""Like `loss.batch_terms`: (vae, x (B, ...), log_noise_var, nodes (B, K, d), path=...) -> Terms."""
-
 Report = Callable[[int, VAE, Terms], None]
 """Called after each chunk with the number of steps made, the runs, and the chunk's mean terms (R,)."""
 
 
 def stack(vaes: Sequence[VAE]) -> VAE:
-    """One VAE with a leading axis from several of one structure."""
+    """One VAE with a leading axis from several of one structure; RequestError for an empty list."""
+    if not isinstance(vaes, list | tuple) or not vaes:
+        raise RequestError(f"vaes: expected a list of at least one, got {requests.shown(vaes)}")
 
     def together(*leaves: Any) -> Any:
         return jnp.asarray(np.stack(leaves)) if eqx.is_array(leaves[0]) else leaves[0]
@@ -117,17 +122,25 @@ def stack(vaes: Sequence[VAE]) -> VAE:
     return jax.tree.map(together, *vaes)
 
 
-def member(vaes: VAE, index: int) -> VAE:
+def run_of(vaes: VAE, index: int) -> VAE:
     """One run of a stack."""
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, vaes)
 
 
 def annealing(data: Float[np.ndarray, "M n ..."], which: Sequence[int], noise_var: Sequence[float]) -> Annealing:
     """From eps = (smallest standard deviation of the data)^2 / 5, whatever the data's scale, to `noise_var` (R,)."""
+    requests.numbers("data", data)
+    data, final = np.asarray(data), requests.numbers("noise_var", noise_var)
+    if data.ndim < 3:
+        raise RequestError(f"data: expected shape (mixings, points, ...), got {data.shape}")
+    for one in which:
+        requests.whole("which", one, 0, len(data) - 1)
+    if final.shape != (len(which),) or not np.all((final > 0) & np.isfinite(final)):
+        raise RequestError(f"noise_var: expected {len(which)} numbers > 0, one a run, got {requests.shown(noise_var)}")
     smallest = np.array([rows.reshape(len(rows), -1).var(axis=0).min() for rows in data])[np.asarray(which)]
     if not (smallest > 0).all():
-        raise ValueError("data: expected every coordinate to vary, got a constant one")
-    return Annealing(jnp.asarray(np.log(smallest / 5), DTYPE), jnp.asarray(np.log(noise_var), DTYPE))
+        raise RequestError("data: expected every coordinate to vary, got a constant one")
+    return Annealing(jnp.asarray(np.log(smallest / 5), DTYPE), jnp.asarray(np.log(final), DTYPE))
 
 
 def train(
@@ -138,13 +151,11 @@ def train(
     key: PRNGKeyArray,
     recipe: Recipe,
     *,
-    objective: Objective = batch_terms,
     report: Report | None = None,
     checkpoint: Path | None = None,
 ) -> Trained:
     """Train the runs. With `checkpoint`, a file, the state is saved after each chunk, and continued if it is there.
 
-    `objective` gives the terms of a batch; the mean of their `elbo` is maximised (`flow` has another one).
     Raises `NotFinite`, ValueError for sizes that do not fit, and RequestError for a checkpoint of other runs.
     """
     count = len(which)
@@ -162,7 +173,7 @@ def train(
         state, history = load_state(checkpoint, (state, history))
     length = recipe.steps // recipe.chunks
     for chunk in range(int(state.step) // length, recipe.chunks):
-        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length, objective)
+        state, terms, norm = _advance(state, resident, rows, noise, key, recipe, length)
         quantities = {name: np.asarray(value) for name, value in zip(Terms._fields, terms, strict=True)}
         _require_finite({**quantities, "gradient": np.asarray(norm)}, chunk * length)
         means = [quantities[name].mean(axis=0) for name in Terms._fields]
@@ -183,12 +194,11 @@ def _advance(
     key: PRNGKeyArray,
     recipe: Recipe,
     length: int,
-    objective: Objective,
 ) -> tuple[State, Terms, Array]:
     """`length` steps of every run; the terms and the norm of the gradient at each step, (length, R)."""
     optimiser = recipe.optimiser()
     learnt, fixed = eqx.partition(state.vaes, eqx.is_inexact_array)
-    mean = jax.eval_shape(lambda vaes, x: member(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
+    mean = jax.eval_shape(lambda vaes, x: run_of(vaes, 0).encoder(x, noise.start[0])[0], state.vaes, data[0, 0])
     latent_dim = mean.shape[0]
 
     def step_of_run(
@@ -203,7 +213,7 @@ def _advance(
         def loss(learnt: VAE) -> tuple[Array, Terms]:
             vae = eqx.combine(learnt, fixed)
             log_noise_var = vae.log_noise_var if recipe.learn_noise else scheduled
-            terms = objective(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
+            terms = recipe.objective(vae, data[row, index], log_noise_var, nodes, path=recipe.path)
             return -terms.elbo, terms
 
         gradient, terms = jax.grad(loss, has_aux=True)(learnt)

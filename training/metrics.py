@@ -16,7 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import RequestError
 from ..numerics.contrast import amari_distance, contrast_of_jacobian
+from ..shell import requests
 
 
 class Interval(NamedTuple):
@@ -52,14 +54,19 @@ def _ranks(columns: np.ndarray) -> np.ndarray:
 def matching(
     sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], *, rank: bool = False
 ) -> tuple[float, np.ndarray]:
-    """MCC, and the latent p(i) matched with each source i. `ValueError` for nan, and for fewer latents than sources."""
+    """MCC, and the latent p(i) matched with each source i. RequestError: nan, fewer latents than sources."""
     from scipy.optimize import linear_sum_assignment
 
+    sources, latents = requests.numbers("sources", sources), requests.numbers("latents", latents)
+    if sources.ndim != 2 or latents.ndim != 2 or len(sources) != len(latents):
+        raise RequestError(f"sources, latents: expected (m, d) and (m, k), got {sources.shape} and {latents.shape}")
     if latents.shape[1] < sources.shape[1]:
-        raise ValueError(f"latents: expected at least {sources.shape[1]} columns, one a source, got {latents.shape[1]}")
+        raise RequestError(
+            f"latents: expected at least {sources.shape[1]} columns, one a source, got {latents.shape[1]}"
+        )
     for name, columns in (("sources", sources), ("latents", latents)):
         if not np.all(np.isfinite(columns)):
-            raise ValueError(f"{name}: expected finite values, got nan or infinity")
+            raise RequestError(f"{name}: expected finite values, got nan or infinity")
     absolute = np.abs(correlations(sources, latents, rank=rank))
     rows, columns = linear_sum_assignment(absolute, maximize=True)
     return float(absolute[rows, columns].mean()), columns
@@ -104,10 +111,10 @@ def bootstrap(
     level: float = 0.95,
     draws: int = 2000,
 ) -> Interval:
-    """`statistic(values, axis=...)` with its percentile interval over resampled runs. ValueError without values."""
-    values = np.asarray(values, float)
+    """`statistic(values, axis=...)` with its percentile interval over resampled runs. RequestError without values."""
+    values = requests.numbers("values", values)
     if values.ndim != 1 or not len(values):
-        raise ValueError(f"values: expected (n,) with n >= 1, got shape {values.shape}")
+        raise RequestError(f"values: expected (n,) with n >= 1, got shape {values.shape}")
     resampled = statistic(values[rng.integers(len(values), size=(draws, len(values)))], axis=-1)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))

@@ -20,12 +20,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.contrast import ima_contrast
 from ..numerics.families.decoder import Decoder, Matrix, Scalar, Vector
 from ..numerics.families.draws import orthogonal
 from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
 from ..numerics.families.moebius import Moebius
 from ..numerics.priors import Prior
+from ..shell import requests
 
 if TYPE_CHECKING:  # as in `families.decoder`
     Layers: TypeAlias = Any
@@ -97,8 +99,9 @@ def draw_moebius(rng: np.random.Generator, latent_dim: int, *, nearest: float = 
 
     nearest: what every coordinate of a exceeds in modulus, at least 1/2, the cube's side.
     """
-    if not nearest >= 0.5:
-        raise ValueError(f"nearest: expected >= 0.5, outside of the cube, got {nearest}")
+    requests.whole("latent_dim", latent_dim, 1)
+    if not requests.number("nearest", nearest) >= 0.5:
+        raise RequestError(f"nearest: expected >= 0.5, outside of the cube, got {nearest}")
     pole = np.empty(latent_dim)
     for k in range(latent_dim):
         while abs(value := rng.standard_normal()) <= nearest:
@@ -122,8 +125,7 @@ def draw_affine_flow(
     rng: np.random.Generator, latent_dim: int, *, layers: int = 2, strength: float = 1.0
 ) -> AffineFlow:
     """Random layers; the couplings' strength sets the contrast. latent_dim >= 2."""
-    if latent_dim < 2:
-        raise ValueError(f"latent_dim: expected >= 2 for a coupling, got {latent_dim}")
+    requests.whole("latent_dim", latent_dim, 2)  # a coupling needs two halves
     half = latent_dim // 2
     shape = (layers, latent_dim - half, half)
     return AffineFlow(
@@ -157,13 +159,17 @@ def mix(
 
     Centred by the training mean where `Scaled`.
     """
+    requests.function("mixing", mixing)
+    for name, value in (("latent_dim", latent_dim), ("train", train)):
+        requests.whole(name, value, 1)
+    requests.whole("held_out", held_out, 0)
     count = (train + held_out) * latent_dim
     if isinstance(sources, Prior):
         drawn = sources.sample(rng, count)
-    elif sources in ("uniform", "normal"):
+    elif isinstance(sources, str) and sources in ("uniform", "normal"):
         drawn = rng.uniform(size=count) if sources == "uniform" else rng.standard_normal(count)
     else:
-        raise ValueError(f"sources: expected uniform or normal, got {sources!r}")
+        raise RequestError(f"sources: expected uniform, normal or a prior, got {requests.shown(sources)}")
     drawn = drawn.reshape(-1, latent_dim).astype(np.float32)
     x = np.asarray(_map(mixing, jnp.asarray(drawn, float)))
     if isinstance(mixing, Scaled):

@@ -26,7 +26,9 @@ import numpy as np
 from jax.scipy.special import betaln
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.priors import Normal, Point, Prior
+from ..shell import requests
 
 DTYPE = jnp.float32
 
@@ -170,20 +172,29 @@ def mlp_vae(
     latent_dim: int,
     rng: np.random.Generator,
     *,
-    prior: str = "uniform",
+    prior: str | tuple[float, float] = "uniform",
     hidden: Sequence[int] = (64, 64),
     encoder_hidden: Sequence[int] | None = None,
     activation: Callable[[Array], Array] = jax.nn.silu,
     decoder: Callable | None = None,
-    beta: tuple[float, float] = (1.0, 1.0),
 ) -> VAE:
     """A VAE of two MLPs standardised by the mean and one scalar scale of `data`.
 
-    prior: "normal" (z = y), "uniform" or "beta" (z = sigmoid(y), with `beta` = (a, b)). `decoder`: a fixed one, frozen,
-    instead of a learnt one.
+    prior: "normal" (z = y), "uniform" or the two parameters of a Beta density (z = sigmoid(y)). `decoder`: a fixed one,
+    frozen, instead of a learnt one.
     """
-    if prior not in PRIORS:
-        raise ValueError(f"prior: expected one of {', '.join(PRIORS)}, got {prior!r}")
+    if not (isinstance(prior, tuple) and len(prior) == 2):
+        requests.one_of("prior", prior, PRIORS)
+    requests.whole("latent_dim", latent_dim, 1)
+    for name, widths in (("hidden", hidden), ("encoder_hidden", encoder_hidden or ())):
+        if not isinstance(widths, list | tuple):
+            raise RequestError(f"{name}: expected a list of widths, got {requests.shown(widths)}")
+        for width in widths:
+            requests.whole(name, width, 1)
+    requests.numbers("data", data)
+    data = np.asarray(data)
+    if data.ndim != 2 or not data.size:
+        raise RequestError(f"data: expected shape (n, D), got {data.shape}")
     size = data.shape[1]
     shift, scale = data.mean(axis=0), np.sqrt(data.var(axis=0).mean())
     net = MLP((size, *(encoder_hidden or hidden), 2 * latent_dim), rng, activation=activation)
@@ -195,9 +206,9 @@ def mlp_vae(
         pair: Callable = ScaledDecoder(learnt, *constants)
     else:
         pair = Frozen(as_dtype(decoder))
-    law = Normal() if prior == "normal" else LogitBeta(*(beta if prior == "beta" else (1.0, 1.0)))
+    law = Normal() if prior == "normal" else LogitBeta(*((1.0, 1.0) if prior == "uniform" else prior))
     link = identity if prior == "normal" else jax.nn.sigmoid
     return VAE(encoder, pair, as_dtype(law), jnp.zeros((), DTYPE), link)
 
 
-PRIORS = ("normal", "uniform", "beta")
+PRIORS = ("normal", "uniform")

@@ -65,9 +65,9 @@ def _functional(
     return instance_norm(x, running_mean, running_var, weight, bias, use_input_stats, eps)
 
 
-def _native(
-    x: Any, weight: Any, bias: Any, mean: Any, var: Any, stats: bool, momentum: float, eps: float, *_: Any
-) -> Any:
+def _native(x: Any, *rest: Any) -> Any:
+    """`torch.instance_norm`: x, weight, bias, mean, variance, whether to use the input's, momentum, eps, cudnn."""
+    weight, bias, mean, var, stats, _, eps, _ = rest
     return instance_norm(x, mean, var, weight, bias, stats, eps)
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ladders import SMALL
 from .one_latent import HALF_LOG_2PIE, Objective, maximise
 
-LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 QUADRATURE_ERROR = 2e-12
 """Panels of 60 Legendre nodes on functions analytic within them, and a search settled to 1e-12 in value."""
 
@@ -56,7 +56,7 @@ class Measured:
 
 def measure(case: Case) -> Measured:
     """Evidence and best encoder at every noise variance."""
-    found = np.array([_at(case, eps) for eps in LADDER])
+    found = np.array([_at(case, eps) for eps in SMALL])
     return Measured(*found.T)
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.special import gamma
 
 from .one_latent import HALF_LOG_2PIE, Objective, expected, maximise
 
@@ -68,22 +67,6 @@ def profile_excess() -> float:
     # Beyond, Gamma - log 2 = C rho^-4 (1 + O(rho^-4)).
     tail += (profile(60.0) - np.log(2)) * 60.0 / 3
     return 2 * (inner + tail)
-
-
-def critical_gap() -> float:
-    """Gamma(0) = log( 2^(1/4) Gamma(1/4) / 2 ) + 1/4 (1 + log 6) - 1/2 log(2 pi e)."""
-    return float(np.log(2**0.25 * gamma(0.25) / 2) + 0.25 * (1 + np.log(6)) - HALF_LOG_2PIE)
-
-
-def critical_slope(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The coefficient of sqrt eps in the gap at x = f(0): the prior's part and that of the fourth-order term.
-
-    Both perturb the exponent -y^4/2, by -y^2/2 sqrt eps / a and by -(b/a^2) y^6 sqrt eps; the gap moves by the
-    difference of their means under the posterior and under q.
-    """
-    square = np.sqrt(2.0) * gamma(0.75) / gamma(0.25) - 1 / np.sqrt(6.0)
-    sixth = 2.0**1.5 * gamma(1.75) / gamma(0.25) - 15 / 6.0**1.5
-    return -0.5 * square / a - sixth * b / a**2
 
 
 Grid = Float[np.ndarray, "*#shape"]

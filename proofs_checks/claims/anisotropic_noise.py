@@ -16,9 +16,10 @@ import numpy as np
 from ...numerics.derivatives import decoder_derivatives, prior_derivatives
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.noise import Noise
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import Law
@@ -77,7 +78,7 @@ def measure(measured: Measurements) -> Batch:
     factors = np.stack([entangling(rng, LATENT_DIM) for _ in range(count)])
     varies = np.arange(count) % 2 == 0
     couplings = signed(rng, 0.4, 0.8, (count, LATENT_DIM, LATENT_DIM)) * varies[:, None, None]
-    found = measured.programs.run(_measure, decoders, points, np.linalg.inv(factors), couplings, LADDER)
+    found = measured.programs.run(_measure, decoders, points, np.linalg.inv(factors), couplings, SHARED)
     found["S"] = np.einsum("nik,nk,njk->nij", factors, found["variances"], factors)
     names = [f"{FAMILY}, S(z)" if state else f"{FAMILY}, S" for state in varies]
     also = ("prior_l1", "prior_l2", "H", "T", "S")
@@ -112,9 +113,7 @@ def _whitened_slope(batch: Batch) -> np.ndarray:
     whiten = _root(batch.derivatives["S"], -0.5)
     names = {"J": "nij,nja->nia", "H": "nij,njab->niab", "T": "nij,njabc->niabc"}
     replaced = {name: np.einsum(rule, whiten, batch.derivatives[name]) for name, rule in names.items()}
-    return batch.predict_with(
-        "gap_slope", l1=batch.derivatives["prior_l1"], l2=batch.derivatives["prior_l2"], **replaced
-    )
+    return batch.predict("gap_slope", l1=batch.derivatives["prior_l1"], l2=batch.derivatives["prior_l2"], **replaced)
 
 
 def _constant(batch: Batch) -> Batch:

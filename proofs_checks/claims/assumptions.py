@@ -24,12 +24,13 @@ import numpy as np
 from scipy.special import gamma
 
 from ...numerics.families.draws import signed
-from ...numerics.special.broken_assumptions import LADDER, QUADRATURE_ERROR, Case, Measured, measure
+from ...numerics.ladders import SMALL
+from ...numerics.special.broken_assumptions import QUADRATURE_ERROR, Case, Measured, measure
 from ...numerics.special.kink import Kink, profile
 from ..batch import Batch
 from ..batch_laws import convergence, gap_law, predicted
 from ..claim import Claim, Control, ControlOutcome
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law, LawResult
 from ..measurements import Measurements, once
 from . import block_encoder
@@ -164,7 +165,7 @@ class _Rows:
         arguments["eps"] = np.ones(count)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.predictions = {
-                key: total(evaluate(key, 1, 1, **arguments)).reshape(count)
+                key: predict(key, 1, 1, **arguments).reshape(count)
                 for key in ("mean_shift", "variance", "likelihood_limit", "likelihood_slope", "gap_slope")
             }
 
@@ -177,11 +178,11 @@ class _Rows:
         values, count = self.values[quantity], len(self.instances)
         floor = QUADRATURE_ERROR * (1 + np.abs(values))
         if quantity == "shift":
-            floor = floor * np.sqrt(LADDER)
+            floor = floor * np.sqrt(SMALL)
         elif quantity == "variance":
             floor = VARIANCE_ERROR * values
         limit, constant = (np.broadcast_to(np.asarray(value, dtype=float), (count,)) for value in (limit, constant))
-        return ConvergenceLaw(name, self.instances, LADDER, values, limit, order, constant, floor, spacing)
+        return ConvergenceLaw(name, self.instances, SMALL, values, limit, order, constant, floor, spacing)
 
     def instead(self, quantity: str, limit: Any, order: float, constant: Any, spacing: float) -> Law:
         """What happens to a quantity instead."""

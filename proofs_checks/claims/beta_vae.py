@@ -16,13 +16,14 @@ import numpy as np
 
 from ...numerics.encoder import elbo
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
 from ...numerics.quadrature import gauss_hermite
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import Measurements, once, stack
 from ..potential import along_ladder, batch_of
@@ -89,16 +90,14 @@ def measure(measured: Measurements) -> tuple[Batch, dict[str, np.ndarray]]:
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(count)])
     betas = np.array(BETAS)[np.arange(count) % len(BETAS)]
     shifts, stretches = rng.uniform(-1.0, 1.0, (count, LATENT_DIM)), rng.uniform(0.7, 1.4, (count, LATENT_DIM))
-    found = measured.programs.run(_measure, decoders, betas, points, shifts, stretches, LADDER)
+    found = measured.programs.run(_measure, decoders, betas, points, shifts, stretches, SHARED)
     names = [f"surface, beta = {beta:g}" for beta in betas]
     return batch_of(found, rng, points, names, ("normal",) * count), found | {"beta": betas[:, None]}
 
 
 def _constant(batch: Batch, beta: np.ndarray, dimension: int) -> np.ndarray:
     """K at every noise variance, for x of this dimension."""
-    columns = np.broadcast_arrays(float(dimension), beta, batch.eps)
-    arguments: dict[str, Any] = dict(zip(("D", "beta", "eps"), (column.ravel() for column in columns), strict=True))
-    return total(evaluate("beta_constant", 1, **arguments)).reshape(columns[0].shape)
+    return predict("beta_constant", 1, D=float(dimension), beta=beta, eps=batch.eps)
 
 
 def _data_dim(batch: Batch) -> int:

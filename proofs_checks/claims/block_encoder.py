@@ -15,10 +15,11 @@ import numpy as np
 from ...numerics.blocks import Blocks
 from ...numerics.encoder import best_optimum
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.likelihood import evidence, find_modes, highest
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, gap_law, predicted, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
@@ -66,7 +67,7 @@ def measure(measured: Measurements) -> dict[str, Batch]:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(count)])
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(count)])
     priors = np.arange(count) % 2
-    ladder = LADDER[LARGEST:SMALLEST]
+    ladder = SHARED[LARGEST:SMALLEST]
     found = measured.programs.run(_measure, decoders, priors, points, ladder)
     names = [PRIORS[i] for i in priors]
     batches = {}
@@ -126,7 +127,7 @@ def _three_blocks(measured: Measurements) -> list[Batch]:
 
 
 def _mean_field_law(name: str, measured: Measurements, limit: PerBatch) -> ConvergenceLaw:
-    return gap_law(name, _three_blocks(measured), limit=limit, constant=lambda batch: batch.predict("gap_slope"))
+    return gap_law(name, _three_blocks(measured), limit=limit, constant=predicted("gap_slope"))
 
 
 def laws(measured: Measurements) -> list[Law]:
@@ -134,7 +135,7 @@ def laws(measured: Measurements) -> list[Law]:
     batches = measure(measured)
     pair, full = batches["pair"], batches["full"]
     return [
-        _mean_field_law("mean field: gap - contrast", measured, lambda batch: batch.predict("contrast")),
+        _mean_field_law("mean field: gap - contrast", measured, predicted("contrast")),
         _covariance_law("full: covariance - eps S", full, FULL),
         _covariance_law("pair: covariance - eps S", pair, PAIR),
         _limit_law("full: a1 without the prior", full, FULL, slope=_skewness_alone),

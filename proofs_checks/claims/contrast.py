@@ -16,7 +16,7 @@ from ...numerics.contrast import contrast_of_jacobian, ima_contrast
 from ...numerics.families.registry import FAMILIES
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import BoundLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
@@ -98,7 +98,7 @@ def laws(measured: Measurements) -> list[Law]:
     invariances = ("permutation", "element-wise", "orthogonal map of x", "scaling of x", "conformal map of x")
     seen = np.stack([c, found["at the other point"], found["rotation of z"], found["linear map of x"]], axis=1)
     return [
-        equal_law("theory's formula", instances, c, total(evaluate("contrast", LATENT_DIM, J=J))),
+        equal_law("theory's formula", instances, c, predict("contrast", LATENT_DIM, J=J)),
         equal_law("the divergence", instances, c, _divergence(J, reverse=False)),
         BoundLaw("contrast >= 0", instances, seen, np.full_like(seen, CONDITION_TOLERANCE)),
         equal_law("zero for orthogonal columns", instances, found["orthogonal columns"], np.zeros(COUNT)),

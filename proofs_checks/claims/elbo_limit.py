@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Batch
-from ..batch_laws import PerBatch, contrast_at_point, gap_law, gap_slope, nothing
+from ..batch_laws import PerBatch, flipped, gap_law, nothing, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
 
-
-def _contrast_of(jacobian: PerBatch) -> PerBatch:
-    return lambda batch: batch.predict_with("contrast", J=jacobian(batch))
+CONTRAST, SLOPE = predicted("contrast"), predicted("gap_slope")
 
 
 def _rows(batch: Batch) -> np.ndarray:
@@ -25,36 +23,36 @@ def _inverse(batch: Batch) -> np.ndarray:
 
 def laws(measured: Measurements) -> list[ConvergenceLaw]:
     """gap - c has order 1 and constant a1."""
-    return [gap_law("gap - contrast", measured.batches, limit=contrast_at_point(), constant=gap_slope())]
+    return [gap_law("gap - contrast", measured.batches, limit=CONTRAST, constant=SLOPE)]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
 
     def limit(key: str, statement: str, variant: PerBatch) -> Control:
-        return Control(key, statement, gap_law("gap", measured.batches, limit=variant, constant=gap_slope()))
+        return Control(key, statement, gap_law("gap", measured.batches, limit=variant, constant=SLOPE))
 
     def slope(key: str, statement: str, **factors: float) -> Control:
-        return Control(
-            key, statement, gap_law("gap", measured.batches, limit=contrast_at_point(), constant=gap_slope(**factors))
-        )
+        variant = predicted("gap_slope", factors=factors)
+        return Control(key, statement, gap_law("gap", measured.batches, limit=CONTRAST, constant=variant))
 
     def rate(key: str, statement: str, order: float) -> Control:
         return Control(
             key,
             statement,
-            gap_law("gap", measured.batches, limit=contrast_at_point(), constant=gap_slope(), order=order),
+            gap_law("gap", measured.batches, limit=CONTRAST, constant=SLOPE, order=order),
         )
 
-    flipped = {name: -1.0 for name in measured.batches[0].terms("gap_slope")}
+    rows, inverse = predicted("contrast", J=_rows), predicted("contrast", J=_inverse)
+    twice = predicted("contrast", factors={"volume": 2.0})
     return [
         rate("rate-gamma-1", "the gap converges at the rate 1/gamma", 0.5),
         rate("rate-gamma-4", "the gap converges at the rate gamma^-4", 2.0),
-        limit("rows", "the contrast of the Jacobian's rows is the limit", _contrast_of(_rows)),
-        limit("inverse-columns", "the contrast of the inverse Jacobian is the limit", _contrast_of(_inverse)),
-        limit("log-det-twice", "the contrast with log det A for 1/2 log det A", contrast_at_point(volume=2.0)),
+        limit("rows", "the contrast of the Jacobian's rows is the limit", rows),
+        limit("inverse-columns", "the contrast of the inverse Jacobian is the limit", inverse),
+        limit("log-det-twice", "the contrast with log det A for 1/2 log det A", twice),
         limit("no-regulariser", "the gap closes, as with a full-covariance encoder", nothing),
-        slope("slope-sign", "a1 with its sign flipped", **flipped),
+        slope("slope-sign", "a1 with its sign flipped", **flipped("gap_slope", measured.batches[0])),
         slope("slope-no-shift", "a1 without b' A^-1 b in E1", elbo_mean_shift=0.0),
         slope(
             "slope-no-third",

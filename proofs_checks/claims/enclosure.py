@@ -7,7 +7,7 @@ it: the same order and constant on random shears, the class that the enclosures 
 
 from __future__ import annotations
 
-from ..batch_laws import contrast_at_point, gap_law, gap_slope
+from ..batch_laws import gap_law, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
@@ -17,8 +17,8 @@ def _law(measured: Measurements, order: float, sign: float) -> ConvergenceLaw:
     return gap_law(
         "gap - contrast of shears",
         measured.of_families("shear"),
-        limit=contrast_at_point(),
-        constant=lambda batch: sign * gap_slope()(batch),
+        limit=predicted("contrast"),
+        constant=lambda batch: sign * batch.predict("gap_slope"),
         order=order,
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Batch
-from ..batch_laws import PerBatch, convergence
+from ..batch_laws import PerBatch, convergence, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
+
+MEAN_SHIFT = predicted("mean_shift")
+"""m at the batch's points."""
 
 
 def mean_law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:
@@ -23,31 +26,26 @@ def mean_law(name: str, measured: Measurements, shift: PerBatch, order: float = 
     )
 
 
-def mean_shift(batch: Batch) -> np.ndarray:
-    """m, predicted."""
-    return batch.predict("mean_shift")
-
-
 def laws(measured: Measurements) -> list[ConvergenceLaw]:
     """mu* - g along a random direction has order 1 and constant m."""
-    return [mean_law("mean - preimage", measured, mean_shift)]
+    return [mean_law("mean - preimage", measured, MEAN_SHIFT)]
 
 
 def _metric_twice(batch: Batch) -> np.ndarray:
     # b = A m, so A b = A A m is the shift with A in the place of its inverse.
     J = batch.derivatives["J"]
     A = np.einsum("nia,nib->nab", J, J)
-    return np.einsum("nab,nbc,nc->na", A, A, mean_shift(batch))
+    return np.einsum("nab,nbc,nc->na", A, A, MEAN_SHIFT(batch))
 
 
 def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
 
     def variant(**factors: float) -> PerBatch:
-        return lambda batch: batch.predict("mean_shift", **factors)
+        return predicted("mean_shift", factors=factors)
 
     return [
-        Control("rate-gamma-1", "the mean converges at the rate 1/gamma", mean_law("rate", measured, mean_shift, 0.5)),
+        Control("rate-gamma-1", "the mean converges at the rate 1/gamma", mean_law("rate", measured, MEAN_SHIFT, 0.5)),
         Control("no-prior", "the mean shift does not depend on the prior", mean_law("m", measured, variant(prior=0.0))),
         Control("no-mixed-term", "m without the J_k . H_kj term", mean_law("m", measured, variant(mixed=0.0))),
         Control("factor-1", "m with factor 1 for 1/2", mean_law("m", measured, variant(curvature=2.0))),

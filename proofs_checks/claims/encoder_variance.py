@@ -25,9 +25,13 @@ def _beyond_leading(batch: Batch) -> np.ndarray:
 
 def _beyond_paper(batch: Batch) -> np.ndarray:
     """Minus the paper's variance 1/(A_kk/eps - l''_kk)."""
-    scale = np.ones(len(batch.instances))
-    formula = [batch.predict_with("paper_variance", eps=eps * scale) for eps in batch.eps]
-    return batch.along(batch.variance - np.stack(formula, axis=1))
+    return batch.along(batch.variance - paper_variance(batch))
+
+
+def paper_variance(batch: Batch) -> np.ndarray:
+    """1/(A_kk/eps - l''_kk) at every noise variance."""
+    J, l2 = (batch.derivatives[name][:, None] for name in ("J", "l2"))
+    return batch.predict("paper_variance", J=J, l2=l2, eps=batch.eps)
 
 
 def _floor(batch: Batch) -> np.ndarray:
@@ -36,7 +40,7 @@ def _floor(batch: Batch) -> np.ndarray:
 
 def correction(**factors: float) -> PerBatch:
     """t along the batch's directions, its terms weighted by `factors`."""
-    return lambda batch: batch.along(batch.predict("variance_correction", **factors))
+    return lambda batch: batch.along(batch.predict("variance_correction", factors))
 
 
 def correction_law(name: str, measured: Measurements, constant: PerBatch, order: float = 2.0) -> ConvergenceLaw:
@@ -52,7 +56,7 @@ def paper_law(name: str, measured: Measurements, constant: PerBatch, order: floa
 def paper_error(batch: Batch) -> np.ndarray:
     """t - s^2 l''."""
     # The formula's own prior term has weight s^2 l''; t has the same term, so the rest of t is the formula's error.
-    return batch.along(batch.predict("variance_correction", prior=0.0))
+    return batch.along(batch.predict("variance_correction", {"prior": 0.0}))
 
 
 def laws(measured: Measurements) -> list[Law]:

@@ -25,7 +25,7 @@ FOUND = 1e-9
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 CURVE = DATA_DIM * BASIS
-ENTROPY = np.log(2 * np.pi * np.e)
+ENTROPY = 1 + np.log(2 * np.pi)
 
 
 def curve_elbo(p: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -60,7 +60,8 @@ def _curve(seed: int, fixed: str = "") -> tuple[np.ndarray, float]:
     """A maximum over everything, or over everything but the noise ("noise") or the decoder's shape ("scale")."""
     x, rng = _data(seed), np.random.default_rng(seed + 1)
     free = np.ones(CURVE + 1 + 2 * POINTS, bool)
-    free[{"": slice(0), "noise": slice(CURVE, CURVE + 1), "scale": [1, 2, 4, 5]}[fixed]] = False
+    places: dict[str, list[int]] = {"": [], "noise": [CURVE], "scale": [1, 2, 4, 5]}
+    free[places[fixed]] = False
     start = np.concatenate([0.5 * rng.standard_normal(CURVE), [-2.0], np.linspace(-1, 1, POINTS), -np.ones(POINTS)])
 
     def negative(values: np.ndarray) -> tuple[float, np.ndarray]:
@@ -140,7 +141,7 @@ def _linear_sum(W: np.ndarray, eps: float) -> float:
 
 def excess(tau, seed, **_):
     """The average log-likelihood less the sum of entropies."""
-    _, W, eps, S = _given(seed, tau)
+    W, eps, S = _given(seed, tau)[1:]
     C = W @ W.T + eps * np.eye(4)
     likelihood = -(4 * np.log(2 * np.pi) + np.linalg.slogdet(C)[1] + np.trace(np.linalg.solve(C, S))) / 2
     return likelihood - _linear_sum(W, eps), 1e-12

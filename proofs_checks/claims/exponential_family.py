@@ -24,13 +24,13 @@ import numpy as np
 
 from ...numerics.derivatives import decoder_derivatives
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
 from ...numerics.observations import Observation, Poisson
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
 from ..laws import ConvergenceLaw, Law
 from ..measurements import Measurements, measure_at, once, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector, potential_derivatives
@@ -88,7 +88,7 @@ def measure(measured: Measurements) -> Batch:
     low, high = RESIDUALS[binomial.astype(int)].T
     lengths = rng.uniform(low, high) * (index % 2 == 0)
     normals = rng.standard_normal((count, LATENT_DIM + 2))
-    found = measured.programs.run(_measure, decoders, binomial, points, normals, lengths, LADDER)
+    found = measured.programs.run(_measure, decoders, binomial, points, normals, lengths, SHARED)
     names = [
         f"surface, {OBSERVATIONS[int(b)]}, {'off' if nu else 'on'}" for b, nu in zip(binomial, lengths, strict=True)
     ]
@@ -119,7 +119,7 @@ def _gaussian_slope(batch: Batch) -> np.ndarray:
     for name in ("J", "H", "T"):
         array = batch.derivatives[name]
         scaled[name] = np.sqrt(batch.derivatives["F"]).reshape(*array.shape[:2], *[1] * (array.ndim - 2)) * array
-    return batch.predict_with("gap_slope", **scaled)
+    return batch.predict("gap_slope", **scaled)
 
 
 def _measure_drawn(decoders: Any, points: Any, draws: Any, ladder: Any) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _drawn(measured: Measurements) -> Batch:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(DRAWN)])
     points = np.stack([family.point(rng, LATENT_DIM) for _ in range(DRAWN)])
     draws = rng.standard_normal((DRAWN, LATENT_DIM + 2))
-    ladder = LADDER[FEWEST:]
+    ladder = SHARED[FEWEST:]
     found = measured.programs.run(_measure_drawn, decoders, points, draws, ladder)
     names = ["surface, Poisson, drawn"] * DRAWN
     kept = [name for name in found if name.endswith("at x")]
@@ -157,20 +157,16 @@ def _drawn(measured: Measurements) -> Batch:
 
 def _at_maximiser(name: str, **replaced: str) -> PerBatch:
     """A prediction at g_N, an instance and an N each; `replaced` names what takes an argument's place."""
-
-    def value(batch: Batch) -> np.ndarray:
-        arguments: dict[str, Any] = {}
-        for key in ("M", "V3", "V4", "l1", "l2"):
-            array = batch.derivatives[f"{replaced.get(key, key)} at x"]
-            arguments[key] = array.reshape(-1, *array.shape[2:])
-        return total(evaluate(name, batch.latent_dim, **arguments)).reshape(batch.gap.shape)
-
-    return value
+    places = {key: f"{replaced.get(key, key)} at x" for key in ("M", "V3", "V4", "l1", "l2")}
+    arguments: dict[str, Any] = {
+        key: lambda batch, place=place: batch.derivatives[place] for key, place in places.items()
+    }
+    return predicted(name, **arguments)
 
 
 def _contrast_at_source(batch: Batch) -> np.ndarray:
     """The contrast at z, from which the counts are drawn."""
-    found = total(evaluate("general_contrast", batch.latent_dim, M=batch.derivatives["fisher"]))
+    found = batch.predict("general_contrast", M=batch.derivatives["fisher"])
     return np.broadcast_to(found[:, None], batch.gap.shape)
 
 

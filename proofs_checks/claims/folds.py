@@ -18,16 +18,15 @@ from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.shear import Shear
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import SMALL
 from ...numerics.model import LatentModel
 from ...numerics.special import fold
-from ...theory.predictions import prediction
 from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FOLD_LADDER = 10.0 ** -np.arange(2.0, 8.25, 1.0)
 SEPARATION = 0.15
 """By how much l - c of the branches differs at least: near ties the best branch changes along the ladder."""
@@ -89,7 +88,7 @@ class _Branches:
         rng, count = measured.rng("folds"), measured.effort.instances
         drawn = [_draw(rng, contested=i % 2 == 0) for i in range(count)]
         decoders, preimages = stack([decoder for decoder, _ in drawn]), np.stack([branches for _, branches in drawn])
-        found = measured.programs.run(_measure_folded, decoders, preimages, LADDER)
+        found = measured.programs.run(_measure_folded, decoders, preimages, SMALL)
         self.instances = Instances(("folded shear",) * count, (2,) * count, (2,) * count, ("normal",) * count)
         self.gap = found["gap"]
         self.floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + LIMIT_ROUND_OFF
@@ -98,8 +97,7 @@ class _Branches:
         self.likelihood_slope, self.elbo_slope = self._predict("likelihood_slope"), self._predict("elbo_slope")
 
     def _predict(self, name: str) -> np.ndarray:
-        flat: dict[str, Any] = {key: value.reshape(-1, *value.shape[2:]) for key, value in self._derivatives.items()}
-        return total(evaluate(name, 2, 2, eps=np.ones(len(flat["J"])), **flat)).reshape(-1, 2)
+        return predict(name, 2, 2, eps=1.0, **self._derivatives)
 
     @property
     def evidence(self) -> np.ndarray:
@@ -127,7 +125,7 @@ def _branches(measured: Measurements) -> _Branches:
 
 
 def _law(name: str, branches: _Branches, limit: np.ndarray, slope: np.ndarray) -> ConvergenceLaw:
-    return ConvergenceLaw(name, branches.instances, LADDER, branches.gap, limit, 1.0, slope, branches.floor)
+    return ConvergenceLaw(name, branches.instances, SMALL, branches.gap, limit, 1.0, slope, branches.floor)
 
 
 @once
@@ -162,22 +160,18 @@ def _critical_law(name: str, measured: Measurements, *, limit: float, order: flo
     a, b, instances = _parabolas(measured)
     eps, quadratic, quartic = np.broadcast_arrays(FOLD_LADDER, a[:, None], b[:, None])
     values = fold.gap(np.zeros(eps.shape), eps, quadratic, quartic, np.zeros(eps.shape, bool))
-    constant = fold.critical_slope(a, b)
+    constant = predict("fold_slope", 1, a=a, b=b)
     floor = np.full(values.shape, EXPECTATION_ERROR)
     return ConvergenceLaw(
         name, instances, FOLD_LADDER, values, np.full(len(a), limit), order, constant, floor, spacing=0.5
     )
 
 
-def _value_at_the_fold() -> float:
-    return float(prediction("fold_value", 1).expression)
-
-
 def laws(measured: Measurements) -> list[Law]:
     """At the fold, on average over the data, and at regular values."""
     branches = _branches(measured)
     return [
-        _critical_law("gap at a critical value", measured, limit=_value_at_the_fold()),
+        _critical_law("gap at a critical value", measured, limit=float(predict("fold_value", 1))),
         expected_law("E[gap] - log 2", measured),
         _law("gap at a regular value", branches, branches.limit(), branches.slope()),
     ]

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ...numerics.ladders import QUADRATURE
 from ...numerics.special.importance import SAMPLES, correlation, limit_weights, log_mean_slopes, log_means
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
-LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 COUNTS = (2, 8)
 SAMPLE_COUNTS = 2.0 ** np.arange(4, 13)
 WEAK, STRONG = (0.08, 0.16), (0.7, 0.85)
@@ -37,20 +37,19 @@ def _first_order(derivatives: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     With xi_k = sqrt(s_k) u_k, z = g + h xi + h^2 m + h^3 t xi / (2 s) is put into the Taylor series of the exponent
     -V/eps + l, and the encoder's and the evidence's own first-order terms are taken off; m, s, t, L1 from theory.
     """
-    J, H, T, l1, l2 = (derivatives[name] for name in ("J", "H", "T", "l1", "l2"))
-    A = np.einsum("nia,nib->nab", J, J)
-    mixed = np.einsum("nia,nibc->nabc", J, H)
-    V3 = mixed + np.swapaxes(mixed, 1, 2) + np.moveaxis(mixed, 1, 3)
-    squares, triples = np.einsum("niab,nicd->nabcd", H, H), np.einsum("nia,nibcd->nabcd", J, T)
+    l1, l2 = derivatives["l1"], derivatives["l2"]
     m, s, t, L1 = (
-        total(evaluate(name, 2, 2, **derivatives))
+        predict(name, 2, 2, **derivatives)
         for name in ("mean_shift", "variance", "variance_correction", "likelihood_slope")
+    )
+    # On the manifold: no residual.
+    A, V3, V4 = (
+        predict(f"potential_{name}", 2, 2, **derivatives, nu=np.zeros(2), U=np.zeros((2,) * 5))
+        for name in ("second", "third", "fourth")
     )
     xi = np.sqrt(s)[:, None, :] * SAMPLES
     cubic = np.einsum("nabc,nka,nkb,nkc->nk", V3, xi, xi, xi)
-    # All arguments are equal, so that the three and the four terms of V4 are equal too.
-    quartic = 3 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", squares, xi, xi, xi, xi)
-    quartic += 4 * np.einsum("nabcd,nka,nkb,nkc,nkd->nk", triples, xi, xi, xi, xi)
+    quartic = np.einsum("nabcd,nka,nkb,nkc,nkd->nk", V4, xi, xi, xi, xi)
     odd = np.einsum("nka,na->nk", xi, l1 - np.einsum("nab,nb->na", A, m)) - cubic / 6
     widened = 0.5 * (t / s)[:, None, :] * xi
     even = (
@@ -73,14 +72,14 @@ class _Measured:
         rng = measured.rng("importance-weighted")
         shears, g = draw(rng, count), rng.uniform(-1.0, 1.0, (count, 1, 2))
         derivatives = shears.derivatives(g)
-        self.contrast = total(evaluate("contrast", 2, 2, **derivatives))
-        self.gap_slope = total(evaluate("gap_slope", 2, 2, **derivatives))
+        self.contrast = predict("contrast", 2, 2, **derivatives)
+        self.gap_slope = predict("gap_slope", 2, 2, **derivatives)
         self.metric = np.einsum("nia,nib->nab", derivatives["J"], derivatives["J"])
         self.correlation = correlation(self.metric)
         self.limit_weights = limit_weights(self.correlation)
         odd, even = _first_order(derivatives)
         every = (1, *COUNTS)
-        gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in LADDER], axis=1)
+        gaps = np.stack([-log_means(_log_weights(shears, g, eps), every) for eps in QUADRATURE], axis=1)
         self.gaps = dict(zip(every, np.moveaxis(gaps, 2, 0), strict=True))
         self.limits = dict(zip(every, -log_means(self.limit_weights, every).T, strict=True))
         self.slopes = dict(zip(every, -log_mean_slopes(self.limit_weights, odd, even, every).T, strict=True))
@@ -125,12 +124,12 @@ def _law(
     return ConvergenceLaw(
         name=name,
         instances=found.rows(COUNTS),
-        eps=LADDER,
+        eps=QUADRATURE,
         measured=values,
         limit=np.concatenate([(limits or found.limits)[K] for K in COUNTS]),
         order=order,
         constant=np.concatenate([(slopes or found.slopes)[K] for K in COUNTS]),
-        floor=np.full(values.shape, QUADRATURE_ERROR) + RESIDUAL_ERROR / np.sqrt(LADDER),
+        floor=np.full(values.shape, QUADRATURE_ERROR) + RESIDUAL_ERROR / np.sqrt(QUADRATURE),
     )
 
 
@@ -152,7 +151,7 @@ def _many_samples(name: str, measured: Measurements, *, order: float = 1.0, fact
     """gap_K = chi2 / (2K) + O(K^-2), chi2 = det R / sqrt(det(2R - I)) - 1, while lambda_min(R) > 1/2."""
     rho, gaps = _correlated(measured, *WEAK)
     rows = len(rho)
-    chi2 = (1 - rho**2) / np.sqrt(1 - 4 * rho**2) - 1
+    chi2 = predict("importance_chi2", 2, rho=rho)
     instances = Instances(("two columns",) * rows, (2,) * rows, (2,) * rows, ("flat",) * rows)
     floor = np.full(gaps.shape, QUADRATURE_ERROR / 100)
     return ConvergenceLaw(name, instances, 1 / SAMPLE_COUNTS, gaps, np.zeros(rows), order, factor * chi2, floor)

@@ -17,18 +17,19 @@ import numpy as np
 from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling, signed
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import half_decades
 from ...numerics.model import LatentModel
 from ...numerics.special.kink import Kink, expected_gap, gap, profile, profile_integral
 from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..kink_digits import tiny_gap
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-PLANE_LADDER = 10.0 ** -np.arange(3.0, 6.25, 0.5)
+PLANE_LADDER = half_decades(3, 6)
 DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
-NEAR_LADDER = 10.0 ** -np.arange(2.0, 7.25, 0.5)
+NEAR_LADDER = half_decades(2, 7)
 QUADRATURE_ERROR = 1e-11
 """Gauss-Legendre panels of one standard deviation on analytic functions, and searches settled to 1e-12."""
 
@@ -81,11 +82,9 @@ def _plane(measured: Measurements) -> tuple[dict[str, np.ndarray], np.ndarray, n
 def _plane_law(name: str, measured: Measurements, weights: dict[str, float]) -> IdentityLaw:
     """The measured gap against a mixture of the pieces' closed forms."""
     found, active, other, instances = _plane(measured)
-    scale = np.ones(len(active))
     predicted = np.zeros(found["gap"].shape)
     for part, W in (("active", active), ("other", other)):
-        along = [total(evaluate("linear_gap", 2, 2, W=W, eps=eps * scale)) for eps in PLANE_LADDER]
-        predicted += weights.get(part, 0.0) * np.stack(along, axis=1)
+        predicted += weights.get(part, 0.0) * predict("linear_gap", 2, 2, W=W[:, None], eps=PLANE_LADDER)
     lost = np.where(found["converged"], 0.0, np.inf)
     tolerance = found["gap_error"] + lost + LIMIT_ROUND_OFF * (1 - np.log(PLANE_LADDER))
     return IdentityLaw(name, instances, found["gap"], predicted, tolerance)
@@ -117,11 +116,10 @@ def _distant(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _distant_law(name: str, measured: Measurements, *, order: float = 0.5, weight: float = 1.0) -> ConvergenceLaw:
-    """gap exp(A^2 r^2 / (2 eps)) = C sqrt(eps), C = (A-B)^2 / (A^2 B r sqrt(2 pi)) p0(kink) / p0(g)."""
+    """gap exp(A^2 r^2 / (2 eps)) = C sqrt(eps), with theory's C."""
     kink, _, instances = _line(measured)
     r, _, compensated = _distant(measured)
-    A, B = kink.near, kink.far
-    constant = (A - B) ** 2 / (A**2 * B * r * np.sqrt(2 * np.pi)) * kink.density(0.0) / kink.density(r)
+    constant = predict("kink_tail", 1, A=kink.near, B=kink.far, r=r, ratio=kink.density(0.0) / kink.density(r))
     return ConvergenceLaw(
         name=name,
         instances=instances,

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..batch import Batch
-from ..batch_laws import PerBatch, convergence
+from ..batch_laws import PerBatch, convergence, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw
 from ..measurements import Measurements
 
-
-def _limit(**factors: float) -> PerBatch:
-    return lambda batch: batch.predict("likelihood_limit", **factors)
-
-
-def _slope(batch: Batch) -> np.ndarray:
-    return batch.predict("likelihood_slope")
+LIMIT, SLOPE = predicted("likelihood_limit"), predicted("likelihood_slope")
 
 
 def _heat(factor: float) -> PerBatch:
@@ -37,21 +28,26 @@ def _law(name: str, measured: Measurements, constant: PerBatch, limit: PerBatch)
 def laws(measured: Measurements) -> list[ConvergenceLaw]:
     """Order 1 with the slope of the Laplace expansion, and with that of the heat equation."""
     return [
-        _law("log p - limit, Laplace slope", measured, _slope, _limit()),
-        _law("log p - limit, heat-equation slope", measured, _heat(1.0), _limit()),
+        _law("log p - limit, Laplace slope", measured, SLOPE, LIMIT),
+        _law("log p - limit, heat-equation slope", measured, _heat(1.0), LIMIT),
     ]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
-    flat = _law("L1", measured, lambda batch: 0 * _slope(batch), _limit())
+    volume_sign = predicted("likelihood_limit", factors={"volume": -1.0})
+    flat = _law("L1", measured, lambda batch: 0 * SLOPE(batch), LIMIT)
     return [
         Control(
             "laplacian-factor",
             "L1 is the Laplacian without its 1/2",
-            _law("L1", measured, _heat(2.0), _limit()),
+            _law("L1", measured, _heat(2.0), LIMIT),
         ),
-        Control("volume-sign", "+ log det in the limit", _law("log p", measured, _slope, _limit(volume=-1.0))),
+        Control(
+            "volume-sign",
+            "+ log det in the limit",
+            _law("log p", measured, SLOPE, volume_sign),
+        ),
         Control("no-slope", "L1 = 0: the likelihood converges faster than eps", flat),
     ]
 

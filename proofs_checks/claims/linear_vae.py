@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Batch
-from ..batch_laws import LIMIT_ROUND_OFF, PerBatch, contrast_at_point, convergence, gap_law, gap_slope, identity
+from ..batch_laws import LIMIT_ROUND_OFF, PerBatch, convergence, gap_law, identity, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, IdentityLaw
 from ..measurements import Measurements
@@ -17,13 +17,7 @@ def _linear(measured: Measurements, prior: str = "normal") -> list[Batch]:
 
 def _closed_form(weights: PerBatch, **factors: float) -> PerBatch:
     """The exact gap at every noise variance, for the matrix that `weights` gives."""
-
-    def gap(batch: Batch) -> np.ndarray:
-        scale = np.ones(len(batch.instances))
-        along = [batch.predict_with("linear_gap", factors, W=weights(batch), eps=eps * scale) for eps in batch.eps]
-        return np.stack(along, axis=1)
-
-    return gap
+    return lambda batch: batch.predict("linear_gap", factors, W=weights(batch)[:, None], eps=batch.eps)
 
 
 def _columns(batch: Batch) -> np.ndarray:
@@ -63,13 +57,13 @@ def laws(measured: Measurements) -> list[IdentityLaw | ConvergenceLaw]:
         _coefficient_law("gap - c - a1 eps", batches, 2),
         _coefficient_law("gap - c - a1 eps - a2 eps^2", batches, 3),
         _law("gap = closed form", batches, _closed_form(_columns)),
-        gap_law("gap - contrast", batches, limit=contrast_at_point(), constant=gap_slope()),
+        gap_law("gap - contrast", batches, limit=predicted("contrast"), constant=predicted("gap_slope")),
     ]
 
 
 def _coefficient(order: int) -> PerBatch:
     name = ("linear_first", "linear_second", "linear_third")[order - 1]
-    return lambda batch: batch.predict_with(name, W=batch.derivatives["J"])
+    return predicted(name)
 
 
 def _coefficient_law(name: str, batches: list[Batch], order: int, factor: float = 1.0) -> ConvergenceLaw:
@@ -93,7 +87,8 @@ def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
     batches = _linear(measured)
     logistic = _linear(measured, prior="logistic")
-    doubled = gap_law("gap", batches, limit=contrast_at_point(), constant=lambda batch: 2 * gap_slope()(batch))
+    twice = predicted("gap_slope")
+    doubled = gap_law("gap", batches, limit=predicted("contrast"), constant=lambda batch: 2 * twice(batch))
     return [
         Control(
             "no-one",

@@ -14,14 +14,14 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 
+from ...numerics.ladders import QUADRATURE
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
-LADDER = 10.0 ** -np.arange(2.0, 5.25, 0.5)
 NODES = 12
 NOISE_NODES = 3
 """Of the noise only the second moment enters the slope; three nodes are exact to fifth moments."""
@@ -55,19 +55,19 @@ class _Means:
         z = np.broadcast_to(nodes, (count, *nodes.shape))
         arguments = shears.derivatives(z)
         names = ("contrast", "likelihood_slope", "heat_slope", "elbo_slope", "gap_slope")
-        self.at_nodes = {name: total(evaluate(name, 2, 2, **arguments)).reshape(count, -1) for name in names}
+        self.at_nodes = {name: predict(name, 2, 2, **arguments).reshape(count, -1) for name in names}
         self.at_nodes["contrast_laplacian"] = _contrast_laplacian(shears, z)
         density = -0.5 * np.sum(z**2, axis=2) - np.log(2 * np.pi)
         log_density = density - np.log(np.abs(np.linalg.det(shears.matrix)))[:, None]
         y = shears.unmixed(z)
-        found = reduced(shears, y[:, :, None], LADDER)
+        found = reduced(shears, y[:, :, None], QUADRATURE)
         self.gap = np.einsum("nke,k->ne", found.gap, self.weights)
         self.divergence = np.einsum("nke,k->ne", log_density[..., None] - found.log_likelihood, self.weights)
         noise, noise_weights = _tensor(NOISE_NODES)
         moved = np.einsum("nab,jb->nja", np.linalg.inv(shears.matrix), noise)
-        offsets = np.sqrt(LADDER)[:, None] * moved[:, None, :, None, :]
+        offsets = np.sqrt(QUADRATURE)[:, None] * moved[:, None, :, None, :]
         # Axes: instance, node of z, node of the noise, eps.
-        spread = reduced(shears, y[:, :, None, None] + offsets, LADDER)
+        spread = reduced(shears, y[:, :, None, None] + offsets, QUADRATURE)
         self.sampled_gap = np.einsum("nkje,k,j->ne", spread.gap, self.weights, noise_weights)
 
     def mean(self, name: str) -> np.ndarray:
@@ -97,7 +97,7 @@ def average_law(
 ) -> ConvergenceLaw:
     """An average over the data tends to `limit` like constant eps^order."""
     floor = np.full(values.shape, GAP_ERROR)
-    return ConvergenceLaw(name, means.instances, LADDER, values, limit, order, constant, floor)
+    return ConvergenceLaw(name, means.instances, QUADRATURE, values, limit, order, constant, floor)
 
 
 def _zero_mean(name: str, means: _Means, slope: np.ndarray) -> IdentityLaw:
@@ -120,7 +120,7 @@ def _steepness(measured: Measurements, low: float, high: float) -> tuple[np.ndar
             "l1": -z[:, None],
             "l2": -np.ones((z.size, 1, 1)),
         }
-        slope = total(evaluate("heat_slope", 1, 1, **arguments))
+        slope = predict("heat_slope", 1, 1, **arguments)
         means.append(np.sum(slope * np.exp(-0.5 * z**2)) * 0.05 / np.sqrt(2 * np.pi))
     return s, np.array(means)
 
@@ -137,10 +137,10 @@ def _uniform_law(name: str, measured: Measurements, *, order: float = 0.5) -> Co
     instances = Instances(
         ("w Phi(z)",) * len(widths), (1,) * len(widths), (1,) * len(widths), ("normal",) * len(widths)
     )
-    values = np.array([[_uniform_divergence(w, eps) for eps in LADDER] for w in widths])
+    values = np.array([[_uniform_divergence(w, eps) for eps in QUADRATURE] for w in widths])
     edge = quad(lambda v: -log_ndtr(v), 0, 12, epsabs=1e-13)[0]
     floor = 1e2 * EPS64 + 1e-12 * np.abs(values)
-    return ConvergenceLaw(name, instances, LADDER, values, np.zeros(len(widths)), order, 2 * edge / widths, floor)
+    return ConvergenceLaw(name, instances, QUADRATURE, values, np.zeros(len(widths)), order, 2 * edge / widths, floor)
 
 
 def _uniform_divergence(w: float, eps: float) -> float:

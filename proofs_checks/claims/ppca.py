@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from ...numerics.families.draws import orthogonal
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
@@ -136,8 +136,7 @@ def _law(name: str, left: list[np.ndarray], right: list[np.ndarray], tolerance: 
 
 def _gap(W: np.ndarray, eps: float) -> float:
     """Theory's closed form of the gap (claim `linear-vae`)."""
-    terms = evaluate("linear_gap", LATENT_DIM, DATA_DIM, W=W[None], eps=np.array([eps]))
-    return float(total(terms)[0])
+    return float(predict("linear_gap", LATENT_DIM, DATA_DIM, W=W, eps=eps))
 
 
 def _axes_law(name: str, cases: list[_Trained], columns: list[np.ndarray]) -> IdentityLaw:

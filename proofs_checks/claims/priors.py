@@ -18,10 +18,11 @@ from jaxtyping import Float
 from ...numerics.derivatives import tower
 from ...numerics.families.draws import entangling, signed
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.priors import Bimodal, Choice, CorrelatedNormal, Laplace, StudentT, UniformLogitNormal
 from ...numerics.special.laplace_prior import gap_at_kink
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import (
     EPS64,
     LIMIT_ROUND_OFF,
@@ -33,7 +34,7 @@ from ..batch_laws import (
     without_prior,
 )
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..instances import Instances
 from ..laws import ConvergenceLaw, IdentityLaw, Law
 from ..measurements import Measurements, once, stack
@@ -98,7 +99,7 @@ def measure(measured: Measurements) -> Batch:
     decoders = stack([family.draw(rng, LATENT_DIM) for _ in range(count)])
     points = signed(rng, 0.5, 1.0, (count, LATENT_DIM))
     index = np.arange(count) % len(PRIORS)
-    found = measured.programs.run(_measure, decoders, index, points, LADDER)
+    found = measured.programs.run(_measure, decoders, index, points, SHARED)
     also = ("latent_M", "latent_V3", "latent_V4", "direct")
     return batch_of(found, rng, points, (FAMILY,) * count, [PRIORS[i] for i in index], also=also)
 
@@ -154,7 +155,7 @@ def _measure_kink(
     rng, count = measured.rng("priors", "kink"), measured.effort.instances
     A = metric(np.stack([entangling(rng, 2) for _ in range(count)]))
     scale, other = rng.uniform(0.6, 1.2, count), signed(rng, 0.3, 1.0, count)
-    return A, scale, gap_at_kink(A, scale, other, LADDER)
+    return A, scale, gap_at_kink(A, scale, other, SHARED)
 
 
 def kink_law(
@@ -166,17 +167,17 @@ def kink_law(
     """
     A, scale, gap = _measure_kink(measured)
     count = len(A)
-    s, B = (total(evaluate("general_variance", 2, blocks=blocks, M=A))[:, 0, 0] for blocks in (None, ((0, 1),)))
-    constant = evaluate("kink_coefficient", 1, beta=scale, s=s, B=B)
-    limit = total(evaluate("general_contrast", 2, M=A))
+    s, B = (predict("general_variance", 2, blocks=blocks, M=A)[:, 0, 0] for blocks in (None, ((0, 1),)))
+    factors = {"encoder": encoder, "posterior": posterior}
+    limit = predict("general_contrast", 2, M=A)
     return ConvergenceLaw(
         name,
         Instances(("linear",) * count, (2,) * count, (2,) * count, ("Laplace at its kink",) * count),
-        eps=LADDER,
+        eps=SHARED,
         measured=gap,
         limit=limit,
         order=order,
-        constant=total(constant, encoder=encoder, posterior=posterior),
+        constant=predict("kink_coefficient", 1, factors=factors, beta=scale, s=s, B=B),
         floor=np.full_like(gap, CLOSED_FORM_ERROR) + LIMIT_ROUND_OFF * (1 + np.abs(limit[:, None])),
         spacing=0.5,
     )

@@ -9,12 +9,10 @@ Measured by Monte Carlo; a sample mean is compared with its expectation within `
 from __future__ import annotations
 
 import numpy as np
-import sympy as sp
-from scipy.special import digamma, polygamma
 
-from ...theory.predictions import prediction
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
+from ..formulas import Values, predict
 from ..laws import ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once
 
@@ -52,19 +50,17 @@ def _contrasts(rng: np.random.Generator, count: int, D: int, d: int) -> np.ndarr
     return lengths - 0.5 * np.linalg.slogdet(np.swapaxes(J, 1, 2) @ J)[1]
 
 
-def expectation(D: np.ndarray | float | int, d: int, *, shift: float = 0.0, half: float = 0.5) -> np.ndarray:
-    """E c = 1/2 sum_k [ psi(D/2) - psi((D-k+1)/2) ]; controls move the argument by `shift` or scale it by `half`."""
-    k = np.arange(1, d + 1)[:, None]
-    return 0.5 * np.sum(digamma(half * np.asarray(D)) - digamma(half * (np.asarray(D) - k + 1) - shift), axis=0)
+def mean(D: Values, d: int) -> np.ndarray:
+    """theory's E c."""
+    return predict("random_mean", d, D=D)
 
 
-def _predicted(name: str, D: int, d: int) -> float:
-    """theory's closed form at (D, d)."""
-    wanted = prediction(name, d)
-    return float(sp.sympify(wanted.expression).subs(wanted.arguments["D"][()], D))
+def variance(D: Values, d: int) -> np.ndarray:
+    """theory's Var c."""
+    return predict("random_variance", d, D=D)
 
 
-def _mean_law(name: str, measured: Measurements, predicted: list[float]) -> IdentityLaw:
+def _mean_law(name: str, measured: Measurements, predicted: list[np.ndarray]) -> IdentityLaw:
     samples = _samples(measured)
     means = np.array([[np.mean(c)] for c in samples])
     errors = np.array([[np.std(c) / np.sqrt(c.size)] for c in samples])
@@ -72,7 +68,7 @@ def _mean_law(name: str, measured: Measurements, predicted: list[float]) -> Iden
     return IdentityLaw(name, _instances(), means, right, SIGMAS * errors, false_alarm=FALSE_ALARM)
 
 
-def _variance_law(name: str, measured: Measurements, predicted: list[float]) -> IdentityLaw:
+def _variance_law(name: str, measured: Measurements, predicted: list[np.ndarray]) -> IdentityLaw:
     samples = _samples(measured)
     squares = [(c - np.mean(c)) ** 2 for c in samples]
     means = np.array([[np.mean(s)] for s in squares])
@@ -85,7 +81,7 @@ def _tall_law(name: str, factor: float) -> ConvergenceLaw:
     """E c ~ d (d-1) / (4 D) as D grows: 1/D is the small parameter."""
     dims = (2, 3, 5)
     instances = Instances(("isotropic columns",) * 3, dims, (int(DATA_DIMENSIONS[-1]),) * 3, ("none",) * 3)
-    values = np.array([expectation(DATA_DIMENSIONS, d) for d in dims])
+    values = np.array([mean(DATA_DIMENSIONS, d) for d in dims])
     floor = FORMULA_ROUND_OFF * np.outer(dims, np.log(DATA_DIMENSIONS))
     constant = np.array([factor * d * (d - 1) for d in dims])
     return ConvergenceLaw(name, instances, 1 / DATA_DIMENSIONS, values, np.zeros(3), 1.0, constant, floor)
@@ -95,17 +91,19 @@ def laws(measured: Measurements) -> list[Law]:
     """Mean and variance against Monte Carlo, and the mean's asymptote for many data dimensions."""
     return [
         _tall_law("E c ~ d (d-1) / (4 D)", 0.25),
-        _variance_law("Var c", measured, [_predicted("random_variance", D, d) for D, d in SIZES]),
-        _mean_law("E c", measured, [_predicted("random_mean", D, d) for D, d in SIZES]),
+        _variance_law("Var c", measured, [variance(D, d) for D, d in SIZES]),
+        _mean_law("E c", measured, [mean(D, d) for D, d in SIZES]),
     ]
 
 
 def controls(measured: Measurements) -> list[Control]:
     """Its false variants."""
-    shifted = [float(expectation(D, d, shift=0.5)[0]) for D, d in SIZES]
-    unhalved = [float(expectation(D, d, half=1.0)[0]) for D, d in SIZES]
-    crude = [d * (d - 1) / (2 * D) for D, d in SIZES]
-    one_term = [0.25 * (polygamma(1, (D - d + 1) / 2) - polygamma(1, D / 2)) for D, d in SIZES]
+    # The first column's term is 0: shifted by one, d columns are the next d of d + 1. At twice the arguments they are
+    # every other one of twice as many data dimensions.
+    shifted = [mean(D, d + 1) for D, d in SIZES]
+    unhalved = [sum(mean(2 * D, 2 * k - 1) - mean(2 * D, 2 * k - 2) for k in range(2, d + 1)) for D, d in SIZES]
+    crude = [np.asarray(d * (d - 1) / (2 * D)) for D, d in SIZES]
+    one_term = [variance(D, d) - variance(D, d - 1) for D, d in SIZES]
     return [
         Control("shifted", "psi((D-k)/2) for psi((D-k+1)/2)", _mean_law("E c", measured, shifted)),
         Control("unhalved", "psi(D) - psi(D-k+1)", _mean_law("E c", measured, unhalved)),

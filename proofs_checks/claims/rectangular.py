@@ -13,12 +13,12 @@ import jax
 import numpy as np
 
 from ...numerics.families.registry import FAMILIES
+from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.priors import Choice
-from ..batch import LADDER, Batch
+from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted
 from ..claim import Claim, Control
-from ..formulas import evaluate
 from ..laws import ConvergenceLaw, Law
 from ..measurements import PRIORS, Measurements, once, shared_priors, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector
@@ -52,7 +52,7 @@ def measure(measured: Measurements) -> Batch:
     normals = rng.standard_normal((count, LATENT_DIM + 2))
     # Priors alternate in pairs, so that each meets both kinds of data.
     priors = index // 2 % 2
-    found = measured.programs.run(_measure, decoders, priors, points, normals, distances, LADDER)
+    found = measured.programs.run(_measure, decoders, priors, points, normals, distances, SHARED)
     names = tuple("surface, off" if distance > 0 else "surface, on" for distance in distances)
     return batch_of(found, rng, points, names, [PRIORS[i] for i in priors], also=("distance",))
 
@@ -75,9 +75,9 @@ def _other_side(batch: Batch) -> np.ndarray:
 
 def _likelihood_law(name: str, batch: Batch, *, of: PerBatch, residual: float = 1.0) -> ConvergenceLaw:
     """log p + (D - d)/2 log(2 pi eps) + |nu|^2/(2 eps) -> l0 - 1/2 log det M, with the slope L1."""
-    J, l0 = batch.derivatives["J"], batch.derivatives["l0"]
-    along = [evaluate("likelihood_limit", *J.shape[:0:-1], J=J, l0=l0, eps=np.full(len(J), eps)) for eps in batch.eps]
-    normaliser = np.stack([terms["normaliser"] for terms in along], axis=1)
+    l0 = batch.derivatives["l0"]
+    along = {"J": batch.derivatives["J"][:, None], "l0": l0[:, None], "eps": batch.eps}
+    normaliser = batch.terms("likelihood_limit", **along)["normaliser"]
     squared = residual * batch.derivatives["distance"][:, None] ** 2 / (2 * batch.eps)
     shifted = batch.log_likelihood - normaliser + squared
     return convergence(

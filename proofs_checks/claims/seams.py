@@ -95,7 +95,7 @@ def _pair(seed: int) -> tuple[Layered, Layered]:
 def decoders(rng):
     """A pair of decoders by their seed, with the two sums of the slope of each gap."""
     seed = int(rng.integers(2**31))
-    row = {"seed": seed}
+    row: dict[str, float | int] = {"seed": seed}
     for name, model in zip(("seam", "bare"), _pair(seed), strict=True):
         a, slopes = model.lengths(model.g), _slopes(model)
         off = slopes - np.diag(slopes.diagonal())

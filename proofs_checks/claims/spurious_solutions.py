@@ -18,15 +18,15 @@ from ...numerics.families.decoder import Decoder
 from ...numerics.families.draws import entangling
 from ...numerics.families.registry import FAMILIES
 from ...numerics.gap import measure_gap
+from ...numerics.ladders import SMALL
 from ...numerics.model import LatentModel
 from ...numerics.special.darmois_contrast import darmois_contrast, gaussian_density, rotated_density
 from ..batch_laws import EPS64, LIMIT_ROUND_OFF
 from ..claim import Claim, Control
-from ..formulas import evaluate, total
+from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
 from ..measurements import Measurements, once, stack
 
-LADDER = 10.0 ** -np.arange(2.0, 6.25, 0.5)
 FAMILY = "shear"
 BASE, ROTATION, SWIRL, SQUEEZE = range(4)
 SLOPE_TOLERANCE = 1e4 * EPS64
@@ -86,7 +86,7 @@ def _measure(measured: Measurements) -> dict[str, np.ndarray]:
     angles[:, ROTATION] = rng.choice([-1.0, 1.0], count) * rng.uniform(0.3, 1.2, count)
     twists[:, SWIRL] = rng.choice([-1.0, 1.0], count) * rng.uniform(0.2, 0.4, count)
     squeezes[:, SQUEEZE] = np.exp(np.outer(rng.uniform(0.2, 0.4, count), [1.0, -1.0]))
-    return measured.programs.run(_measure_remixed, decoders, points, angles, twists, squeezes, LADDER)
+    return measured.programs.run(_measure_remixed, decoders, points, angles, twists, squeezes, SMALL)
 
 
 VARIANTS = {"rotation": ROTATION, "swirl": SWIRL}
@@ -99,7 +99,7 @@ def _instances(count: int, names: tuple[str, ...] = tuple(VARIANTS)) -> Instance
 
 def _predict(found: dict[str, np.ndarray], name: str, variant: int, jacobian: str = "J") -> np.ndarray:
     arguments: dict[str, Any] = {key: found[key][:, variant] for key in ("H", "T", "l1", "l2")}
-    return total(evaluate(name, 2, 2, J=found[jacobian][:, variant], **arguments))
+    return predict(name, 2, 2, J=found[jacobian][:, variant], **arguments)
 
 
 def _difference(found: dict[str, np.ndarray], name: str, jacobian: str = "J") -> np.ndarray:
@@ -117,7 +117,7 @@ def _elbo_law(name: str, measured: Measurements, limit: np.ndarray, constant: np
     return ConvergenceLaw(
         name=name,
         instances=_instances(len(limit) // len(VARIANTS)),
-        eps=LADDER,
+        eps=SMALL,
         measured=np.concatenate(gained),
         limit=limit,
         order=1.0,
@@ -147,7 +147,7 @@ def linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.nd
     axes = np.stack([np.stack([np.cos(angle), -np.sin(angle)], 1), np.stack([np.sin(angle), np.cos(angle)], 1)], 1)
     W = axes @ (s[:, :, None] * V)
     factors = np.linalg.cholesky(W @ np.swapaxes(W, 1, 2))
-    return W, *(total(evaluate("contrast", 2, 2, J=matrices)) for matrices in (W, factors))
+    return W, *(predict("contrast", 2, 2, J=matrices) for matrices in (W, factors))
 
 
 def darmois_laws(measured: Measurements) -> list[Law]:

@@ -270,5 +270,5 @@ def test_evidence_holds_and_its_certificate_is_verified(tmp_path: Path) -> None:
     path = write_certificate(tmp_path / "new" / "folder", "quick")
     assert json.loads(path.read_text())["sha256"] in path.read_text()
     assert len(check(path)) == 9 + 3 + 9
-    with pytest.raises(ValueError, match="unknown effort"):
+    with pytest.raises(ValueError, match="effort: expected one of quick, standard, full"):
         evidence("thorough")

@@ -1,6 +1,8 @@
 """Every format that elbogap reads, damaged at random: bytes changed, cut, doubled, inserted.
 
-A reader may give back a value or raise RequestError with one line; anything else is lost. Memory and time are bounded.
+In JSON documents every other damage is one of values: a leaf or a branch is replaced, removed or doubled, so that the
+text stays JSON (and a certificate gets its hash again). A reader may give back a value or raise RequestError
+(CertificateError) with one line; anything else is lost. Memory and time are bounded.
 """
 
 from __future__ import annotations
@@ -18,6 +20,12 @@ import equinox as eqx
 import jax
 import numpy as np
 from elbogap.auditing.inputs.loading import load_data, load_noise, with_weights
+from elbogap.enclosures.balls import rational
+from elbogap.enclosures.certificate import build_certificate, seal
+from elbogap.enclosures.checker import CertificateError, check
+from elbogap.enclosures.fixed import gap_at
+from elbogap.enclosures.proofs import reference_instances
+from elbogap.enclosures.refutation import refutations
 from elbogap.errors import RequestError
 from elbogap.report.schema import read
 from elbogap.report.verification import render
@@ -38,6 +46,36 @@ class Format:
     name: str
     example: bytes
     read: Callable[[Path], Any]
+    seal: Callable[[dict[str, Any]], Any] | None = None
+    """For JSON: called with a document whose values were damaged, before it is written."""
+
+
+ODD = (None, True, -1, 0, 1e308, 10**400, 0.5, "", "nan", "1/0", "-1/3", "<b>", "x" * 3000, [], {}, [[]], [None] * 50)
+"""What a value is replaced by."""
+
+
+def damaged_document(rng: np.random.Generator, content: bytes, seal: Callable[[dict[str, Any]], Any]) -> bytes:
+    """The JSON document with one to three damaged values."""
+    document = json.loads(content)
+    for _ in range(rng.integers(1, 4)):
+        holder = document
+        while True:
+            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            if not keys:
+                break
+            key = keys[int(rng.integers(len(keys)))]
+            if isinstance(holder[key], dict | list) and holder[key] and rng.random() < 0.9:
+                holder = holder[key]
+                continue
+            match rng.integers(0, 4):
+                case 0:
+                    del holder[key]
+                case 1 if isinstance(holder, list):
+                    holder.append(holder[key])
+                case _:
+                    holder[key] = ODD[int(rng.integers(len(ODD)))]
+            break
+    return json.dumps(seal(document)).encode()
 
 
 def mutated(rng: np.random.Generator, content: bytes) -> bytes:
@@ -84,7 +122,8 @@ def formats(folder: Path) -> list[Format]:
         Format("safetensors", _safetensors(layer), lambda path: with_weights(layer, path)),
         Format("eqx", (folder / "a.eqx").read_bytes(), lambda path: with_weights(layer, path)),
         Format("toml", toml.encode(), config.load),
-        Format("json", json.dumps(_report()).encode(), lambda path: render(read(path))),
+        Format("json", json.dumps(_report()).encode(), lambda path: render(read(path)), dict),
+        Format("certificate", _certificate(), lambda path: check(path, SECONDS / 2), seal),
         Format("sqlite", (folder / "a.sqlite").read_bytes(), lambda path: (Store(path).keys(), Store(path).runs())),
         Format("kept", (folder / "kept").read_bytes(), lambda path: read_kept(path, json.loads)),
     ]
@@ -94,6 +133,15 @@ def _safetensors(layer: eqx.nn.Linear) -> bytes:
     from safetensors.numpy import save
 
     return save({"weight": np.asarray(layer.weight), "bias": np.asarray(layer.bias)})
+
+
+def _certificate() -> bytes:
+    """One gap and two refutations, as small as there are."""
+    instance = reference_instances()[0]
+    gap = gap_at(instance, rational("1/10"), 20)
+    return json.dumps(
+        build_certificate([(instance, gap)], [], [(instance, r) for r in refutations(instance)[:2]], "0")
+    ).encode()
 
 
 def _report() -> dict[str, Any]:
@@ -118,11 +166,13 @@ def lost(one: Format, folder: Path, tries: int, seed: int = 0) -> list[str]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     signal.signal(signal.SIGALRM, _too_long)
     for number in range(tries):
-        path.write_bytes(mutated(rng, one.example))
+        values = one.seal is not None and number % 2
+        content = damaged_document(rng, one.example, one.seal) if values and one.seal else mutated(rng, one.example)
+        path.write_bytes(content)
         signal.alarm(SECONDS)
         try:
             one.read(path)
-        except RequestError as error:
+        except (RequestError, CertificateError) as error:
             if "\n" in str(error):
                 found.append(f"{one.name} {number}: more than one line")
         except BaseException as error:

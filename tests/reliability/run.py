@@ -13,6 +13,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+from identical import CLAIMS, documents
 from kills import COMMANDS, kill, prepare, start, two_at_once
 from mutations import formats, lost
 
@@ -25,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--mutations", type=int, default=2000)
-    parser.add_argument("--only", default="", help="a command, a format, `disk` or `two`")
+    parser.add_argument("--only", default="", help="a command, a format, `documents`, `disk` or `two`")
     asked = parser.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory() as name:
@@ -39,12 +40,20 @@ def main() -> int:
         for command in COMMANDS if asked.kills else ():
             if asked.only in ("", command):
                 count = kill(folder / command, command, asked.kills)
-                print(f"{command}: {vars(count)}", flush=True)
-                bad += count.half_written + count.orphans + count.lost
+                print(f"{command}: {count}", flush=True)
+                bad += count.bad
             if asked.only in ("", "two"):
                 failed = two_at_once(folder / f"two-{command}", command)
-                print(f"two of {command} at once: {failed} failed", flush=True)
-                bad += failed
+                print(f"two of {command} at once: {len(failed)} lost", *sorted(failed), sep="\n  ", flush=True)
+                bad += len(failed)
+        for claims in CLAIMS if asked.only in ("", "documents") else ():
+            (folder / claims[0]).mkdir()
+            found = documents(folder / claims[0], claims)
+            print(
+                f"documents of {' '.join(claims)}: {len(found)} runs, {len(set(found.values()))} different: {found}",
+                flush=True,
+            )
+            bad += len(set(found.values())) - 1
         if asked.only in ("", "disk"):
             bad += full_disk(folder / "disk")
     return 1 if bad else 0
@@ -60,7 +69,7 @@ def full_disk(folder: Path) -> int:
         print("full disk: skipped, without the right to mount one")
         return 0
     try:
-        process, _ = start(folder, ["verify", "contrast", "--out", "cache/out"])
+        process, _ = start(folder, ("verify", "contrast", "--out", "cache/out"))
         status = process.wait()
         printed = "1 of 1 claims hold" in (folder / "stdout").read_text()
         errors = [line for line in (folder / "stderr").read_text().splitlines() if line.startswith("elbogap: ")]

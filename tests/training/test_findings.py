@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from elbogap.results import Table, recorded
 from elbogap.training.experiments import MODULES, experiment, likelihood_vs_vae, moebius_gamma
-from elbogap.training.findings import Finding, finding
+from elbogap.training.findings import Bound, Finding, finding
 
 
 def test_findings_need_the_whole_interval_and_a_rejected_control() -> None:
@@ -23,9 +23,10 @@ def test_findings_need_the_whole_interval_and_a_rejected_control() -> None:
 def test_recorded_runs_refute_only_if_they_converged(short: float, verdict: str) -> None:
     """The same recorded statistic beyond its bound fails for converged runs, and for others it is inconclusive."""
     values, control = np.linspace(0.6, 0.7, 8), np.full(8, 0.1)
-    found = finding("made-up", "mcc", "MCC", values, "shuffled", control, at_least=0.95, shortfalls=np.full(8, short))
+    made, bound = ("made-up", "mcc", "MCC", values, "shuffled", control), Bound("at least", 0.95)
+    found = finding(*made, bound=bound, shortfalls=np.full(8, short))
     assert found.verdict == verdict and found.not_converged == (8 if short else 0)
-    unknown = finding("made-up", "mcc", "MCC", values, "shuffled", control, at_least=0.95)
+    unknown = finding(*made, bound=bound)
     assert unknown.verdict == "inconclusive" and unknown.not_converged is None
 
 

@@ -12,7 +12,7 @@ from elbogap.numerics.encoder import elbo
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.priors import Logistic
 from elbogap.training.evaluate import evaluate, nodes, select
-from elbogap.training.loop import Annealing, NotFinite, Recipe, annealing, member, stack, train
+from elbogap.training.loop import Annealing, NotFinite, Recipe, annealing, run_of, stack, train
 from elbogap.training.loss import batch_terms, draw_nodes, elbo_terms
 from elbogap.training.models import VAE, as_dtype, mlp_vae
 from elbogap.training.monitor import monitor
@@ -43,7 +43,7 @@ def noise(data: np.ndarray) -> Annealing:
 
 def test_loss_is_the_elbo_of_the_measuring_side(vaes: VAE, data: np.ndarray) -> None:
     """At one point the terms by quadrature sum to `numerics.elbo`, another route: the model with f(sigmoid(y))."""
-    vae, dtype, eps = member(vaes, 0), jnp.float32, 0.002
+    vae, dtype, eps = run_of(vaes, 0), jnp.float32, 0.002
     log_eps = jnp.asarray(np.log(eps), dtype)
     x = jnp.asarray(data[0, 3], dtype)
     xi, weights = (jnp.asarray(part, dtype) for part in nodes(2))
@@ -63,7 +63,7 @@ def test_loss_is_the_elbo_of_the_measuring_side(vaes: VAE, data: np.ndarray) -> 
 
 def test_variance_reductions_leave_value_and_mean_gradient_alone(vaes: VAE, data: np.ndarray) -> None:
     """The path derivative changes no value, and the mean gradient only within Monte Carlo error."""
-    vae, x = as_dtype(member(vaes, 0), jnp.float64), jnp.asarray(data[0, :1], jnp.float64)
+    vae, x = as_dtype(run_of(vaes, 0), jnp.float64), jnp.asarray(data[0, :1], jnp.float64)
     log_eps = jnp.asarray(-3.0)
 
     def gradient(nodes: jax.Array, path: bool) -> np.ndarray:
@@ -130,7 +130,7 @@ def test_resuming_gives_the_same_bits(vaes: VAE, data: np.ndarray, tmp_path: Pat
 
 def member_stack(vaes: VAE) -> VAE:
     """The first run alone."""
-    return stack([member(vaes, 0)])
+    return stack([run_of(vaes, 0)])
 
 
 def test_nan_stops_with_name_and_step(vaes: VAE, data: np.ndarray) -> None:

@@ -2,7 +2,7 @@ r"""Claim contrast: the IMA contrast c = sum_k log |J_k| - 1/2 log det J'J: sign
 
 Triangularisation J = O R (O with orthonormal columns, R upper triangular, positive diagonal) gives A = R'R,
 det A = prod R_kk^2 and A_kk = R_kk^2 + sum_(i<k) R_ik^2: every d is decided by sums of squares. d up to 5
-is checked, and the induction step. Source: Gresele et al. 2021 (arXiv 2106.05200), definition 4.4.
+is checked, and the induction step. Source: Gresele et al. 2021 (arXiv 2106.05200), 4.4.
 """
 
 from typing import Any

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..algebra.gaussian_moments import contract
 from ..algebra.tensors import independent
-from ..formulas.other_noise import (
-    FAMILY_FOURTH,
-    FAMILY_SECOND,
-    FAMILY_THIRD,
-)
+from ..formulas.other_noise import FAMILY
 from ..proof.derivation import Derivation, Shown, Step, argued
-from ..steps.other_noise import SHAPES, decoder_ring, displacements
+from ..steps.other_noise import SHAPES, decoder_ring, displacements, orders
 
 
 def _family(shape: tuple[int, int]) -> list[Any]:
@@ -29,14 +24,6 @@ def _family(shape: tuple[int, int]) -> list[Any]:
     quartic = sum(known["psi2"] * (second * second * half + first * third)) - nu @ fourth
     quartic += sum(known["psi3"] * first**2 * second) * half + sum(known["psi4"] * first**4) * sp.QQ(1, 24)
     return [quadratic, cubic, quartic]
-
-
-def _family_tensors(shape: tuple[int, int]) -> list[Any]:
-    _, known = decoder_ring(*shape)
-    return [
-        contract(rule.total(known), known["w"]) * sp.QQ(1, k)
-        for rule, k in ((FAMILY_SECOND, 2), (FAMILY_THIRD, 6), (FAMILY_FOURTH, 24))
-    ]
 
 
 def exponential_family() -> Derivation:
@@ -58,10 +45,10 @@ def exponential_family() -> Derivation:
                 r"\textstyle\sum\Psi(f(g+w)) - t\cdot f(g+w),\ \text{orders } 2, 3, 4,\; t = \Psi' + \nu",
             ),
             Shown(
-                lambda: {shape: _family_tensors(shape) for shape in SHAPES},
+                lambda: {shape: orders(FAMILY, shape) for shape in SHAPES},
                 r"\tfrac12 M(w,w),\ \tfrac16 V^{(3)}(w,w,w),\ \tfrac1{24} V^{(4)}(w,w,w,w)",
             ),
-            f"Taylor expansion of f and Psi: {FAMILY_SECOND.text()}; {FAMILY_THIRD.text()}; V4 likewise",
+            f"Taylor expansion of f and Psi: {FAMILY[0].text()}; {FAMILY[1].text()}; V4 likewise",
             ("g is stationary: J'nu = 0",),
         ),
         Step(

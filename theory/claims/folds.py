@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..formulas.closed_forms import fold_value_terms
+from ..formulas.closed_forms import fold_slope_terms, fold_value_terms
 from ..proof.derivation import Derivation, Shown, Step, argued
 
 EPS = sp.Symbol("eps", positive=True)
@@ -24,6 +24,36 @@ def _slope(count: int) -> tuple[Any, Any]:
     total = sum(sp.exp(level + EPS * slope) for level, slope in zip(levels, slopes, strict=True))
     weights = [sp.exp(level) / sum(sp.exp(other) for other in levels) for level in levels]
     return sp.diff(sp.log(total), EPS).subs(EPS, 0), sum(w * slope for w, slope in zip(weights, slopes, strict=True))
+
+
+def _slope_at_the_value() -> tuple[Step, Step]:
+    """f = a z^2 + b z^4 and the prior N(0, 1) move the exponent -u^4/2 by -(u^2/(2a) + b u^6/a^2) sqrt(eps)."""
+    u = sp.Symbol("u", positive=True)
+    a, b = sp.symbols("a b", positive=True)
+    quarter, half_line = sp.Rational(1, 4), (u, 0, sp.oo)
+    density = sp.exp(-(u**4) / 2)
+    moments = {n: 2 ** (n * quarter) * sp.gamma((n + 1) * quarter) / sp.gamma(quarter) for n in (2, 6)}
+    encoder = {2: 1 / sp.sqrt(6), 6: 15 / sp.sqrt(6) ** 3}
+    change = [moments[n] - encoder[n] for n in (2, 6)]
+    return (
+        Step(
+            Shown(
+                [sp.Integral(u**n * density, half_line) / sp.Integral(density, half_line) for n in (2, 6)],
+                r"E u^2, E u^6,\; p(u) \propto e^{-u^4/2}",
+            ),
+            Shown([moments[n] for n in (2, 6)], r"2^{n/4}\,\Gamma(\tfrac{n+1}{4})/\Gamma(\tfrac14),\; n = 2, 6"),
+            "moments of the posterior at the critical value",
+        ),
+        Step(
+            Shown(
+                -change[0] / (2 * a) - b * change[1] / a**2,
+                r"-(E_p - E_q)\big[\tfrac{u^2}{2a} + \tfrac{b}{a^2} u^6\big],\; q = N(0, 1/\sqrt6)",
+            ),
+            Shown(sum(fold_slope_terms(a, b).values()), r"\text{coefficient of } \sqrt\varepsilon"),
+            "the prior and the decoder's next term are perturbations: the evidence moves by their mean under the "
+            "posterior, the ELBO by that under its best encoder",
+        ),
+    )
 
 
 def folds() -> Derivation:
@@ -81,5 +111,6 @@ def folds() -> Derivation:
             ),
             "the gap there, a number and not the contrast",
         ),
+        *_slope_at_the_value(),
     )
     return Derivation("folds", "decoders that are not injective", steps)

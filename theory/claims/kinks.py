@@ -6,7 +6,39 @@ Source: new here.
 
 import sympy as sp
 
+from ..formulas.closed_forms import kink_tail_terms
 from ..proof.derivation import Derivation, Shown, Step, argued
+
+
+def _tail() -> tuple[Step, Step]:
+    """The gap at a fixed distance r from the kink, one latent: slopes A on the side of g, B beyond the kink."""
+    own, other, r, y, eps = sp.symbols("A B r y eps", positive=True)
+    ratio = sp.Symbol("R", positive=True)
+    decay = sp.exp(-(own**2) * r * y)
+    divergence = sp.exp(-own * other * r * y) - decay - (own - other) * own * r * y * decay
+    total = (own - other) ** 2 / (own**3 * other * r)
+    return (
+        Step(
+            Shown(
+                sp.Integral(divergence, (y, 0, sp.oo)),
+                r"\int_0^\infty (e^{\Delta} - 1 - \Delta)\, e^{-A^2 r y}\,dy,\; \Delta = (A - B) A r y",
+            ),
+            Shown(total, r"\frac{(A-B)^2}{A^3 B r}"),
+            "one latent: the gap is KL(q || posterior) = E_q[e^Delta - 1 - Delta] up to squares, Delta the change of "
+            "the exponent beyond the kink; there, at z = -eps y, q is q(0) exp(-A^2 r y) to leading order",
+        ),
+        Step(
+            Shown(
+                eps * own * ratio / sp.sqrt(2 * sp.pi * eps) * total,
+                r"\varepsilon\, q(0)\, e^{A^2 r^2/2\varepsilon}\, \frac{(A-B)^2}{A^3 B r}",
+            ),
+            Shown(
+                sp.sqrt(eps) * sum(kink_tail_terms(own, other, r, ratio).values()),
+                r"\sqrt\varepsilon\, \frac{(A-B)^2}{A^2 B r \sqrt{2\pi}} \frac{p_0(0)}{p_0(g)}",
+            ),
+            "q(0) = A p0(0)/p0(g) exp(-A^2 r^2/2 eps)/sqrt(2 pi eps): the constant C of the two regimes below",
+        ),
+    )
 
 
 def kinks() -> Derivation:
@@ -49,6 +81,7 @@ def kinks() -> Derivation:
             "expectation over the distance r to the kink: E[gap] - E[c] = sqrt(eps) p(0) int (Gamma - c) d rho + "
             "O(eps)",
         ),
+        *_tail(),
         argued(
             "two regimes",
             "At a fixed distance r the linear formula of the active piece holds up to terms C (eps/r^2)^(1/2) "

@@ -8,16 +8,11 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.gaussian_moments import contract
 from ..algebra.indices import formula
 from ..formulas.gaussian import POTENTIAL_THIRD
-from ..formulas.other_noise import (
-    RESIDUAL_FOURTH,
-    RESIDUAL_SECOND,
-    RESIDUAL_THIRD,
-)
+from ..formulas.other_noise import RESIDUAL
 from ..proof.derivation import Bound, Derivation, Shown, Step, argued
-from ..steps.other_noise import SHAPES, decoder_ring, displacements
+from ..steps.other_noise import SHAPES, decoder_ring, displacements, orders
 
 
 def _off_manifold(shape: tuple[int, int]) -> list[Any]:
@@ -32,14 +27,9 @@ def _off_manifold(shape: tuple[int, int]) -> list[Any]:
     ]
 
 
-def _off_manifold_tensors(shape: tuple[int, int]) -> list[Any]:
-    _, known = decoder_ring(*shape)
-    pairs = ((RESIDUAL_SECOND, 2), (RESIDUAL_THIRD, 6), (RESIDUAL_FOURTH, 24))
-    return [contract(rule.total(known), known["w"]) * sp.QQ(1, k) for rule, k in pairs]
-
-
 def rectangular() -> Derivation:
     """The derivation of rectangular."""
+    second, third, fourth = RESIDUAL
     shapes = [shape for shape in SHAPES if shape[1] > shape[0]]
     steps = (
         argued(
@@ -56,10 +46,10 @@ def rectangular() -> Derivation:
                 r"\tfrac12 |f(g+w) - f(g) - \nu|^2 - \tfrac12|\nu|^2,\ \text{orders } 2, 3, 4",
             ),
             Shown(
-                lambda: {shape: _off_manifold_tensors(shape) for shape in shapes},
+                lambda: {shape: orders(RESIDUAL, shape) for shape in shapes},
                 r"\tfrac12 M(w,w),\ \tfrac16 V^{(3)}(w,w,w),\ \tfrac1{24} V^{(4)}(w,w,w,w)",
             ),
-            f"Taylor expansion of f: {RESIDUAL_SECOND.text()}; {RESIDUAL_THIRD.text()}; {RESIDUAL_FOURTH.text()}",
+            f"Taylor expansion of f: {second.text()}; {third.text()}; {fourth.text()}",
             ("J'nu = 0",),
         ),
         *(
@@ -74,8 +64,8 @@ def rectangular() -> Derivation:
                 f"on the manifold the residual vanishes: {rule.symbol} reduces to the square case",
             )
             for rule, short in (
-                (RESIDUAL_SECOND, formula("M_ab", metric="J_ia J_ib")),
-                (RESIDUAL_THIRD, POTENTIAL_THIRD),
+                (second, formula("M_ab", metric="J_ia J_ib")),
+                (third, POTENTIAL_THIRD),
             )
         ),
     )

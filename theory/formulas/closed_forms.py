@@ -5,7 +5,10 @@ beta_constant: what L_beta* differs by from beta ELBO* (beta-vae).
 linear_first, linear_second, linear_third: a_1, a_2, a_3 of the linear VAE (linear-vae).
 kink_coefficient: the coefficient of sqrt(eps) in the gap at the kink of a Laplace prior of scale beta, s = 1/A_kk,
 B = (A^-1)_kk (priors).
+kink_tail: the gap at the distance r from a kink of one latent, over sqrt(eps) exp(-A^2 r^2 / (2 eps)): slopes A of the
+point's own piece and B of the other, ratio = p0(kink) / p0(g) (kinks).
 fold_value: the gap of f = z^2 at x = 0 (folds).
+fold_slope: the coefficient of sqrt(eps) in the gap of f = a z^2 + b z^4 at x = 0, prior N(0, 1) (folds).
 importance_chi2: Var w at correlation rho of two columns, |rho| < 1/2 (importance-weighted).
 Each is derived under its claim's id.
 """
@@ -83,6 +86,15 @@ def _kink_coefficient(a: dict[str, np.ndarray], d: int) -> Terms:
     return kink_coefficient_terms(a["beta"][()], a["s"][()], a["B"][()])
 
 
+def kink_tail_terms(own: sp.Expr, other: sp.Expr, distance: sp.Expr, ratio: sp.Expr) -> Terms:
+    """(A - B)^2 / (A^2 B r sqrt(2 pi)) p0(kink) / p0(g)."""
+    return {"tail": (own - other) ** 2 / (own**2 * other * distance * sp.sqrt(2 * sp.pi)) * ratio}
+
+
+def _kink_tail(a: dict[str, np.ndarray], d: int) -> Terms:
+    return kink_tail_terms(*(a[name][()] for name in ("A", "B", "r", "ratio")))
+
+
 def fold_value_terms() -> Terms:
     """log int exp(-u^4/2) du and minus the best Gaussian's ELBO there, v = 1/sqrt(6)."""
     quarter = sp.Rational(1, 4)
@@ -94,6 +106,21 @@ def fold_value_terms() -> Terms:
 
 def _fold_value(a: dict[str, np.ndarray], d: int) -> Terms:
     return fold_value_terms()
+
+
+def fold_slope_terms(a: sp.Expr, b: sp.Expr) -> Terms:
+    """Minus E u^2 / (2a) and minus b E u^6 / a^2, each as the posterior's moment less the encoder's, N(0, 1/sqrt(6)).
+
+    The posterior's density is proportional to exp(-u^4/2): E u^n = 2^(n/4) Gamma((n+1)/4) / Gamma(1/4).
+    """
+    quarter, variance = sp.Rational(1, 4), 1 / sp.sqrt(6)
+    second = sp.sqrt(2) * sp.gamma(3 * quarter) / sp.gamma(quarter) - variance
+    sixth = 2 ** sp.Rational(3, 2) * sp.gamma(7 * quarter) / sp.gamma(quarter) - 15 * variance**3
+    return {"prior": -HALF * second / a, "fourth_order": -sixth * b / a**2}
+
+
+def _fold_slope(a: dict[str, np.ndarray], d: int) -> Terms:
+    return fold_slope_terms(a["a"][()], a["b"][()])
 
 
 def importance_chi2_terms(rho: sp.Expr) -> Terms:
@@ -113,6 +140,8 @@ CLOSED_FORMS: dict[str, Recipe] = {
     "linear_second": ("linear-vae", ("W",), lambda a, d: linear_coefficient_terms(a["W"], 2)),
     "linear_third": ("linear-vae", ("W",), lambda a, d: linear_coefficient_terms(a["W"], 3)),
     "kink_coefficient": ("priors", ("beta", "s", "B"), _kink_coefficient),
+    "kink_tail": ("kinks", ("A", "B", "r", "ratio"), _kink_tail),
     "fold_value": ("folds", (), _fold_value),
+    "fold_slope": ("folds", ("a", "b"), _fold_slope),
     "importance_chi2": ("importance-weighted", ("rho",), _importance_chi2),
 }

@@ -1,7 +1,7 @@
 r"""The IMA contrast of a metric, and the triangular Jacobians on which every d is decided by sums of squares.
 
 c = 1/2 sum_k log A_kk - 1/2 log det A, A = J'J; J = O R with R upper triangular and a positive diagonal.
-Source: Gresele et al. 2021 (arXiv 2106.05200), definition 4.4, for the contrast.
+Source: Gresele et al. 2021 (arXiv 2106.05200), 4.4, for the contrast.
 """
 
 from functools import cache

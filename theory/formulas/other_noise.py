@@ -38,3 +38,5 @@ FAMILY_FOURTH = formula(
     d="psi2_i J_id T_iabc",
     residual="-nu_i U_iabcd",
 )
+RESIDUAL, FAMILY = (RESIDUAL_SECOND, RESIDUAL_THIRD, RESIDUAL_FOURTH), (FAMILY_SECOND, FAMILY_THIRD, FAMILY_FOURTH)
+"""The second, third and fourth derivatives of either potential."""

@@ -5,6 +5,7 @@ function.
 Source: claims rectangular and exponential-family.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ..algebra.gaussian_moments import contract, in_ring
+from ..algebra.indices import Formula
 from ..algebra.tensors import independent, symmetric
 
 SHAPES = ((1, 1), (1, 2), (2, 2), (2, 3))
@@ -34,3 +36,10 @@ def displacements(d: int, data_dim: int) -> list[Any]:
         np.array([contract(known[key][i], known["w"]) * sp.QQ(1, k) for i in range(data_dim)], dtype=object)
         for key, k in (("J", 1), ("H", 2), ("T", 6), ("U", 24))
     ]
+
+
+def orders(derivatives: Sequence[Formula], shape: tuple[int, int]) -> list[Any]:
+    """Orders 2, 3 and 4 in w of a potential with these second to fourth derivatives at g."""
+    _, known = decoder_ring(*shape)
+    factorials = zip(derivatives, (2, 6, 24), strict=True)
+    return [contract(rule.total(known), known["w"]) * sp.QQ(1, k) for rule, k in factorials]

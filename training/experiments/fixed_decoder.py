@@ -33,8 +33,8 @@ from ...numerics.likelihood import log_likelihood
 from ...numerics.model import LatentModel
 from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
-from ..findings import Finding, column, finding, where
-from ..loop import Recipe, annealing, member, stack, train
+from ..findings import Bound, Finding, column, finding, where
+from ..loop import Recipe, annealing, run_of, stack, train
 from ..mixings import Mixed, mix
 from ..models import mlp_vae
 from ..readout import fit_readout
@@ -140,7 +140,7 @@ def _runs(
     key = training_key(NAME, seed, offset, int(gamma2))
     trained = train(vaes, data, which, noise, key, how, report=batches.report(name, how.steps))
     finished = [
-        fit_readout(member(trained.vaes, r), data[r][:READOUT_POINTS], float(noise.target[r])) for r in range(count)
+        fit_readout(run_of(trained.vaes, r), data[r][:READOUT_POINTS], float(noise.target[r])) for r in range(count)
     ]
     found = evaluate(stack(finished), np.stack([each.held_out for each in mixed]), which, noise.target, jacobians=1)
     return [
@@ -221,7 +221,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
                 column(chosen, "difference"),
                 "the same without the contrast: |ELBO - log-likelihood|",
                 np.abs(column(chosen, "gap")),
-                at_most=LIMIT_REACHED,
+                bound=Bound("at most", LIMIT_REACHED),
                 shortfalls=column(chosen, "amortisation"),
             ),
             make(
@@ -230,7 +230,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
                 np.abs(ratio - 1),
                 "the same for half the formula",
                 np.abs(2 * ratio - 1),
-                at_most=VARIANCE_REACHED,
+                bound=Bound("at most", VARIANCE_REACHED),
                 shortfalls=column(precise, "amortisation"),
             ),
         ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...results import Recorded, Table, recorded
 from ..evaluate import evaluate, select
-from ..findings import Finding, column, finding, where
+from ..findings import Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import draw_moebius, mean_contrast, mix
 from ..models import mlp_vae
@@ -133,7 +133,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "mcc_mean"),
             "the same with every source point paired with another observation",
             column(at, "mcc_shuffled"),
-            at_least=0.99,
+            bound=Bound("at least", 0.99),
         ),
         make(
             "contrast",
@@ -141,7 +141,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "contrast_point"),
             "the same at gamma^2 = 10, posterior collapse",
             column(collapsed, "contrast_point"),
-            at_most=0.02,
+            bound=Bound("at most", 0.02),
         ),
         make(
             "self-consistency",
@@ -149,7 +149,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "self_consistency"),
             "the same at gamma^2 = 1e3",
             column(noisy, "self_consistency"),
-            at_most=0.05,
+            bound=Bound("at most", 0.05),
         ),
         make(
             "collapse",
@@ -157,7 +157,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             np.array([share for share in collapse if share is not None]),
             "the same with the standard deviation for the eigenvalue, at gamma^2 = 100",
             np.array([share for share in other if share is not None]),
-            at_least=0.99,
+            bound=Bound("at least", 0.99),
         ),
     )
 

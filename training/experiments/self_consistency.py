@@ -15,7 +15,7 @@ import numpy as np
 from ...numerics.families.mlp import draw_orthogonal_mlp
 from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
-from ..findings import Finding, column, finding, where
+from ..findings import Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
 from ..mixings import mix
 from ..models import mlp_vae
@@ -129,7 +129,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "self_consistency"),
             "the same at gamma^2 = 10",
             column(noisy, "self_consistency"),
-            at_most=0.02,
+            bound=Bound("at most", 0.02),
         ),
         make(
             "variance",
@@ -137,7 +137,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(at, "share_within_5_percent"),
             "the same with the rows of the Jacobian for its columns",
             column(at, "share_of_rows_within_5_percent"),
-            at_least=0.5,
+            bound=Bound("at least", 0.5),
         ),
         make(
             "order-of-means",
@@ -145,7 +145,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             _order(rows, 10.0, 100.0),
             "the same from gamma^2 = 1e4 to 1e5, where training's own error is left",
             _order(rows, 1e4, 1e5),
-            at_least=1.5,
+            bound=Bound("at least", 1.5),
         ),
     )
 

@@ -28,8 +28,8 @@ import numpy as np
 from ...results import FOLDER, Recorded, Table, recorded
 from ...shell.files import write_by_rename
 from ..evaluate import evaluate, select
-from ..findings import Finding, column, finding
-from ..loop import Annealing, Recipe, member, stack, train
+from ..findings import Bound, Finding, column, finding
+from ..loop import Annealing, Recipe, run_of, stack, train
 from ..metrics import mcc
 from ..models import DTYPE, VAE, mlp_vae
 from ..sprites.data import Sprites, coded, components, draw_factors, images, patched, renderer_contrasts
@@ -173,7 +173,7 @@ def _runs(
     found = evaluate(trained.vaes, data.held_out[None, :ELBO_POINTS], [0] * seeds, noise.target, jacobians=1)
     rows: Rows = []
     for run in range(seeds):
-        vae, log_noise_var = member(trained.vaes, run), noise.target[run]
+        vae, log_noise_var = run_of(trained.vaes, run), noise.target[run]
         shown = zlib.compress(traversals(vae, data, log_noise_var).tobytes(), 9)
         measured = {name: plain(value) for name, value in measure(vae, data, log_noise_var, seed).items()}
         rows.append(
@@ -248,7 +248,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(inside, "mcc_mean"),
             "the same with every image paired with the factors of another",
             column(inside, "mcc_shuffled"),
-            at_least=RECOVERED,
+            bound=Bound("at least", RECOVERED),
         ),
         finding(
             NAME,
@@ -257,7 +257,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             column(inside, "contrast_mean_jacobian"),
             "the same in the palette hsv, outside the class",
             column(hsv, "contrast_mean_jacobian"),
-            at_most=ORTHOGONAL,
+            bound=Bound("at most", ORTHOGONAL),
         ),
         finding(
             NAME,
@@ -266,7 +266,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             drop,
             "the same between seeds of the IMA palette",
             within,
-            at_least=DROP,
+            bound=Bound("at least", DROP),
         ),
     )
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from elbogap.numerics.special.broken_assumptions import LADDER, QUADRATURE_ERROR, Case, measure
+from elbogap.numerics.ladders import SMALL
+from elbogap.numerics.special.broken_assumptions import QUADRATURE_ERROR, Case, measure
 from elbogap.proofs_checks.claims import assumptions as claim
 from elbogap.proofs_checks.measurements import EFFORTS, Measurements
 
@@ -19,9 +20,9 @@ def test_a_linear_decoder_has_closed_forms() -> None:
     prior = lambda z: -0.5 * z**2 - 0.5 * np.log(2 * np.pi)  # noqa: E731
     case = Case("linear", lambda z: a * z, prior, g, {}, lambda eps: float(np.sqrt(eps) / a))
     found = measure(case)
-    total = a**2 + LADDER
-    assert np.allclose(found.variance, LADDER / total, rtol=1e-9)
-    assert np.allclose(found.shift, -g * LADDER / total, rtol=1e-7)
+    total = a**2 + SMALL
+    assert np.allclose(found.variance, SMALL / total, rtol=1e-9)
+    assert np.allclose(found.shift, -g * SMALL / total, rtol=1e-7)
     expected = -0.5 * (a * g) ** 2 / total - 0.5 * np.log(2 * np.pi * total)
     assert np.allclose(found.log_likelihood, expected, atol=QUADRATURE_ERROR)
     assert np.all(np.abs(found.gap) < QUADRATURE_ERROR)

@@ -1,0 +1,46 @@
+"""Runs of the lessons that tests share: one full run each, and what it shows at its presets."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from types import ModuleType
+
+import pytest
+from elbogap.lessons.catalogue import lesson, lessons
+
+marimo = pytest.importorskip("marimo", reason='needs marimo: pip install "elbogap[teach]"')
+from elbogap.lessons.export import with_exercises  # noqa: E402
+from elbogap.lessons.notebook import Run, Shown, Slider, at_presets, run  # noqa: E402
+
+LESSONS = lessons()
+QUICK = {"training": {"steps": 60}}
+"""Values with which a lesson runs in seconds in place of half a minute."""
+
+
+@cache
+def first_run(name: str) -> Run:
+    """The one full run of a lesson that all tests share."""
+    return run(lesson(name).path, **QUICK.get(name, {}))
+
+
+@cache
+def shown_at_presets(name: str, most: int = 1) -> tuple[list[Shown], list[Slider]]:
+    """What the lesson shows at the start and at so many other presets of each slider, computed once."""
+    begun, few = with_exercises(name, first_run(name)), ModuleType("few")
+    vars(few).update(vars(begun.notebook))
+    for slider, presets in few.PRESETS.items():
+        start = begun.values[slider]
+        others = [value for value in presets if value != start][:most]
+        few.PRESETS = few.PRESETS | {slider: tuple(value for value in presets if value in (start, *others))}
+    return at_presets(replace(begun, notebook=few))
+
+
+HEAVY = {"rotations", "training", "latents"}
+"""Lessons that take a third of the time of all ten; they run with the slow tests."""
+heavy = pytest.mark.slow
+
+
+def each_lesson(function: Callable) -> Callable:
+    """The test, once for each lesson."""
+    ones = [pytest.param(one, marks=[heavy] if one.name in HEAVY else [], id=one.name) for one in LESSONS]
+    return pytest.mark.parametrize("one", ones)(function)
