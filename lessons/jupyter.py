@@ -23,6 +23,7 @@ _STYLE = """<style>
 .paragraph { margin: .6em 0 } .callout, details { border-left: 3px solid #8a94a0; padding-left: .8em; margin: .8em 0 }
 .callout.success { border-color: #0b6b45 } .callout.warn { border-color: #b07a00 } summary { cursor: pointer }
 .row { display: flex; flex-wrap: wrap; gap: 1em } .row > * { flex: 1 1 16em; min-width: 0 } svg { max-width: 100% }
+.asked { display: none } /* shown once something has been predicted */
 </style>"""
 
 
