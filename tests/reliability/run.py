@@ -13,6 +13,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+from identical import CLAIMS, documents
 from kills import COMMANDS, kill, prepare, start, two_at_once
 from mutations import formats, lost
 
@@ -25,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--mutations", type=int, default=2000)
-    parser.add_argument("--only", default="", help="a command, a format, `disk` or `two`")
+    parser.add_argument("--only", default="", help="a command, a format, `documents`, `disk` or `two`")
     asked = parser.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory() as name:
@@ -45,6 +46,14 @@ def main() -> int:
                 failed = two_at_once(folder / f"two-{command}", command)
                 print(f"two of {command} at once: {len(failed)} lost", *sorted(failed), sep="\n  ", flush=True)
                 bad += len(failed)
+        for claims in CLAIMS if asked.only in ("", "documents") else ():
+            (folder / claims[0]).mkdir()
+            found = documents(folder / claims[0], claims)
+            print(
+                f"documents of {' '.join(claims)}: {len(found)} runs, {len(set(found.values()))} different: {found}",
+                flush=True,
+            )
+            bad += len(set(found.values())) - 1
         if asked.only in ("", "disk"):
             bad += full_disk(folder / "disk")
     return 1 if bad else 0
