@@ -219,13 +219,11 @@ def _look_along_line(
     left, right = (
         jax.tree.map(lambda leaf, part=part: leaf[part], values) for part in (slice(None, -1), slice(1, None))
     )
-    # A parabola leaves its chord by an eighth of the second difference; the neighbours' count too, and twice as much.
-    turn = jnp.linalg.norm(values[0][2:] - 2 * values[0][1:-1] + values[0][:-2], axis=1)
-    turn = jnp.concatenate([turn[:1], turn, turn[-1:]])
-    scores = jax.vmap(_highest_on_chord)(left, right, 0.25 * jnp.maximum(turn[1:], turn[:-1]))
+    turn = _turn(values[0])
+    scores = jax.vmap(_highest_on_chord)(left, right, 0.25 * turn)
     certain = jax.vmap(_highest_on_chord)(left, right)
     slope = jax.vmap(lambda a, b: jnp.linalg.norm(b - a))(left[0], right[0])
-    narrow = slope + jnp.maximum(turn[1:], turn[:-1]) > _NARROW
+    narrow = slope + turn > _NARROW
     best = _beats_neighbours(scores, certain, 0.0)
     # Two intervals in which the decoder passes x differ by the prior only: neither hides the other.
     tops = jnp.maximum(left[1], right[1])
@@ -261,6 +259,15 @@ def _look_along_line(
     unsure = jnp.concatenate([jnp.where(left_over, weighed + np.log(2.0), -jnp.inf), jnp.full(1, -jnp.inf)])
     between = jnp.maximum(hidden(s, values, frame), unsure)
     return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between
+
+
+def _turn(r: Float[Array, "N D"]) -> Float[Array, " I"]:
+    """Return the larger second difference of r at the ends of every interval.
+
+    A parabola leaves its chord by an eighth of it; a quarter is allowed.
+    """
+    turn = jnp.linalg.norm(r[2:] - 2 * r[1:-1] + r[:-2], axis=1)
+    return jnp.maximum(jnp.concatenate([turn[:1], turn]), jnp.concatenate([turn, turn[-1:]]))
 
 
 def _beats_neighbours(scores: Float[Array, " I"], certain: Float[Array, " I"], slack: float) -> Bool[Array, " I"]:
