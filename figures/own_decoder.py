@@ -41,7 +41,7 @@ def compute(function: Any, name: str, latent_dim: int, seed: int) -> Data:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(5,)))
     points = TOWARDS_CENTRE * rng.standard_normal((POINTS, latent_dim))
     found = {key: np.asarray(value) for key, value in eqx.filter_jit(_measure)(decoder, points, SHARED).items()}
-    derivatives = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
+    derivatives: dict[str, Any] = {key: found[key] for key in ("J", "H", "T", "l1", "l2")}
     contrast, slope = (
         predict(quantity, latent_dim, decoder.size, **derivatives) for quantity in ("contrast", "gap_slope")
     )

@@ -89,7 +89,7 @@ def _gauss_newton(model: LatentModel, z: Array, prior_std: Array) -> tuple[Array
 def _moments(model: LatentModel, x: Array, mixture: _Components, draw: Draws) -> tuple[Array, Array, Array]:
     """Mean and covariance of the posterior by self-normalised weights, and the effective number of draws."""
     count, d = draw.normal.shape
-    level = (jnp.arange(count) + draw.offset) / count
+    level = (jnp.arange(count, dtype=float) + draw.offset) / count
     which = jnp.clip(jnp.searchsorted(jnp.cumsum(jnp.exp(mixture.log_share)), level), 0, len(mixture.log_share) - 1)
     inverse = jax.vmap(jnp.linalg.inv)(mixture.root)
 

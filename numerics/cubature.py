@@ -115,14 +115,14 @@ def adapt(
         used, boxes = state
         _, worst = jax.lax.top_k(boxes.error, split)
         # A box that is already exact stays as it is: its other half has width 0.
-        cut = jax.nn.one_hot(boxes.axis[worst], d) * (boxes.error[worst] > 0)[:, None]
+        cut = jnp.where((boxes.error[worst] > 0)[:, None], jax.nn.one_hot(boxes.axis[worst], d), 0.0)
         half = boxes.half[worst] * (1 - 0.5 * cut)
         shift = cut * half
         other = jnp.where(jnp.any(cut > 0, axis=1)[:, None], half, 0.0)
         new = rated(
             jnp.concatenate([boxes.centre[worst] - shift, boxes.centre[worst] + shift]), jnp.concatenate([half, other])
         )
-        into = jnp.concatenate([worst, used + jnp.arange(split)])
+        into = jnp.concatenate([worst, (used + jnp.arange(split)).astype(worst.dtype)])
         return used + split, jax.tree.map(lambda old, fresh: old.at[into].set(fresh), boxes, new)
 
     first = jax.tree.map(padded, rated(jnp.asarray(centre), jnp.asarray(half)))

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .blocks import Family
 from .encoder import best_of_distinct, best_optimum, missed_encoder
-from .likelihood import Evidence, evidence_and_outcome
+from .likelihood import Evidence, evidence_and_outcome, with_missed
 from .model import LatentModel
 from .modes import constant_rounding, find_modes, highest
 from .outcome import Outcome
@@ -27,7 +27,7 @@ from .wide import search, serves, wide_evidence
 
 
 class GapMeasurement(NamedTuple):
-    """Everything measured at one point; the errors are estimates meant as bounds: quadrature, search and round-off.
+    """Everything measured at one point; the errors are estimates meant as bounds, as those of `log_likelihood`.
 
     gap = log_likelihood - elbo, computed without their common part; mean (d,), std (d,) and covariance (d,
     d) of the best encoder; mode (d,) of the posterior; converged: the modes and the encoder's search all
@@ -128,6 +128,8 @@ def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | No
         modes = find_modes(model, data, starts_or_search(model, data, start))
         reference = highest(modes)
         likelihood, outcome = evidence_and_outcome(model, data, modes, reference)
+        if start is None:
+            likelihood, outcome = with_missed(model, data, modes, likelihood, outcome)
         _, optimum = best_optimum(model, data, modes, family, reference)
     constant = model.log_constant(data) + reference + left_out.value
     rounding = constant_rounding(model, data, modes) + left_out.error

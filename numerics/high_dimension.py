@@ -152,7 +152,8 @@ def maximise_symmetric(
     rule = symmetric_rule(d, 7 if d <= _DEGREE_7 else 5)
     weights = jnp.asarray(rule.weights)
     phi = jnp.asarray(np.insert(rule.nodes, 0, 1.0, axis=1))
-    model_hessian = (factor.T @ hessian @ factor)[rows][:, rows] * (features[:, None] == features[None, :])
+    model_hessian = (factor.T @ hessian @ factor)[rows][:, rows]
+    model_hessian = jnp.where(features[:, None] == features[None, :], model_hessian, 0.0)
 
     def exponent(v: Array) -> Array:
         return model.exponent(mode.point + scale @ v, x) - reference

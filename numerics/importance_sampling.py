@@ -81,7 +81,7 @@ def mixture_evidence(
 
     pairs = len(random.normal)
     # Stratified: as nearly as possible the right number of pairs from each part of the proposal.
-    level = (jnp.arange(pairs) + random.offset) / pairs
+    level = (jnp.arange(pairs, dtype=float) + random.offset) / pairs
     wide = level < _DEFENSIVE
     within = jnp.where(wide, level / _DEFENSIVE, (level - _DEFENSIVE) / (1 - _DEFENSIVE))
     component = jnp.clip(jnp.searchsorted(jnp.cumsum(jnp.exp(log_shares)), within), 0, len(log_shares) - 1)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from .model import LatentModel
 from .seed import SEED
@@ -31,7 +31,8 @@ LARGEST = max(_SCAN)
 INTEGRATED = 3
 
 # Points polished in space, steps for each, and the distinct ones that Newton then starts from.
-_POLISHED, _STEPS = {2: 256} | dict.fromkeys(range(3, 9), 512), 6
+_POLISHED = {2: 256} | dict.fromkeys(range(3, 9), 512)
+_STEPS = {2: 6, 3: 6} | dict.fromkeys(range(4, 9), 16)
 KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 24)
 
 # A cell this many standard deviations wide may hide a mode.
@@ -218,14 +219,16 @@ def _look_along_line(
     left, right = (
         jax.tree.map(lambda leaf, part=part: leaf[part], values) for part in (slice(None, -1), slice(1, None))
     )
-    # A parabola leaves its chord by an eighth of the second difference; the neighbours' count too, and twice as much.
-    turn = jnp.linalg.norm(values[0][2:] - 2 * values[0][1:-1] + values[0][:-2], axis=1)
-    turn = jnp.concatenate([turn[:1], turn, turn[-1:]])
-    scores = jax.vmap(_highest_on_chord)(left, right, 0.25 * jnp.maximum(turn[1:], turn[:-1]))
-    certain = jnp.concatenate([jnp.full(1, -jnp.inf), jax.vmap(_highest_on_chord)(left, right), jnp.full(1, -jnp.inf)])
-    best = (scores >= certain[:-2]) & (scores >= certain[2:])
-    # The mass of an interval: the whole of it, or what a Gaussian of the residual's slope holds.
+    turn = _turn(values[0])
+    scores = jax.vmap(_highest_on_chord)(left, right, 0.25 * turn)
+    certain = jax.vmap(_highest_on_chord)(left, right)
     slope = jax.vmap(lambda a, b: jnp.linalg.norm(b - a))(left[0], right[0])
+    narrow = slope + turn > _NARROW
+    best = _beats_neighbours(scores, certain, 0.0)
+    # Two intervals in which the decoder passes x differ by the prior only: neither hides the other.
+    tops = jnp.maximum(left[1], right[1])
+    best = best | (narrow & _beats_neighbours(scores - tops, certain - tops, 1.0))
+    # The mass of an interval: the whole of it, or what a Gaussian of the residual's slope holds.
     volume = jax.vmap(lambda place: frame.log_volume(place[None]))(0.5 * (s[1:] + s[:-1]))
     weighed = scores + volume + jnp.log((s[1] - s[0]) / jnp.maximum(1.0, slope / np.sqrt(2 * np.pi)))
     weighed = jnp.where(jnp.isnan(weighed), -jnp.inf, weighed)
@@ -252,11 +255,25 @@ def _look_along_line(
     centres = jax.vmap(at)(middles)
     ends = both(s[chosen], middles), both(middles, s[chosen + 1]), both(lows, centres), both(centres, highs)
     # What is wide the lattices and the boxes of `cover` see.
-    narrow = slope + jnp.maximum(turn[1:], turn[:-1]) > _NARROW
     left_over = best & narrow & (weighed < weighed[chosen[-1]])
     unsure = jnp.concatenate([jnp.where(left_over, weighed + np.log(2.0), -jnp.inf), jnp.full(1, -jnp.inf)])
     between = jnp.maximum(hidden(s, values, frame), unsure)
     return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between
+
+
+def _turn(r: Float[Array, "N D"]) -> Float[Array, " I"]:
+    """Return the larger second difference of r at the ends of every interval.
+
+    A parabola leaves its chord by an eighth of it; a quarter is allowed.
+    """
+    turn = jnp.linalg.norm(r[2:] - 2 * r[1:-1] + r[:-2], axis=1)
+    return jnp.maximum(jnp.concatenate([turn[:1], turn]), jnp.concatenate([turn, turn[-1:]]))
+
+
+def _beats_neighbours(scores: Float[Array, " I"], certain: Float[Array, " I"], slack: float) -> Bool[Array, " I"]:
+    """Whether each score is within `slack` of what both neighbours certainly have, or above it."""
+    padded = jnp.concatenate([jnp.full(1, -jnp.inf), certain, jnp.full(1, -jnp.inf)])
+    return (scores + slack >= padded[:-2]) & (scores + slack >= padded[2:])
 
 
 def _highest_on_chord(
@@ -330,7 +347,7 @@ def _look_in_space(
             halved = local._replace(move=0.25 * local.move)
             return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
 
-        return jax.lax.fori_loop(0, _STEPS, again, local_model(model, x, frame, z))
+        return jax.lax.fori_loop(0, _STEPS[model.latent_dim], again, local_model(model, x, frame, z))
 
     constant = 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
     # What is wide the boxes of `cover` see.

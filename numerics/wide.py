@@ -4,8 +4,8 @@
 2. Around each distinct mode a lattice is summed in several copies, shifted by multiples of an irrational vector and
    turned: what their means differ by shows a decoder that varies below the step, a kink or a jump.
 3. `cover` integrates what lies outside of all balls by adaptive cubature, tails and plateaus included.
-The stated error is the sum of what these disagree about, and of round-off. What no point has seen is in neither, so
-that the error is an estimate, no bound; everything that any point has seen is in the value or in the error.
+The stated error is the sum of what these disagree about, and of round-off: an estimate, no bound. What any point has
+seen is meant to be in the value or in the error; what none has seen is in neither.
 """
 
 from functools import lru_cache

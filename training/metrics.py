@@ -52,7 +52,7 @@ def _ranks(columns: np.ndarray) -> np.ndarray:
 
 
 def matching(
-    sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], *, rank: bool = False
+    sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m k"], *, rank: bool = False
 ) -> tuple[float, np.ndarray]:
     """MCC, and the latent p(i) matched with each source i. RequestError: nan, fewer latents than sources."""
     from scipy.optimize import linear_sum_assignment
@@ -72,7 +72,7 @@ def matching(
     return float(absolute[rows, columns].mean()), columns
 
 
-def mcc(sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], *, rank: bool = False) -> float:
+def mcc(sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m k"], *, rank: bool = False) -> float:
     """The mean correlation coefficient, in [0, 1]; about sqrt(2 / (pi m)) for independent latents."""
     return matching(sources, latents, rank=rank)[0]
 

@@ -92,7 +92,7 @@ class _Branches:
         self.instances = Instances(("folded shear",) * count, (2,) * count, (2,) * count, ("normal",) * count)
         self.gap = found["gap"]
         self.floor = found["gap_error"] + np.where(found["converged"], 0.0, np.inf) + LIMIT_ROUND_OFF
-        self._derivatives = {name: found[name] for name in ("J", "H", "T", "l0", "l1", "l2")}
+        self._derivatives: dict[str, Any] = {name: found[name] for name in ("J", "H", "T", "l0", "l1", "l2")}
         self.contrast, self.likelihood = self._predict("contrast"), self._predict("likelihood_limit")
         self.likelihood_slope, self.elbo_slope = self._predict("likelihood_slope"), self._predict("elbo_slope")
 

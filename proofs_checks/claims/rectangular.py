@@ -76,7 +76,7 @@ def _other_side(batch: Batch) -> np.ndarray:
 def _likelihood_law(name: str, batch: Batch, *, of: PerBatch, residual: float = 1.0) -> ConvergenceLaw:
     """log p + (D - d)/2 log(2 pi eps) + |nu|^2/(2 eps) -> l0 - 1/2 log det M, with the slope L1."""
     l0 = batch.derivatives["l0"]
-    along = {"J": batch.derivatives["J"][:, None], "l0": l0[:, None], "eps": batch.eps}
+    along: dict[str, Any] = {"J": batch.derivatives["J"][:, None], "l0": l0[:, None], "eps": batch.eps}
     normaliser = batch.terms("likelihood_limit", **along)["normaliser"]
     squared = residual * batch.derivatives["distance"][:, None] ** 2 / (2 * batch.eps)
     shifted = batch.log_likelihood - normaliser + squared

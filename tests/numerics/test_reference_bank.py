@@ -63,6 +63,14 @@ def test_references_agree_with_mpmath(number):
 CASES = {
     "modes of a sine": ([{"sin_a": 1.0, "sin_w": 4.0}, {"lin": 0.05}], 1e-3, 0.8, 0.528425, 1e-8),
     "a narrow bump": ([{"lin": 1.0, "bump_a": 1.0, "bump_m": 0.5, "bump_w": 0.01}], 1e-2, 0.5, -1.9352, 1e-2),
+    "ripple below the step": ([{"lin": 1.0, "sin_a": 0.01, "sin_w": 100.0}], 1e3, 0.5, -4.37343952, 1e-4),
+    "both flanks of a bump": (
+        [{"lin": 1.0, "bump_a": 0.44, "bump_m": -0.08, "bump_w": 0.0137}],
+        1.4e-5,
+        0.169,
+        -0.833378,
+        1e-6,
+    ),
     "a tail on one side": ([{"soft_a": 1.0, "soft_b": 20.0}], 1e-3, 0.1, -0.70435, 1e-5),
     "clamped, 1e-2": ([{"lin": 1.0, "low": -1.0, "high": 1.0}], 1e-2, 1.0, -0.270, 1e-4),
     "clamped, 1e-4": ([{"lin": 1.0, "low": -1.0, "high": 1.0}], 1e-4, 1.0, 1.864, 1e-4),

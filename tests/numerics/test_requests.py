@@ -9,8 +9,8 @@ from elbogap.numerics.encoder import elbo, optimal_encoder
 from elbogap.numerics.gap import gap
 from elbogap.numerics.likelihood import log_likelihood
 from elbogap.numerics.model import LatentModel
-from elbogap.numerics.priors import Choice, CorrelatedNormal, Normal, StudentT
-from elbogap.numerics.requests import whole_number
+from elbogap.numerics.priors import Choice, CorrelatedNormal, Normal, Prior, StudentT
+from elbogap.numerics.requests import instance, whole_number
 
 
 def line(z):
@@ -62,6 +62,32 @@ REFUSED = {
     ),
     "an empty block": (lambda: optimal_encoder(MODEL, X, start=Z, family=((0, 1), ())), "partition of range"),
     "no noise": (lambda: finite_noise_contrast(np.eye(2), 0.0), "noise_var: expected a finite value > 0, got 0.0"),
+    "a prior at nan": (lambda: Normal(np.nan, 1.0), "loc: expected finite values, got nan or infinity"),
+    "a prior of scale -1": (lambda: Normal(0.0, -1.0), "scale: expected a finite value > 0, got -1.0"),
+    "an asymmetric covariance": (
+        lambda: CorrelatedNormal(Z, UNEVEN[:2, :2]),
+        "covariance: expected a symmetric positive definite matrix, got",
+    ),
+    "a choice that is not there": (lambda: Choice((Normal(),), 5), "index: expected 0 <= index < 1, got 5"),
+    "other noise of the wrong size": (
+        lambda: MODEL.with_noise(np.ones(2)),
+        "noise_var: expected size D = 3 of the decoder, got 2",
+    ),
+    "noise that is a truth value": (lambda: LatentModel(line, 2, noise_var=True), "expected real numbers, got True"),
+    "blocks of truth values": (lambda: optimal_encoder(MODEL, X, start=Z, family=((False,), (True,))), "partition of"),
+    "an error below 0": (
+        lambda: gap(MODEL, X, start=Z, largest_error=-1.0),
+        "largest_error: expected a finite value > 0, got -1.0",
+    ),
+    # Here, too, the type hook comes first.
+    "a model in words": (
+        lambda: instance("model", "m", LatentModel),
+        "model: expected a LatentModel, got str 'm'",
+    ),
+    "a class for a prior": (
+        lambda: instance("prior", Normal, Prior, "Normal()"),
+        r"prior: expected a Prior such as Normal\(\), got the class Normal",
+    ),
     "fewer outputs than latents": (
         lambda: gap(LatentModel(lambda z: z[:1], 2), np.zeros(1), start=Z),
         "expected D >= d = 2 outputs for the gap, got D = 1",

@@ -1,0 +1,55 @@
+"""What a search above three dimensions may have missed, where no global rule stands beside it.
+
+Every polished point of the `scan` belongs to the mode whose ball holds it. The mass of the modes that one point alone
+has reached estimates that of the modes that none has (Good, Biometrika 40, 1953, 237-264); of the points that belong
+to no mode the largest Gaussian mass counts. Where a point many prior standard deviations out could be as good as what
+was found, even with no residual left, or where half of the mass was reached once only, nothing is known.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from .cover import log_masses
+from .model import LatentModel
+from .modes import Mode, distinct_first, highest
+from .scan import INTEGRATED, LARGEST, frame_of, look
+
+Vector = Float[Array | np.ndarray, " D"]
+
+# Squared radius of a mode's ball in posterior standard deviations.
+_BALL = 9.0
+
+# The estimate is one of few counts: as many times as much may be missing.
+_SAFETY = 5.0
+
+# Prior standard deviations beyond which no point of the scan has been polished.
+_FAR = 15.0
+
+
+def searched(d: int) -> bool:
+    """Whether a scan is made in this dimension whose finds no global rule checks."""
+    return INTEGRATED < d <= LARGEST
+
+
+def missed_ratio(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
+    """Return the mass that may lie at modes that are not among these (stacked), over that of those; inf: unknown."""
+    frame = frame_of(model)
+    scan = look(model, x, frame)
+    different, _ = distinct_first(modes, model.eps)
+    safe = jnp.where(different.converged[:, None, None], different.hessian, jnp.eye(model.latent_dim))
+    r = scan.point[:, None] - different.point[None, :]
+    squares = jnp.einsum("wsa,sab,wsb->ws", r, safe, r) / model.eps
+    squares = jnp.where(different.converged[None, :], squares, jnp.inf)
+    inside = jnp.min(squares, axis=1) < _BALL
+    counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside)
+    masses = log_masses(different, model.eps)
+    once = logsumexp(jnp.where(counts <= 1, masses, -jnp.inf))
+    strays = jnp.max(jnp.where(inside, -jnp.inf, scan.log_mass(frame)))
+    share = jnp.exp(jnp.logaddexp(once, strays) - logsumexp(masses))
+    steps = _FAR * jnp.eye(model.latent_dim)
+    far = jnp.max(jax.vmap(lambda u: model.log_prior(model.prior.push(u)))(jnp.concatenate([steps, -steps])))
+    known = (share < 0.5) & (highest(modes) > far)
+    return jax.lax.stop_gradient(jnp.where(known, _SAFETY * share, jnp.inf))
