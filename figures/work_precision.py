@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -125,11 +126,11 @@ def compute(effort: str, seed: int, programs: Programs | None = None) -> Data:
     rows = [("elbogap", 1, 0, error, seconds)]
     for size in SAMPLES[:3] if few else SAMPLES:
         for repetition in range(repetitions):
-            value, seconds = _timed(lambda size=size: _importance(int(size), rng))
+            value, seconds = _timed(partial(_importance, int(size), rng))
             rows.append(("importance", int(size), repetition, abs(value - likelihood), seconds))
     for size in STEPS[:4] if few else STEPS:
         for repetition in range(repetitions):
-            reached, seconds = _timed(lambda size=size: _maximised(int(size), rng))
+            reached, seconds = _timed(partial(_maximised, int(size), rng))
             rows.append(("stochastic", int(size), repetition, abs(bound - elbo(*reached)), seconds))
     names = ("method", "size", "repetition", "error", "seconds")
     table = columns(**{name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})

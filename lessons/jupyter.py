@@ -104,8 +104,8 @@ def _compiled(function: Callable) -> tuple[Cell, Callable[..., tuple[Any, dict[s
     definition.decorator_list = []
     names: list[str] = []
     if isinstance(definition.body[-1], ast.Return):
-        value = definition.body.pop().value
-        names = [node.id for node in ast.walk(value) if isinstance(node, ast.Name)] if value else []
+        returned = definition.body.pop()
+        names = [node.id for node in ast.walk(returned) if isinstance(node, ast.Name)]
     shown: ast.expr = ast.Constant(None)
     if definition.body and isinstance(definition.body[-1], ast.Expr):
         last = definition.body.pop()

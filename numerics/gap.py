@@ -138,11 +138,11 @@ def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | No
     finite = jnp.isfinite(difference) & ~jnp.isnan(error) & jnp.isfinite(constant)
     return GapMeasurement(
         gap=difference,
-        gap_error=error,
+        gap_error=jnp.where(jnp.isnan(error), jnp.inf, error),
         log_likelihood=constant + likelihood.value,
         log_likelihood_error=likelihood.error + rounding,
         elbo=constant + optimum.value,
-        elbo_error=optimum.error + rounding,
+        elbo_error=jnp.where(jnp.isnan(optimum.error), jnp.inf, optimum.error + rounding),
         mean=optimum.mean,
         std=jnp.sqrt(jnp.diagonal(covariance)),
         covariance=covariance,

@@ -151,7 +151,7 @@ def _evidence_by_sampling(model: LatentModel, x: Vector, modes: Mode, reference:
     random = draws(np.random.default_rng(SEED), _PAIRS, model.latent_dim)
 
     def several() -> Evidence:
-        found = mixture_evidence(model, x, different, reference, random)
+        found = mixture_evidence(model, jnp.asarray(x), different, reference, random)
         return Evidence(found.value, found.error + constant_rounding(model, x, different))
 
     return jax.lax.cond(count > 1, several, lambda: _evidence_of_highest(model, x, modes, reference))
