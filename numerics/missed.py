@@ -44,7 +44,7 @@ def missed_ratio(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]
     squares = jnp.einsum("wsa,sab,wsb->ws", r, safe, r) / model.eps
     squares = jnp.where(different.converged[None, :], squares, jnp.inf)
     inside = jnp.min(squares, axis=1) < _BALL
-    counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside)
+    counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside.astype(float))
     masses = log_masses(different, model.eps)
     once = logsumexp(jnp.where(counts <= 1, masses, -jnp.inf))
     strays = jnp.max(jnp.where(inside, -jnp.inf, scan.log_mass(frame)))

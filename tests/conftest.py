@@ -18,6 +18,7 @@ if (0, 7) <= jax.__version_info__ < (0, 11):
 collect_rarely()
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Most tests run each program once or twice: what is not optimised is there sooner.
 jax.config.update("jax_disable_most_optimizations", True)
 

@@ -255,7 +255,7 @@ def test_the_lessons_are_listed_by_number(capsys: pytest.CaptureFixture) -> None
     ("arguments", "message"),
     [
         (["contrst"], "unknown lesson 'contrst': did you mean 'contrast'?"),
-        (["9"], "unknown lesson '9': expected a number or one of gap, "),
+        (["99"], "unknown lesson '99': expected a number or one of gap, "),
         (["1", "--notebooks", f"{__file__}/below"], "--notebooks: expected a folder that can be written"),
         (["1", "--export", f"{__file__}/below"], "--export: expected a folder that can be written"),
     ],

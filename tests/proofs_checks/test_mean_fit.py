@@ -88,12 +88,12 @@ def first_passage(rng: np.random.Generator, first: Means, truth: np.ndarray, sha
     return np.inf
 
 
-@pytest.mark.parametrize(("count", "least"), [(24, 0.75), pytest.param(400, 0.85, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "least"), [(24, 0.6), pytest.param(400, 0.85, marks=pytest.mark.slow)])
 def test_the_stated_number_of_repetitions_decides(count: int, least: float) -> None:
     """The number at which the constant is known to 2 % is the stated one within a factor 2, nine times in ten.
 
     Stated from 1000 repetitions, where the half-width is 1 to 30 times the target. Of 366 sequences on three seeds 330
-    were right (90 %); `least` is two standard errors below, of some 190 sequences and of a dozen.
+    were right (90 %); `least` is the rate less two to three standard errors: of some 190 sequences, and of ten.
     """
     rng = np.random.default_rng(12)
     ratios = []
@@ -168,7 +168,7 @@ def test_requests_about_sampling_that_are_wrong_say_so() -> None:
     """Repetitions, rates of false alarm and shapes: expected and received."""
     for change, line in (
         ({"repetitions": "soon"}, "until 1%"),
-        ({"repetitions": 5}, "at least 100"),
+        ({"repetitions": 5}, "an integer >= 100"),
         ({"false_alarm": 0.0}, "between 0 and 1/2"),
     ):
         with pytest.raises(ValueError, match=line):
