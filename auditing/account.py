@@ -40,6 +40,7 @@ class Entry(NamedTuple):
 
     total is log p - ELBO(encoder) (ELBO* without one) by the second route; errors are meant as bounds. preimage,
     mean, std, formula_std, encoder_mean, encoder_std (d,): g, the best encoder, sqrt(eps s_k), and the given one.
+    slope: a1 eps in nats, a part of the account.
     left_out: why there is no a1, a key of `LEFT_OUT`; sampled: whether the gap was sampled for want of a smooth mode.
     """
 

@@ -1,6 +1,8 @@
 """The parts of the account at one point, and all points one after another.
 
-a1 is used where an expansion in eps can mean something: at a smooth decoder (no kinks), whose derivatives are right to
+a1 is `gap_slope` of `numerics.expansion`, at the minimiser of V near the mode (`_expand`).
+
+It is used where an expansion in eps can mean something: at a smooth decoder (no kinks), whose derivatives are right to
 the third order, where the posterior is narrow in every direction (eps over the smallest eigenvalue of W M W at most
 0.1, W the prior's standard deviations: its diagonal alone would not see a direction that is no axis), for d <= 16, and
 where |a1 eps| does not exceed the gap. Elsewhere it is left out, and its part is in the remainder. Where the posterior

@@ -8,7 +8,8 @@ encoder's blocks. With the second-order operator  Lap_Q F = sum_ab Q_ab d_a d_b 
     e(Q) = 1/2 Lap_Q ell - 1/8 Lap_Q Lap_Q V   T_B = -S_B [Hess(m.grad V + 1/2 Lap_S V - ell)]_BB S_B
     E1 = e(S) + 1/2 b(S)' M^-1 b(S)          L1 = e(M^-1) + 1/2 b(M^-1)' M^-1 b(M^-1) + 1/12 |V3|^2
 
-with |V3|^2 the sum of squares of the third derivatives of V in coordinates that whiten M. Each Lap_Q is a
+and a1 = L1 - E1 is the slope of the gap, with |V3|^2 the sum
+of squares of the third derivatives of V in coordinates that whiten M. Each Lap_Q is a
 sum of second directional derivatives along the columns of a root of Q (nested forward mode): derivative
 tensors are never formed, and the cost is d^2 directional derivatives of order four and d^2 / 2 gradients of
 order two, for any d.

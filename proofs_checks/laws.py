@@ -1,9 +1,10 @@
 """Laws: statements about numbers that can be judged, and the machinery that judges them.
 
-Three kinds, each over a batch of instances (rows):
+Four kinds, each over a batch of instances (rows):
 `ConvergenceLaw`  measured - limit = C eps^p + O(eps^(p + spacing)), with the order p and the constant C predicted;
 `IdentityLaw`     left = right within a tolerance made of computed error bounds;
-`BoundLaw`        value >= 0 within such a tolerance.
+`BoundLaw`        value >= 0 within such a tolerance;
+`FactLaw`         yes or no about each instance, decided elsewhere.
 
 An instance `holds`, `fails` or is `inconclusive`; a law fails if any instance fails, and holds if at least half of
 its instances are conclusive. The same function judges a claim and its controls: a control is rejected
@@ -127,7 +128,9 @@ class Law:
 class ConvergenceLaw(Law):
     """measured - limit = constant eps^order log(1/eps)^log_power + O(eps^(order + spacing)), lower powers of log aside.
 
-    floor: bounds of the measuring error; along: what eps is called in public, and whether it is a reciprocal (K = 1 /
+    spacing: the step between exponents (1 for smooth decoders, 1/2 at kinks); log_power: 0 but where the leading term
+    has a logarithm; floor: bounds of the measuring error;
+    along: what eps is called in public, and whether it is a reciprocal (K = 1 /
     eps, whose order has the other sign).
     """
 

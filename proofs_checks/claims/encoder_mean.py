@@ -11,7 +11,7 @@ from ..laws import ConvergenceLaw
 from ..measurements import Measurements
 
 MEAN_SHIFT = predicted("mean_shift")
-"""m at the batch's points."""
+"""m at the batch's points; its terms are those of `MEAN_SHIFT` in `theory/formulas/gaussian`."""
 
 
 def mean_law(name: str, measured: Measurements, shift: PerBatch, order: float = 1.0) -> ConvergenceLaw:

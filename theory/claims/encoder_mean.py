@@ -1,5 +1,9 @@
 r"""Claim encoder-mean: the optimal encoder inverts the decoder, mu* = g + eps m + O(eps^2).
 
+The steps are in `theory/steps` (`likelihood`, `encoder`, `substitution`; of `encoder.mean_steps` only the completed
+square), m is `MEAN_SHIFT` of `theory/formulas/gaussian`. That every near-optimal encoder concentrates at g is argued in
+claim elbo-limit (`encoder.envelope_steps`). `elbogap explain encoder-mean` prints it all.
+
 Source: Reizinger et al. 2022 (arXiv 2206.02416), Proposition 1 (self-consistency); the constant m is new here.
 """
 
