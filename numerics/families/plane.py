@@ -6,6 +6,7 @@ maps and Moebius maps are both conformal and injective there); both are near the
 the preimage.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -27,8 +28,8 @@ class ComplexQuadratic(Decoder):
 
     def inverse(self, x: Float[Array, "2"]) -> Float[Array, "2"]:
         """The preimage with |z| < 1 / (2 |a|): 2 y / (1 + sqrt(1 + 4 a y)), y = w / m."""
-        a = self.coefficient[0] + 1j * self.coefficient[1]
-        y = (x[0] + 1j * x[1]) / (self.factor[0] + 1j * self.factor[1])
+        a = jax.lax.complex(self.coefficient[0], self.coefficient[1])
+        y = jax.lax.complex(x[0], x[1]) / jax.lax.complex(self.factor[0], self.factor[1])
         z = 2.0 * y / (1.0 + jnp.sqrt(1.0 + 4.0 * a * y))
         return jnp.stack([z.real, z.imag])
 

@@ -221,7 +221,7 @@ def linear(matrices):
         index = jax.lax.stop_gradient(z[0]).astype(int)
         return stack[index] @ z
 
-    points = jnp.zeros((len(stack), stack.shape[2])).at[:, 0].set(jnp.arange(len(stack)))
+    points = jnp.zeros((len(stack), stack.shape[2])).at[:, 0].set(jnp.arange(float(len(stack))))
     return decoder, points
 
 

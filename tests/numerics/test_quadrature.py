@@ -54,7 +54,7 @@ def test_lattice_integrates_the_normal_density(d, step, radius):
 def test_symmetric_rule_is_exact_to_degree_7(d):
     """Q7 is exact for monomials of total degree 7, Q5 fails for a squared cubic, x1^2 x2^2 x3^2."""
     for powers in [(6,), (4, 2), (2, 2, 2), (2, 2), (4,), (2,), (3, 2), (5, 1), (0,)]:
-        padded = np.array(powers + (0,) * (d - len(powers)))
+        padded = np.array(powers + (0,) * (d - len(powers)), dtype=float)
         levels = symmetric_levels(lambda xi, a=padded: jnp.prod(xi**a), d)
         assert float(levels.degree7) == pytest.approx(moment(powers), abs=ROUND_OFF * d**3)
         if sum(powers) <= 5:

@@ -17,6 +17,8 @@ from elbogap.training.loss import batch_terms, draw_nodes, elbo_terms
 from elbogap.training.models import VAE, as_dtype, mlp_vae
 from elbogap.training.monitor import monitor
 
+pytestmark = pytest.mark.usefixtures("optax_promotes")
+
 FLOAT32 = 2e-5  # relative, of sums of a few hundred float32 terms
 QUADRATURE = 1e-4  # the two sides use rules with different numbers of nodes
 QUICK = Recipe(steps=40, batch=16, warm_up=4, chunks=4)

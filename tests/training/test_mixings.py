@@ -117,7 +117,7 @@ def test_the_smooth_uniform_prior_and_its_normal_coordinates() -> None:
 
 def test_logit_beta_is_the_law_of_the_logit() -> None:
     """Its density is the Beta density times the derivative of the sigmoid; a = b = 1 is the logistic law."""
-    y = jnp.asarray([0.3, -1.2])
+    y = jnp.asarray([0.3, -1.2], dtype=jnp.float32)
     z = 1 / (1 + np.exp(-np.asarray(y)))
     beta = np.sum(np.log(12 * z * (1 - z) ** 2) + np.log(z * (1 - z)))  # Beta(2, 3) has normaliser 1/12
     assert abs(float(LogitBeta(2.0, 3.0).log_prob(y)) - beta) < 1e-5

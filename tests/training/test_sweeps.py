@@ -240,6 +240,7 @@ def test_without_dask_a_cluster_says_what_to_install(monkeypatch: pytest.MonkeyP
         Cluster("tcp://127.0.0.1:1")
 
 
+@pytest.mark.usefixtures("optax_promotes")
 def test_show_and_export_what_was_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sweep` trains (here one run that succeeds and one that cannot), `show` counts, `export` writes every figure."""
     config, out = tmp_path / "sweep.toml", tmp_path / "runs.csv"
