@@ -24,7 +24,7 @@ def first_run(name: str) -> Run:
 
 
 @cache
-def shown_at_presets(name: str, most: int = 1) -> tuple[list[Shown], list[Slider]]:
+def shown_at_presets(name: str, most: int) -> tuple[list[Shown], list[Slider]]:
     """What the lesson shows at the start and at so many other presets of each slider, computed once."""
     begun, few = with_exercises(name, first_run(name)), ModuleType("few")
     vars(few).update(vars(begun.notebook))

@@ -104,7 +104,7 @@ def test_static_pages_in_a_browser(quick: bool, tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason='needs pip install "elbogap[test]"')
     pages = [lesson("contrast")] if quick else LESSONS
     for one in pages:
-        (tmp_path / one.page).write_text(lesson_page(one, *shown_at_presets(one.name)))
+        (tmp_path / one.page).write_text(lesson_page(one, *shown_at_presets(one.name, 1)))
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         context = browser.new_context(java_script_enabled=True, offline=True)

@@ -37,7 +37,7 @@ def test_exercises_accept_what_is_right_and_nothing_else(one: Lesson) -> None:
 @each_lesson
 def test_the_static_page_stands_alone(one: Lesson) -> None:
     """The page has one script of its own, no element of marimo's, no raw TeX, no id twice, links to its neighbours."""
-    whole = lesson_page(one, *shown_at_presets(one.name))
+    whole = lesson_page(one, *shown_at_presets(one.name, 1))
     page = re.sub(r"<script>.*?</script>", "", whole, flags=re.DOTALL)
     assert whole.count("<script") == 1 and "<marimo" not in page and "||" not in page
     text = re.sub(r"<(code|pre)\b.*?</\1>|<svg.*?</svg>|<style>.*?</style>", "", page, flags=re.DOTALL)
