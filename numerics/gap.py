@@ -15,14 +15,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .blocks import Family
 from .encoder import best_of_distinct, best_optimum, missed_encoder
-from .likelihood import Evidence, evidence_and_outcome, with_missed
+from .likelihood import Evidence, around_starts
 from .model import LatentModel
-from .modes import constant_rounding, find_modes, highest
+from .modes import constant_rounding
 from .outcome import Outcome
 from .precision import require_float64
 from .reduction import reduction
 from .requests import instance, positive, real_array
-from .starts import starts_or_search
 from .wide import search, serves, wide_evidence
 
 
@@ -125,11 +124,7 @@ def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | No
         outcome, optimum = found.outcome, best_of_distinct(model, data, found, family)[1]
         optimum = optimum._replace(error=optimum.error + missed_encoder(found, optimum))
     else:
-        modes = find_modes(model, data, starts_or_search(model, data, start))
-        reference = highest(modes)
-        likelihood, outcome = evidence_and_outcome(model, data, modes, reference)
-        if start is None:
-            likelihood, outcome = with_missed(model, data, modes, likelihood, outcome)
+        modes, reference, likelihood, outcome = around_starts(model, data, start)
         _, optimum = best_optimum(model, data, modes, family, reference)
     constant = model.log_constant(data) + reference + left_out.value
     rounding = constant_rounding(model, data, modes) + left_out.error

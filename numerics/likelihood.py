@@ -26,8 +26,9 @@ from .precision import EPS64, require_float64
 from .quadrature import lattice
 from .reduction import reduction
 from .requests import instance
+from .scan import frame_of, look
 from .seed import SEED
-from .starts import starts_or_search
+from .starts import starts_or_search, with_scanned
 from .wide import search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -119,17 +120,23 @@ def evidence_and_outcome(
     return Evidence(value, error), outcome_of(error, jnp.stack([halves + kinks * total, tail, round_off]), reasons)
 
 
-def with_missed(
-    model: LatentModel, x: Vector, modes: Mode, found: Evidence, outcome: Int[Array, ""]
-) -> tuple[Evidence, Int[Array, ""]]:
-    """Add to the error of what was found around the modes of a search what it may have missed, for 4 <= d <= 8."""
-    if not searched(model.latent_dim):
-        return found, outcome
-    missed = jnp.log1p(missed_ratio(model, x, modes))
+def around_starts(
+    model: LatentModel, x: Vector, start: ArrayLike | None
+) -> tuple[Mode, Float[Array, ""], Evidence, Int[Array, ""]]:
+    """Return modes, their highest exponent, and evidence and outcome around them: from these starts, or a search.
+
+    Without a start the error holds what the search may have missed, for 4 <= d <= 8.
+    """
+    scan = look(model, x, frame_of(model)) if start is None and searched(model.latent_dim) else None
+    modes = find_modes(model, x, starts_or_search(model, x, start) if scan is None else with_scanned(model, x, scan))
+    reference = highest(modes)
+    found, outcome = evidence_and_outcome(model, x, modes, reference)
+    if scan is None:
+        return modes, reference, found, outcome
+    missed = jnp.log1p(missed_ratio(model, modes, scan))
     error = found.error + missed
-    return Evidence(found.value, error), jnp.where(
-        missed > found.error, outcome_of(error, jnp.ones(1), (Outcome.MODES,)), outcome
-    )
+    reason = jnp.where(missed > found.error, outcome_of(error, jnp.ones(1), (Outcome.MODES,)), outcome)
+    return modes, reference, Evidence(found.value, error), reason
 
 
 def _tail(outer: Float[Array, " S"], inner: Float[Array, " S"], total: Float[Array, ""]) -> Float[Array, ""]:
@@ -198,11 +205,7 @@ def log_likelihood(
         value, error = found.log_likelihood(model, data)
         modes, outcome = found.modes, found.outcome
     else:
-        modes = find_modes(model, data, starts_or_search(model, data, start))
-        reference = highest(modes)
-        local, outcome = evidence_and_outcome(model, data, modes, reference)
-        if start is None:
-            local, outcome = with_missed(model, data, modes, local, outcome)
+        modes, reference, local, outcome = around_starts(model, data, start)
         value = model.log_constant(data) + reference + local.value
         error = local.error + constant_rounding(model, data, modes)
     modes = modes._replace(exponent=modes.exponent + left_out.exponent)

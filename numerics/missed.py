@@ -8,16 +8,13 @@ was found, even with no residual left, or where half of the mass was reached onc
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from .cover import log_masses
 from .model import LatentModel
 from .modes import Mode, distinct_first, highest
-from .scan import INTEGRATED, LARGEST, frame_of, look
-
-Vector = Float[Array | np.ndarray, " D"]
+from .scan import INTEGRATED, LARGEST, Scan, frame_of
 
 # Squared radius of a mode's ball in posterior standard deviations.
 _BALL = 9.0
@@ -34,10 +31,8 @@ def searched(d: int) -> bool:
     return INTEGRATED < d <= LARGEST
 
 
-def missed_ratio(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]:
+def missed_ratio(model: LatentModel, modes: Mode, scan: Scan) -> Float[Array, ""]:
     """Return the mass that may lie at modes that are not among these (stacked), over that of those; inf: unknown."""
-    frame = frame_of(model)
-    scan = look(model, x, frame)
     different, _ = distinct_first(modes, model.eps)
     safe = jnp.where(different.converged[:, None, None], different.hessian, jnp.eye(model.latent_dim))
     r = scan.point[:, None] - different.point[None, :]
@@ -47,7 +42,7 @@ def missed_ratio(model: LatentModel, x: Vector, modes: Mode) -> Float[Array, ""]
     counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside.astype(float))
     masses = log_masses(different, model.eps)
     once = logsumexp(jnp.where(counts <= 1, masses, -jnp.inf))
-    strays = jnp.max(jnp.where(inside, -jnp.inf, scan.log_mass(frame)))
+    strays = jnp.max(jnp.where(inside, -jnp.inf, scan.log_mass(frame_of(model))))
     share = jnp.exp(jnp.logaddexp(once, strays) - logsumexp(masses))
     steps = _FAR * jnp.eye(model.latent_dim)
     far = jnp.max(jax.vmap(lambda u: model.log_prior(model.prior.push(u)))(jnp.concatenate([steps, -steps])))

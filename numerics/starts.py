@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from .model import LatentModel
 from .requests import real_array, refused
-from .scan import INTEGRATED, KEPT, LARGEST, frame_of, look
+from .scan import INTEGRATED, KEPT, LARGEST, Scan, frame_of, look
 from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -64,10 +64,14 @@ def fixed_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
 
 def search_starts(model: LatentModel, x: Vector, scanned: int = INTEGRATED) -> Float[Array, "S d"]:
     """Return the fixed starts and, up to d = `scanned`, the best distinct points of a wide `scan`."""
-    starts = fixed_starts(model, x)
     if model.latent_dim > scanned:
-        return starts
-    return jnp.concatenate([starts, look(model, x, frame_of(model)).point[: KEPT[model.latent_dim]]])
+        return fixed_starts(model, x)
+    return with_scanned(model, x, look(model, x, frame_of(model)))
+
+
+def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> Float[Array, "S d"]:
+    """Return the fixed starts and the best distinct points of this scan."""
+    return jnp.concatenate([fixed_starts(model, x), scan.point[: KEPT[model.latent_dim]]])
 
 
 def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:

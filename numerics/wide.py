@@ -25,7 +25,7 @@ from .precision import EPS64
 from .quadrature import lattice
 from .scan import INTEGRATED, KEPT, Scan, frame_of, look
 from .seed import SEED
-from .starts import fixed_starts
+from .starts import with_scanned
 
 Vector = Float[Array | np.ndarray, " D"]
 
@@ -90,9 +90,7 @@ def _copies(d: int) -> tuple[np.ndarray, float]:
 def search(model: LatentModel, x: Vector) -> tuple[Mode, Int[Array, ""], Scan]:
     """Return the modes found, distinct ones first, their number, and what the scan has seen."""
     scan = look(model, x, frame_of(model))
-    starts = scan.point[: KEPT[model.latent_dim]]
-    if model.latent_dim > 1:
-        starts = jnp.concatenate([fixed_starts(model, x), starts])
+    starts = with_scanned(model, x, scan) if model.latent_dim > 1 else scan.point[: KEPT[1]]
     modes, count = distinct_first(find_modes(model, x, starts), model.eps)
     return modes, count, scan
 

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from scipy.optimize import root
 
 from ..numerics.families.draws import orthogonal
+from ..numerics.quadrature import gauss_hermite
 
 GRID = np.arange(-9.0, 9.01, 0.3)
 """The trapezoid rule of a standard normal is exact to exp(-2 pi^2 / 0.3^2), its ends to exp(-40)."""
@@ -144,19 +145,11 @@ class Encoder(NamedTuple):
     squares: float
 
 
-@lru_cache
-def _nodes(d: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    x, w = np.polynomial.hermite_e.hermegauss(count)
-    nodes = np.stack([axis.ravel() for axis in np.meshgrid(*[x] * d, indexing="ij")], axis=1)
-    weights = np.prod([axis.ravel() for axis in np.meshgrid(*[w / w.sum()] * d, indexing="ij")], axis=0)
-    return nodes, weights
-
-
 @lru_cache(maxsize=4096)
 def encoder(model: Local, eps: float, full: bool = False) -> Encoder:
     """The stationary point of the ELBO at x = f(g): mean field, or with a full covariance."""
     d = len(model.g)
-    nodes, weights = _nodes(d, model.nodes)
+    nodes, weights = gauss_hermite(d, model.nodes)
     lower = np.tril_indices(d) if full else np.diag_indices(d)
 
     def unpack(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
