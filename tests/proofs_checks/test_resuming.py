@@ -73,7 +73,7 @@ def test_the_study_counts_alarms_and_misses() -> None:
 
 
 def test_a_study_of_fresh_seeds_is_recorded_beside_the_first() -> None:
-    """Its name, its first seed and its command say which seeds it has judged, and it is recorded as a file of its own."""
+    """Name, seed and command say which seeds were judged; it is recorded as a file of its own."""
     found = summarise([seed_of(100_000, [], []), seed_of(100_001, ["gap: off"], [])], 100_000)
     assert found.experiment == "false-alarms-fresh" and found.seed == 100_000
     assert found.command == "elbogap false-alarms --seeds 2 --first-seed 100000"
