@@ -26,7 +26,7 @@ INTERRUPTED = 130
 """The exit status of a command that was stopped by Ctrl-C."""
 
 
-def shows_symbols(stream: TextIO | io.StringIO | None) -> bool:
+def shows_symbols(stream: Any) -> bool:
     """Whether this stream is a terminal whose encoding has the symbols of `typography`."""
     try:
         return stream is not None and stream.isatty() and bool("γ⁻²λ±√→".encode(stream.encoding or "ascii"))
