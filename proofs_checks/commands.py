@@ -127,7 +127,7 @@ def verify_command(
 
                 found.append(compared(old, report.document()))
                 for line in found[0].lines:
-                    terminal.notice(line) if json else print(line)
+                    terminal.notice(line) if json else terminal.say(line)
 
         try_all(show, write, compare_with_old)
         forget(effort, seed, cache_directory())
@@ -193,9 +193,10 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     if is_file(claim):
         from .explain import explain
 
-        print("\n\n".join(explain(one, latex=latex) for one in claims_in(claim)))
+        text = "\n\n".join(explain(one, latex=latex) for one in claims_in(claim))
     else:
-        print(listing.explained(claim, latex=latex))
+        text = listing.explained(claim, latex=latex)
+    print(text) if latex else terminal.say(text)
     return 0
 
 
@@ -304,4 +305,4 @@ def _print_list() -> None:
     claims = listing.listed()
     widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
-        print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
+        terminal.say(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
