@@ -2,9 +2,9 @@
 
 Tests: those named for the module; where there are none those that import it, else those of the modules that import
 it.
-Claims: those whose modules import it. For a module of `theory` their derivations are checked, for one of `proofs_checks`
-their laws and controls are judged, on a table of measurements that the unchanged sources made: a check of JAX's numbers
-under a mutant of `numerics` is what the tests of `numerics` are.
+Claims: those whose modules import it. For a module of `theory` their derivations are checked; for one of `theory` or
+`proofs_checks` their laws and controls are judged, on a table of measurements that the unchanged sources made: what
+notices a mutant of `numerics` is the tests.
 """
 
 from __future__ import annotations
