@@ -15,6 +15,7 @@ from .sentences import (
     remarks,
     rotation_rows,
     translation_rows,
+    units_title,
     worst_rows,
 )
 
@@ -54,7 +55,7 @@ def print_report(findings: Findings, console: Console) -> None:
         _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
     columns = ["point", "contrast", "finite-noise", "z"]
     _table(console, "Points of the largest contrast", columns, worst_rows(document))
-    _table(console, "The same noise variance elsewhere", ["name", "value", "where"], translation_rows(document))
+    _table(console, units_title(document), ["name", "value", "where"], translation_rows(document))
     _pairs(console, [("note", remark) for remark in remarks(document)])
 
 
