@@ -146,6 +146,8 @@ def _richardson(
 
 def _shown(part: Part, formats: Sequence[str] = (".6g", *list(_HEADS.values())[1:])) -> list[list[str]]:
     rows = zip(*part.columns.values(), strict=True)
+    whole = ".10g" if np.all(part.columns[part.parameter] % 1 == 0) else formats[0]  # 1024, not 1.02e+03
+    formats = (whole, *formats[1:])
     return [["" if np.isnan(v) else format(v, f) for v, f in zip(row, formats, strict=True)] for row in rows]
 
 
@@ -158,4 +160,5 @@ def _power(cell: str) -> str:
     if "e" not in cell:
         return f"${cell}$" if cell else ""
     digits, exponent = cell.split("e")
-    return rf"${float(digits):.3g}{{\cdot}}10^{{{int(exponent)}}}$"
+    shown = digits if len(digits.lstrip("-")) <= len("1.23") else f"{float(digits):.2f}"
+    return rf"${shown}{{\cdot}}10^{{{int(exponent)}}}$"
