@@ -173,7 +173,7 @@ def _shown(report: AuditReport, written: list[Path], json: bool) -> int:
         console = terminal.console(terminal.PAGE)
         print_report(report, console)
         for path in written:
-            console.print(f"wrote {path}", markup=False, soft_wrap=True)
+            print(f"wrote {path}", flush=True)
     sys.stdout.flush()
     if not report.complete:
         terminal.notice("interrupted; what was done is kept")

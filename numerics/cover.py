@@ -129,7 +129,7 @@ def outside_mass(
     nodes = jnp.asarray(rule.nodes)
     places = jax.vmap(frame.locate)(scan.point)
     masses = jnp.exp(scan.log_mass(frame) - reference) * cover.outside(scan.point)
-    widths = jnp.sqrt(scan.curvature) * jnp.cosh(places)
+    widths = jnp.sqrt(jnp.diagonal(scan.curvature, axis1=1, axis2=2)) * jnp.cosh(places)
 
     def integrand(s: Array) -> tuple[Array, Array]:
         """Return the integrand, and a bound on it where it is not a number (V >= 0 for Gaussian noise)."""

@@ -3,7 +3,7 @@
 Both are expectations E F(xi), xi ~ N(0, I), of a function that is nearly a polynomial of low degree. The Taylor
 part of F has an expectation known exactly, by contraction of derivatives (no tensor is formed); what is left is
 averaged over antithetic pairs +-xi of a fixed pseudo-random sample. The estimate is unbiased however far F is from
-its Taylor part, and its error is four standard errors plus the largest single term.
+its Taylor part, and its error is that of `heavy_tails`.
 
 - Evidence: z = g + h W xi, F = exp r, r = exponent(z) - exponent(g) + |xi|^2/2 = c3 + c4 + ... (homogeneous terms of
   degree 3, 4, ...); the Taylor part is 1 + c3^2/2 + c4, with E c3^2/2 = |V3|^2/12 + |tr V3|^2/8 and E c4 = Lap Lap r/8.
@@ -23,10 +23,11 @@ from jaxtyping import Array, Float
 
 from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .expansion import along, laplacian, third_derivative_norm
+from .heavy_tails import mean_error
 from .model import LatentModel
 from .modes import Mode, relative_rounding, whitening
 from .newton import minimise
-from .precision import EPS64, STANDARD_ERRORS
+from .precision import EPS64
 from .seed import SEED
 from .student_t import log_student_t, stretches
 from .symmetric import symmetric_rule
@@ -56,9 +57,8 @@ def antithetic_mean(term: Callable[[Array], Array], d: int) -> tuple[Float[Array
 
 
 def _mean_and_error(terms: Float[Array, " n"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Return the mean, and four standard errors plus the largest single term."""
-    error = STANDARD_ERRORS * jnp.std(terms) / np.sqrt(len(terms)) + jnp.max(jnp.abs(terms)) / len(terms)
-    return jnp.mean(terms), error
+    """Return the mean and its error."""
+    return jnp.mean(terms), mean_error(terms)
 
 
 def defensive_mean(term: Callable[[Array, Array], Array], d: int) -> tuple[Float[Array, ""], Float[Array, ""]]:

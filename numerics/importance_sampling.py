@@ -12,7 +12,7 @@ all variance in the limit eps -> 0. Points come in antithetic pairs about a mode
 ELBO of N(mean, diag(std^2)): antithetic pairs, the quadratic part of the exponent exactly (its expectation is
 1/2 sum_k std_k^2 d_kk e(mean)) and as a control variate.
 
-Errors are four standard errors, plus the share of the largest single term, as in `numerics.high_dimension`.
+Errors are those of `heavy_tails`: four standard errors and the largest term, more where the tail is heavy.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
+from .heavy_tails import mean_error
 from .model import LatentModel
 from .modes import Mode, whitening
-from .precision import STANDARD_ERRORS
 from .student_t import log_student_t, stretches
 
 _DEFENSIVE, _WIDER = 0.1, 1.5  # share and scale of the Student-t part
@@ -140,8 +140,7 @@ def _controlled_mean(terms: Float[Array, " n"], controls: Float[Array, " n"]) ->
     slope = jnp.where(variance > 0, jnp.sum(centred * terms) / jnp.where(variance > 0, variance, 1.0), 0.0)
     rest = terms - slope * controls
     mean = jnp.mean(rest)
-    largest = jnp.max(jnp.abs(rest - mean)) / len(terms)
-    return mean, STANDARD_ERRORS * jnp.std(rest) / jnp.sqrt(len(terms)) + largest
+    return mean, mean_error(rest - mean)
 
 
 @eqx.filter_jit

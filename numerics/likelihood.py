@@ -184,9 +184,10 @@ def log_likelihood(
     start: (d,), or (S, d) for several modes, whose evidences add up; None searches. The error is an estimate meant as a
     bound, none is proved: with a start it covers quadrature, tails and round-off around the modes reached, and no other
     mode; up to d = 3 without a start whatever any evaluated point has seen, tails and plateaus included; for d > 4
-    sampling (four standard errors) and, up to d = 8 without a start, an estimate of the modes missed. Beyond d = 8 the
-    search is eight starts. The error is inf where nothing is known, and `outcome` says why. How often it is too small
-    was measured on models with known log p (see "Log-likelihood: stated against true errors" in the documentation).
+    sampling (four standard errors, more where the weights' tail is heavy) and, up to d = 8 without a start, an estimate
+    of the modes missed. Beyond d = 8 the search is eight starts. The error is inf where nothing is known, and `outcome`
+    says why. How often it is too small was measured on models with known log p (see "Log-likelihood: stated against
+    true errors" in the documentation).
     Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
 
     With one latent and x = 2 z, x ~ N(0, 4 + eps):

@@ -2,8 +2,9 @@
 
 Every polished point of the `scan` belongs to the mode whose ball holds it. The mass of the modes that one point alone
 has reached estimates that of the modes that none has (Good, Biometrika 40, 1953, 237-264); of the points that belong
-to no mode the largest Gaussian mass counts. Where a point many prior standard deviations out could be as good as what
-was found, even with no residual left, or where half of the mass was reached once only, nothing is known.
+to no mode the distinct ones count with their Gaussian mass. Where a point many prior standard deviations out could be
+as good as what was found, even with no residual left, or where half of the mass was reached once only, nothing is
+known.
 """
 
 import jax
@@ -14,7 +15,10 @@ from jaxtyping import Array, Float
 from .cover import log_masses
 from .model import LatentModel
 from .modes import Mode, distinct_first, highest
-from .scan import INTEGRATED, LARGEST, Scan, frame_of
+from .scan import INTEGRATED, LARGEST, Scan, distinct_ranks, frame_of
+
+# Distinct points beyond all modes that count.
+_STRAYS = 128
 
 # Squared radius of a mode's ball in posterior standard deviations.
 _BALL = 9.0
@@ -42,7 +46,10 @@ def missed_ratio(model: LatentModel, modes: Mode, scan: Scan) -> Float[Array, ""
     counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside.astype(float))
     masses = log_masses(different, model.eps)
     once = logsumexp(jnp.where(counts <= 1, masses, -jnp.inf))
-    strays = jnp.max(jnp.where(inside, -jnp.inf, scan.log_mass(frame_of(model))))
+    frame = frame_of(model)
+    left = jnp.where(inside, -jnp.inf, scan.log_mass(frame))
+    ranks = distinct_ranks(scan.point @ frame.inverse.T, scan.curvature, left, _STRAYS)
+    strays = logsumexp(jnp.where(ranks < _STRAYS, left, -jnp.inf))
     share = jnp.exp(jnp.logaddexp(once, strays) - logsumexp(masses))
     steps = _FAR * jnp.eye(model.latent_dim)
     far = jnp.max(jax.vmap(lambda u: model.log_prior(model.prior.push(u)))(jnp.concatenate([steps, -steps])))

@@ -33,7 +33,7 @@ INTEGRATED = 3
 # Points polished in space, steps for each, and the distinct ones that Newton then starts from.
 _POLISHED = {2: 256} | dict.fromkeys(range(3, 9), 512)
 _STEPS = {2: 6, 3: 6} | dict.fromkeys(range(4, 9), 16)
-KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 24)
+KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 64)
 
 # A cell this many standard deviations wide may hide a mode.
 _NARROW = 3.0
@@ -81,7 +81,7 @@ class Local(NamedTuple):
 class Scan(NamedTuple):
     """What the look has found: the best points (W, d), the distinct ones of the largest mass first.
 
-    exponent, log_det, curvature: the exponents there, log det and diagonal (W, d) of the curvature per unit of sinh(s).
+    exponent, log_det, curvature: the exponents there, log det and all (W, d, d) of the curvature per unit of sinh(s).
 
     between, log_between: points (I, d) between which the decoder turns faster than they lie, and the log-mass that may
     hide there (d = 1).
@@ -90,7 +90,7 @@ class Scan(NamedTuple):
     point: Float[Array, "W d"]
     exponent: Float[Array, " W"]
     log_det: Float[Array, " W"]
-    curvature: Float[Array, "W d"]
+    curvature: Float[Array, "W d d"]
     between: Float[Array, "I d"]
     log_between: Float[Array, " I"]
 
@@ -172,30 +172,28 @@ def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     found, between, unsure = (_look_along_line if d == 1 else _look_in_space)(model, x, frame)
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
-    order = _distinct_first(found, mass, frame)
-    diagonal = jnp.diagonal(found.curvature, axis1=1, axis2=2)
-    return jax.lax.stop_gradient(
-        Scan(found.point[order], exponent[order], found.log_det[order], diagonal[order], between, unsure)
-    )
+    order = jnp.argsort(distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d]))
+    kept = (leaf[order] for leaf in (found.point, exponent, found.log_det, found.curvature))
+    return jax.lax.stop_gradient(Scan(*kept, between, unsure))
 
 
-def _distinct_first(found: Local, mass: Float[Array, " W"], frame: Frame) -> Int[Array, " W"]:
-    """Return the order: the largest mass, the largest beyond one deviation of it, and so on, KEPT times; then the rest.
+def distinct_ranks(
+    places: Float[Array, "W d"], curvature: Float[Array, "W d d"], mass: Float[Array, " W"], kept: int
+) -> Int[Array, " W"]:
+    """Return 0 for the largest mass, 1 for the largest beyond one deviation of it, and so on; `kept` for the rest.
 
-    Deviations are those of the point already taken.
+    Deviations are those of the point already taken, by its curvature.
     """
-    places, kept = found.point @ frame.inverse.T, KEPT[found.point.shape[1]]
 
     def take(rank: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         free, ranks = state
         best = jnp.argmax(free)
         gaps = places - places[best][None, :]
-        close = jnp.einsum("na,ab,nb->n", gaps, found.curvature[best], gaps) < 1.0
+        close = jnp.einsum("na,ab,nb->n", gaps, curvature[best], gaps) < 1.0
         taken = close | (jnp.arange(len(mass)) == best)
         return jnp.where(taken, -jnp.inf, free), ranks.at[best].min(rank)
 
-    ranks = jnp.full(len(mass), kept)
-    return jnp.argsort(jax.lax.fori_loop(0, kept, take, (mass, ranks))[1])
+    return jax.lax.fori_loop(0, kept, take, (mass, jnp.full(len(mass), kept)))[1]
 
 
 def _look_along_line(

@@ -61,22 +61,22 @@ def print_report(findings: Findings, console: Console) -> None:
 
 def _pairs(console: Console, pairs: list[tuple[str, str]]) -> None:
     """Subjects in one column, sentences beside them, wrapped within theirs."""
+    from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", style="bold")
     grid.add_column()
     for subject, sentence in pairs:
-        grid.add_row(subject, Text(sentence))
+        grid.add_row(subject, escape(sentence))
     console.print(grid)
 
 
 def _table(console: Console, title: str, columns: list[str], rows: list[list[str]]) -> None:
-    from rich.text import Text
+    from rich.markup import escape
 
     table = terminal.plain_table(columns, title=title, title_style="bold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(escape, row))
     console.print()
     console.print(table)
