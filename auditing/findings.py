@@ -27,6 +27,7 @@ from .rotation import Rotation, best_rotations
 VERSION = 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 WORST = 5
+LESS_NOISE, MORE_COUNTS = "a smaller noise variance", "larger counts or more repetitions n"
 ADVICE = {
     "amortisation": "a larger encoder, longer training of the encoder alone, or refining its output at each point",
     "contrast": "ima_contrast as a regulariser, a rotation of entangled latents, or an encoder with full covariance",
@@ -112,7 +113,7 @@ class Findings:
                 "version": VERSION,
                 "alarms": self.alarms,
                 "parameters": self.parameters,
-                "fit": self.fit._asdict() | {"alarm": self.fit.alarm} if self.fit else None,
+                "fit": self.fit.document if self.fit else None,
                 "kinks": self.kinks._asdict() | {"found": self.kinks.found},
                 "conditions": [condition._asdict() for condition in self.conditions],
                 "contrast": self._contrast(),
@@ -131,7 +132,10 @@ class Findings:
                 ],
                 "worst": self._worst(),
                 "regime": self._regime(),
-                "translation": translation(float(self.model.eps), self.parameters["outputs"]),
+                "regime_left_out": self._regime_left_out(),
+                "translation": translation(
+                    float(self.model.eps), self.parameters["outputs"], self.model.observation is not None
+                ),
                 "encoder": vars(self.consistency) if self.consistency else None,
                 "notes": list(self.notes),
                 "complete": self.complete,
@@ -177,6 +181,12 @@ class Findings:
         }
 
     def _advice(self, part: str) -> str:
+        said = self._advice_on_noise(part)
+        if self.model.observation is None:
+            return said
+        return said.replace(LESS_NOISE, MORE_COUNTS).replace("proportional to it", "proportional to 1/n")
+
+    def _advice_on_noise(self, part: str) -> str:
         assert self.account is not None
         if part == "remainder" and self.kinks.found:
             return KINKED
@@ -204,6 +214,17 @@ class Findings:
             "own": self.regime.own._asdict(),
             "inside": self.regime.inside,
         }
+
+    def _regime_left_out(self) -> str | None:
+        """Why there is no regime though there is an account; None where there is one, or no account."""
+        if self.regime is not None or self.account is None or not self.account.entries:
+            return None
+        observation = self.model.observation
+        if observation is not None and not observation.manifold:
+            return "no data lie on the manifold of a likelihood whose dispersion is decoded"
+        if observation is not None:
+            return "no point has a finite contrast and a1"
+        return self._slope_left_out() or "no point has a finite contrast"
 
     def _worst(self) -> list[dict[str, Any]]:
         # Undefined contrasts first, then the largest.

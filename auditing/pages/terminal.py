@@ -16,6 +16,7 @@ from .sentences import (
     remarks,
     rotation_rows,
     translation_rows,
+    units_title,
     worst_rows,
 )
 
@@ -56,7 +57,7 @@ def print_report(findings: Findings, console: Console) -> None:
     columns = ["point", "contrast", "finite-noise", "z"]
     _table(console, "Points of the largest contrast", columns, worst_rows(document))
     _table(console, "What the theorem assumes", ["condition", "", "seen"], condition_rows(document))
-    _table(console, "The same noise variance elsewhere", ["name", "value", "where"], translation_rows(document))
+    _table(console, units_title(document), ["name", "value", "where"], translation_rows(document))
     _pairs(console, [("note", remark) for remark in remarks(document)])
 
 

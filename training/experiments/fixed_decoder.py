@@ -153,7 +153,7 @@ def _runs(
 def measure(mixed: Mixed, found: Evaluation, run: int, gamma2: float, exact: int) -> dict[str, Any]:
     """The row of one run: its ELBO, what it is compared with, and its variances."""
     sources = jnp.asarray(mixed.sources, float)
-    jacobian = np.asarray(_jacobians(mixed.mixing, sources))
+    jacobian = np.asarray(jacobians(mixed.mixing, sources))
     density = -0.5 * np.sum(mixed.sources.astype(float) ** 2, axis=1) - 0.5 * LATENT_DIM * np.log(2 * np.pi)
     density = density - np.linalg.slogdet(jacobian)[1]
     contrast = np.asarray(contrast_of_jacobian(jacobian))
@@ -188,7 +188,8 @@ def measure(mixed: Mixed, found: Evaluation, run: int, gamma2: float, exact: int
 
 
 @jax.jit
-def _jacobians(mixing: Any, points: jax.Array) -> jax.Array:
+def jacobians(mixing: Any, points: jax.Array) -> jax.Array:
+    """J of the mixing at every point, (m, D, d)."""
     return jax.lax.map(jax.jacfwd(mixing), points, batch_size=min(200, len(points)))
 
 
