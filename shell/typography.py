@@ -25,7 +25,7 @@ _SPELLED = {
 _SPELLED = {letter: name for name, letter in _GREEK.items()} | {one: name for name, one in _SIGNS.items()} | _SPELLED
 _UNRAISED = {high: chr(low) for low, high in _RAISED.items() if low != high}
 _UNLOWERED = {high: chr(low) for low, high in _LOWERED.items()}
-_LETTER = re.compile(rf"(?<![A-Za-z\\`])({'|'.join(_GREEK)})(?![a-z]|-[a-z])")
+_LETTER = re.compile(rf"(?<![A-Za-z\\`])(?<!\w-)({'|'.join(_GREEK)})(?![a-z]|-[a-z])")
 _CODE = re.compile(r"(`[^`]*`)")
 _UNDERLINED = re.compile(r"^(.+)\n([═=])\2{2,}$", re.MULTILINE)
 

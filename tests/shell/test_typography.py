@@ -14,6 +14,7 @@ from elbogap.shell.typography import spelled, typeset
         ("a beta-VAE, L_1 - E_1, sigma_k^2", "a β-VAE, L₁ − E₁, σ_k²"),
         ("set `eps^2 -> 0` in gammaln of f2e", "set `eps^2 -> 0` in gammaln of f2e"),
         ("elbo-limit, beta-vae, 0.1-0.2 of 48/48, eps^(1/4)", "elbo-limit, beta-vae, 0.1-0.2 of 48/48, ε^(1/4)"),
+        ("mcc-gamma, moebius-gamma and -gamma", "mcc-gamma, moebius-gamma and -γ"),
         ("- an item, x - y", "- an item, x − y"),
         ("at gamma^2\n==========\nx", "at γ²\n=====\nx"),
     ],
