@@ -15,6 +15,7 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from .requests import positive, real_array
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -50,7 +51,7 @@ class Observation(eqx.Module):
 def _count(n: ArrayLike) -> Float[Array, ""]:
     array = real_array("n", n)
     if array.shape != ():
-        raise ValueError(f"n: expected a scalar, got shape {array.shape}")
+        raise RequestError(f"n: expected a scalar, got shape {array.shape}")
     return positive("n", array)
 
 

@@ -16,6 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
+from ...errors import RequestError
 from ...shell.kept import keep, read_kept
 from ...shell.progress import Progress, silent
 from ..loop import Report
@@ -71,7 +72,7 @@ def _batch(content: bytes, parameters: str) -> dict[str, Any]:
     """A batch that was kept, if it is that of these parameters."""
     kept = json.loads(content)
     if kept["parameters"] != parameters:
-        raise ValueError("a batch of other parameters")
+        raise RequestError("a batch of other parameters")
     return {"rows": list(kept["rows"]), "seconds": float(kept["seconds"])}
 
 
