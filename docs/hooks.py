@@ -19,13 +19,19 @@ from api_entries import entries
 
 ROOT = Path(__file__).parents[1]
 _FORMULA = re.compile(
-    r"(?P<code>```.*?```|`[^`\n]*`|^ {4}.*?$)|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.S | re.M
+    r"(?P<kept>```.*?```|`[^`\n]*`|^ {4}.*?$|<[^>]+>|\]\([^)\n]*\))|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$",
+    re.S | re.M,
 )
 
 _RECORDED = re.compile(r"<!-- recorded: (\S+) (\S+) -->")
 _SUMMARY = re.compile(r"<!-- summary: (\S+) (\S+) (.+?) -->")
 _FIGURE = re.compile(r"<!-- figure: (\S+) -->")
 _API = re.compile(r"<!-- api: ([^>]+?) -->")
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """The two style sheets that the theme's switch of colours looks for, empty: it stops where it finds none."""
+    return output.replace("</head>", '<style id="hljs-light"></style><style id="hljs-dark"></style></head>', 1)
 
 
 def on_post_build(config: Any) -> None:
@@ -39,17 +45,22 @@ def on_post_build(config: Any) -> None:
 
 
 def with_formulas(markdown: str) -> str:
-    """Formulas outside code as MathML."""
+    """Formulas outside code as MathML, sentences with symbols; code, tags and addresses stay."""
+    from elbogap.shell.typography import typeset
 
     def replace(match: re.Match) -> str:
-        if match["code"]:
-            return match["code"]
+        if match["kept"]:
+            return match["kept"]
         if match["block"]:
             return f"\n{_html(match['block'], display=True)}\n"
         # Within a span: a line that starts with <math would be taken for a block of HTML.
         return f"<span>{_html(match['inline'], display=False)}</span>"
 
-    return _FORMULA.sub(replace, markdown)
+    parts, end = [], 0
+    for match in _FORMULA.finditer(markdown):
+        parts += [typeset(markdown[end : match.start()]), replace(match)]
+        end = match.end()
+    return "".join([*parts, typeset(markdown[end:])])
 
 
 def _html(latex: str, *, display: bool) -> str:

@@ -13,7 +13,7 @@ from .. import __version__
 from ..errors import RequestError
 from ..shell import requests
 from ..shell.options import Flag, Real, Whole
-from ..shell.terminal import notice
+from ..shell.terminal import notice, say
 from .all_eps import enclose_all_eps, proves_order_one
 from .certificate import build_certificate as build_shear_certificate
 from .certificate import save
@@ -156,7 +156,7 @@ def _for_all(
 def _show(decoder: str, statements: list[Statement], certificate: Any, as_json: bool) -> None:
     if not as_json:
         for statement in statements:
-            print(statement.line())
+            say(statement.line())
         return
     document = {
         "format": "elbogap enclosure",
@@ -187,6 +187,6 @@ def check_certificate_command(file: Path, /, *, seconds: Real = SECONDS) -> int:
         notice(f"certificate refused: {error}")
         return 1
     for line in lines:
-        print(f"verified  {line}")
+        say(f"verified  {line}")
     print(f"all {len(lines)} statements verified")
     return 0

@@ -18,7 +18,7 @@ from ..shell import requests
 from ..shell.cache import cache_directory, prepare_jax
 from ..shell.options import Real, Whole
 from ..shell.progress import progress
-from ..shell.terminal import notice
+from ..shell.terminal import notice, say
 from .registry import FIGURES, Entry, entry
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def figures_command(
 def _list() -> int:
     width = max(map(len, FIGURES))
     for known in FIGURES.values():
-        print(f"{known.name:<{width}}  {known.title}{' (recorded)' if known.experiment else ''}")
+        say(f"{known.name:<{width}}  {known.title}{' (recorded)' if known.experiment else ''}")
     return 0
 
 

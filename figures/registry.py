@@ -34,6 +34,8 @@ _ENTRIES = (
     Entry("mcc-contrast", "mcc_contrast", "MCC against contrast, trained", "moebius-linear"),
     Entry("affine-flow", "affine_flow", "MCC against contrast of affine flows, trained", "affine-flow"),
     Entry("likelihood-vs-vae", "likelihood_vs_vae", "one decoder class, two objectives, trained", "likelihood-vs-vae"),
+    Entry("beta-collapse", "beta_collapse", "the beta-VAE over beta times the noise, trained", "beta-collapse"),
+    Entry("diagonal-or-full", "diagonal_or_full", "two covariances of the encoder, trained", "diagonal-or-full"),
     Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
     Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
     Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),

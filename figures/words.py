@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 _LATEX = {
     "γ": r"\gamma",
+    "β": r"\beta",
     "ε": r"\varepsilon",
     "ρ": r"\rho",
     "₁": "_1",

@@ -23,7 +23,7 @@ with app.setup:
     from elbogap.report.style import PAGE, PALETTE, log_axis, noise_axis, style, subplots, svg
 
     PRESETS = {"noise_var": (1.0, 0.1, 0.01), "shift": (-1.0, 0.0, 1.0), "width": (0.35, 0.7, 1.0, 1.4)}
-    LADDER = 10.0 ** -np.arange(0, 5.25, 0.5)
+    STEPS, LADDER = [1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001], 10.0 ** -np.arange(0, 5.25, 0.5)
     POINT = 0.7
     BENT, LINEAR = (1.0, 1.0), (2.0, 0.0)
 
@@ -62,7 +62,6 @@ def _():
 def _():
     mo.md(r"""
     # The ELBO and its gap in one dimension
-
     *About 30 minutes. Needed: Bayes' rule, Gaussian densities, the Kullback-Leibler divergence (KL).*
 
     A variational autoencoder is trained by maximising the ELBO, a lower bound of the log-likelihood. The difference is
@@ -107,12 +106,7 @@ def _():
 
 @app.cell
 def _():
-    noise_slider = mo.ui.slider(
-        steps=[1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001],
-        value=0.1,
-        label=r"noise variance $\varepsilon$",
-        show_value=True,
-    )
+    noise_slider = mo.ui.slider(steps=STEPS, value=0.1, label=r"noise variance $\varepsilon$", show_value=True)
     noise_slider
     return (noise_slider,)
 
@@ -202,6 +196,8 @@ def _():
     _text = r"""
     The third number and the fourth agree, and come from different computations: a test of section 2. Now the mistake:
     for Gaussians of equal mean, with $r$ the ratio of widths, $\mathrm{KL} = \tfrac12\left(r^2 - 1 - \log r^2\right)$.
+    *Why:* under $q$ its own exponent averages to $-\tfrac12$, that of the posterior to $-\tfrac12 r^2$; the factors
+    $1/\sigma$ of the two densities leave $-\log r$.
 
     **Exercise 1.** Let the decoder be linear, so that the posterior is a Gaussian. Your guess has its mean, and *twice*
     its width. How large is the gap?
@@ -322,7 +318,6 @@ def _(best, gaps, guess, noise_var, slope):
         _axes.legend(loc="lower right")
     _text = r"""
     ## 5. Turning the noise down
-
     **What do you expect?** As $\varepsilon \to 0$, does the gap grow, stay, or vanish? If it vanishes, how fast?
     """
     mo.vstack([mo.md(_text), guess, after(guess, mo.Html(svg(_figure, alt=_alt)))])
@@ -334,13 +329,18 @@ def _(gaps, slope):
     worst_field = mo.ui.text(placeholder="a number, or as sqrt(2)/3", label="$g$ =")
     _text = f"""
     From $\\varepsilon = 10^{{-2}}$ to $10^{{-4}}$ it falls by a factor of {gaps[4] / gaps[8]:.1f}: in
-    proportion to $\\varepsilon = \\gamma^{{-2}}$. The line was not fitted. It is $a_1\\varepsilon$, from expanding both
-    sides of the gap in powers of $\\varepsilon$ (`elbogap explain general-limit`, here at $d = 1$):
+    proportion to $\\varepsilon = \\gamma^{{-2}}$. The line was not fitted. It is $a_1\\varepsilon$, and at $d = 1$ the
+    theory has (`elbogap explain general-limit`)
 
     $$a_1 = \\frac34 \\left( \\frac{{f''(g)}}{{f'(g)^2}} \\right)^2 = {slope:.6f} .$$
 
     The last point of the figure is {gaps[-1] / LADDER[-1]:.6f} times its $\\varepsilon$. Only the bend of the decoder
     enters, $f''$: not the prior, and nothing if $f$ is linear.
+
+    *Why:* in $u = f'(g)(z - g)/\\sqrt\\varepsilon$ the posterior's exponent is $-\\tfrac12 u^2 - \\kappa u^3$, with
+    $\\kappa = \\sqrt\\varepsilon f''/(2f'^2)$, a term of the prior in $u$, and smaller ones. The mean of $q$ follows
+    what is linear, $3 \\kappa u$ of it too. What is left, $\\kappa(u^3 - 3u)$, has the variance $6\\kappa^2$, and a
+    small divergence is half the variance of the exponents' difference: $3\\kappa^2 = a_1 \\varepsilon$.
 
     **Exercise 3.** Our decoder is almost linear at $g = 0$, and again far out, where $f'$ is large. At which $g > 0$ is
     the gap largest, for small $\\varepsilon$? Use the formula; the checker measures, at $\\varepsilon = 0.001$.

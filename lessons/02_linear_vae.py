@@ -28,8 +28,8 @@ with app.setup:
     PRESETS = {"noise_var": (10.0, 1.0, 0.1, 0.001), "angle": (20, 40, 65, 90), "turn": (0, 15, 31, 60)}
     LADDER = 10.0 ** np.arange(1.5, -4.5, -0.5)
     CURVE = 10.0 ** np.linspace(2, -4.2, 120)
-    TURNS = np.arange(0, 91, 7.5)
-    DATA = np.array([1.0, -0.5])
+    TURNS, DATA = np.arange(0, 91, 7.5), np.array([1.0, -0.5])
+    STEPS = [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001, 0.0001]
 
 
 @app.function
@@ -62,9 +62,9 @@ def _():
 
 @app.cell
 def _():
-    mo.md(r"""
+    width_guess = prediction()
+    _text = r"""
     # The linear VAE, exactly
-
     *About 30 minutes. Before it: lesson 1. Needed: matrices, Gaussians in two dimensions.*
 
     In lesson 1 the gap vanished with the noise. Now there are two latents, and the simplest decoder there is:
@@ -75,7 +75,6 @@ def _():
     of lesson 1 is gone. What is left is the other reason.
 
     ## 1. Posterior and encoder
-
     Completing the square in $\log p(x \mid z) + \log p_0(z)$ gives the posterior: a Gaussian with precision
 
     $$\Lambda = I + \tfrac1\varepsilon A, \qquad A = W^\top W .$$
@@ -85,25 +84,20 @@ def _():
     smaller. The two latents explain the same data, so they compete ("explaining away").
 
     The encoder of a VAE is *mean field*: it has a mean and a variance for each latent, and no correlation. Insert a
-    Gaussian with variances $v_k$ into the ELBO. What depends on $v$ is $\tfrac12 \sum_k (\log v_k - \Lambda_{kk} v_k)$,
-    so the best encoder has the posterior's mean and
-
-    $$v_k = \frac{1}{\Lambda_{kk}} .$$
+    Gaussian with variances $v_k$ into the ELBO. What depends on $v$ is $\tfrac12 \sum_k (\log v_k - \Lambda_{kk} v_k)$:
+    the entropy of $q$, and the average of a quadratic form. It is largest where $1/v_k = \Lambda_{kk}$. So the best
+    encoder has the posterior's mean, and the variances $v_k = 1/\Lambda_{kk}$.
 
     **What do you expect?** Is the best encoder, in each coordinate, as wide as the posterior is? Recall from lesson 1
     which mistake is worse. Then look at the figure, and make the angle between the columns small.
-    """)
-    return
+    """
+    mo.vstack([mo.md(_text), width_guess])
+    return (width_guess,)
 
 
 @app.cell
 def _():
-    noise_slider = mo.ui.slider(
-        steps=[10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001, 0.0001],
-        value=0.1,
-        label=r"noise variance $\varepsilon$",
-        show_value=True,
-    )
+    noise_slider = mo.ui.slider(steps=STEPS, value=0.1, label=r"noise variance $\varepsilon$", show_value=True)
     noise_slider
     return (noise_slider,)
 
@@ -135,7 +129,7 @@ def ellipse(covariance):
 
 
 @app.cell
-def _(angle, noise_var):
+def _(angle, noise_var, width_guess):
     _precision = np.eye(2) + columns(angle).T @ columns(angle) / noise_var
     _covariance = np.linalg.inv(_precision)
     _encoder, _posterior = 1 / np.sqrt(np.diag(_precision)), np.sqrt(np.diag(_covariance))
@@ -158,7 +152,7 @@ def _(angle, noise_var):
         f"posterior {_posterior[0]:.4f} and {_posterior[1]:.4f}, best encoder {_encoder[0]:.4f} and {_encoder[1]:.4f}"
     )
     _alt = f"Two columns of W at {angle} degrees, and ellipses of the latents. Standard deviations: {_words}."
-    mo.vstack([mo.Html(svg(_figure, alt=_alt)), mo.md(f"Standard deviations of $z_1$ and $z_2$: {_words}.")])
+    after(width_guess, mo.Html(svg(_figure, alt=_alt)), mo.md(f"Standard deviations of $z_1$ and $z_2$: {_words}."))
     return
 
 
@@ -207,8 +201,8 @@ def _():
     guess = prediction()
     _text = r"""
     ## 2. The gap
-
-    The divergence of two Gaussians with equal means is known, and most of it cancels:
+    The divergence of two Gaussians with equal means is half of (trace $- \,2 + \log$ of the determinants' ratio), and
+    the trace $\sum_k \Lambda_{kk} v_k$ is 2. What is left is
 
     $$\mathrm{gap} = \tfrac12 \sum_k \log \Lambda_{kk} - \tfrac12 \log\det\Lambda
       = \tfrac12 \sum_k \log\left(1 + \tfrac{A_{kk}}{\varepsilon}\right) -
@@ -253,7 +247,8 @@ def _(angle, contrast, guess, measured, noise_var):
 def _():
     formula_field = mo.ui.text(placeholder="a formula in r and eps", label="gap =", full_width=True)
     _text = r"""
-    The gap does not vanish with the noise: a small tilted ellipse is as tilted as a large one. The limit is
+    The gap does not vanish with the noise: a small tilted ellipse is as tilted as a large one. For small $\varepsilon$
+    we have $\Lambda \approx A/\varepsilon$, and the $\varepsilon$ of both terms cancel. The limit is
 
     $$c = \tfrac12 \sum_k \log A_{kk} - \tfrac12\log\det A = \sum_k \log |w_k| - \log |\det W| ,$$
 
@@ -294,18 +289,18 @@ def _(formula_answer):
 
 @app.cell
 def _():
+    turn_guess = prediction()
     turn_slider = mo.ui.slider(start=0, stop=90, step=1, value=0, label="turn of the latents", show_value=True)
     _text = r"""
     ## 3. What the likelihood cannot see
-
     Turn the latents: replace $W$ by $WR$ with a rotation $R$. The data have covariance $WW^\top + \varepsilon I$, and
     $WR(WR)^\top = WW^\top$. So **all turned decoders have the same likelihood**, for every $x$ and every amount of
     data. Maximum likelihood cannot choose among them. Their columns, though, are different.
 
     **What do you expect** of the ELBO as a function of the turn?
     """
-    mo.vstack([mo.md(_text), turn_slider])
-    return (turn_slider,)
+    mo.vstack([mo.md(_text), turn_guess, turn_slider])
+    return turn_guess, turn_slider
 
 
 @app.cell
@@ -315,7 +310,7 @@ def _(turn_slider):
 
 
 @app.cell
-def _(angle, measured, noise_var, turn):
+def _(angle, measured, noise_var, turn, turn_guess):
     _evidence, _elbo = measured.log_likelihood[len(LADDER) :], measured.elbo[len(LADDER) :]
     _turns = np.arange(0, 91)
     _exact = _evidence[0] - np.array([float(exact_gap(columns(angle, t), noise_var)) for t in _turns])
@@ -333,7 +328,8 @@ def _(angle, measured, noise_var, turn):
         f"{_evidence[0] - _exact[turn]:.6f}. The log-likelihood is {_evidence[0]:.6f} at every turn; measured values "
         f"differ by {np.ptp(_evidence):.0e}."
     )
-    mo.vstack([mo.Html(svg(_figure, alt=f"Log-likelihood and ELBO against the turn. {_words}")), mo.md(_words)])
+    _alt = f"Log-likelihood and ELBO against the turn. {_words}"
+    after(turn_guess, mo.Html(svg(_figure, alt=_alt)), mo.md(_words))
     return
 
 

@@ -19,7 +19,7 @@ with app.setup:
     import elbogap
     import jax.numpy as jnp
     import sympy as sp
-    from elbogap.lessons.exercises import exercise, formula, number
+    from elbogap.lessons.exercises import after, exercise, formula, number, prediction
     from elbogap.numerics.contrast import contrast_of_jacobian, metric_contrast
     from elbogap.report.style import PAGE, PALETTE, log_axis, style, subplots, svg
     from elbogap.theory.formulas.closed_forms import mean_contrast
@@ -59,7 +59,8 @@ def _():
 
 @app.cell
 def _():
-    mo.md(r"""
+    guess = prediction()
+    _text = r"""
     # Jacobians, orthogonal columns and the contrast
 
     *About 35 minutes. Before it: lesson 2. Needed: derivatives of maps, determinants.*
@@ -68,7 +69,6 @@ def _():
     about that number for decoders that bend. There is no noise and no encoder in it: it is geometry.
 
     ## 1. A decoder seen from near
-
     A smooth decoder $f$ from $d$ latents to $D$ data values is linear when seen from near enough:
 
     $$f(z + h) = f(z) + J h + O(|h|^2), \qquad J = (J_1 \; \cdots \; J_d), \quad J_k = \partial f / \partial z_k .$$
@@ -80,8 +80,9 @@ def _():
 
     **What do you expect?** At which twist are the two columns orthogonal? With a twist, does the angle between them
     depend on the radius $z_1$, on the angle $z_2$, or on both?
-    """)
-    return
+    """
+    mo.vstack([mo.md(_text), guess])
+    return (guess,)
 
 
 @app.cell
@@ -111,7 +112,7 @@ def _(radius_slider):
 
 
 @app.cell
-def _(image, local, radius, twist):
+def _(guess, image, local, radius, twist):
     jacobian, contrast, _along = map(np.asarray, local(jnp.array([radius, ANGLE]), float(twist)))
     _lines = [np.stack([np.full(41, r), np.linspace(-1.2, 2.0, 41)], axis=1) for r in np.arange(0.25, 2.1, 0.25)]
     _lines += [np.stack([np.linspace(0.25, 2.0, 41), np.full(41, a)], axis=1) for a in np.linspace(-1.2, 2.0, 9)]
@@ -127,9 +128,7 @@ def _(image, local, radius, twist):
             _left.text(*_tip, f" {_name}", color=PALETTE[3 - _k], fontweight="bold")
         _left.set_aspect("equal", adjustable="datalim")
         _left.set_title("coordinate lines in the data; columns × 0.6", loc="left")
-        _right.plot(
-            RADII, np.log1p((twist * RADII) ** 2) / 2, color=PALETTE[1], linewidth=0.9, label="formula of exercise 1"
-        )
+        _right.plot(RADII, np.log1p((twist * RADII) ** 2) / 2, color=PALETTE[1], linewidth=0.9, label="exercise 1")
         _right.plot(RADII[::3], _along[::3], "o", color=PALETTE[0], label="elbogap.ima_contrast")
         _right.plot(radius, contrast, "o", color=PALETTE[0], markersize=9, fillstyle="none", label="your point")
         _right.set(ylim=(-0.05, 1.6), xlabel="radius z₁")
@@ -142,7 +141,7 @@ def _(image, local, radius, twist):
         f"parallelogram {abs(np.linalg.det(jacobian)):.4f}; contrast {contrast:.6f}"
     )
     _alt = f"Coordinate lines of the spiral decoder with its Jacobian's columns, and contrast over radius. {_words}."
-    mo.vstack([mo.Html(svg(_figure, alt=_alt)), mo.md(f"At your point the columns have {_words}.")])
+    after(guess, mo.Html(svg(_figure, alt=_alt)), mo.md(f"At your point the columns have {_words}."))
     return contrast, jacobian
 
 
@@ -151,7 +150,6 @@ def _():
     spiral_field = mo.ui.text(placeholder="a formula in s and r", label="c =", full_width=True)
     _text = r"""
     ## 2. The contrast
-
     The **IMA contrast** of $f$ at $z$ compares two volumes. The parallelepiped spanned by the columns has volume
     $\sqrt{\det A}$ with $A = J^\top J$. A box whose edges are as long as the columns has volume $\prod_k |J_k|$:
 
@@ -195,19 +193,21 @@ def _(spiral_answer):
 
 @app.cell
 def _():
-    mo.md(r"""
+    kept_guess = prediction("The changes that you expect to leave c as it was")
+    _text = r"""
     ## 3. What leaves it alone
-
     Do something to the latents before $f$, or to the data after it. By the chain rule the Jacobian is multiplied by a
     matrix, from the right or from the left.
 
-    **What do you expect?** Cover the last column, and mark the changes that leave $c$ as it was.
-    """)
-    return
+    **What do you expect?** Each latent gets a scale of its own; the latents are swapped, or turned; the data are
+    turned, enlarged, stretched in one direction, or inverted at a circle. Which of these leave $c$ as it was?
+    """
+    mo.vstack([mo.md(_text), kept_guess])
+    return (kept_guess,)
 
 
 @app.cell
-def _(contrast, jacobian):
+def _(contrast, jacobian, kept_guess):
     _c, _s = np.cos(np.pi / 6), np.sin(np.pi / 6)
     _rotation, _across = np.array([[_c, -_s], [_s, _c]]), jacobian[:, 1]  # J₂ is at right angles to x, and as long
     _mirror = 2 * np.outer(_across, _across) / (_across @ _across) - np.eye(2)
@@ -222,7 +222,8 @@ def _(contrast, jacobian):
     }
     _values = np.asarray(contrast_of_jacobian(np.stack(list(changes.values()))))
     _rows = [f"| {name} | {value:.6f} |" for name, value in zip(changes, _values, strict=True)]
-    mo.md("| change | contrast |\n|:---|---:|\n" + f"| none | {contrast:.6f} |\n" + "\n".join(_rows))
+    _table = "| change | contrast |\n|:---|---:|\n" + f"| none | {contrast:.6f} |\n" + "\n".join(_rows)
+    after(kept_guess, mo.md(_table))
     return (changes,)
 
 
@@ -232,8 +233,8 @@ def _():
     _text = r"""
     - **The scale of each latent is free**, and so is their order: $c$ sees directions only. A VAE cannot know them
       either.
-    - **Mixing the latents is seen**, a rotation too. This is what makes $c$ useful: the likelihood under a Gaussian
-      prior does not see a rotation of the latents at all (lesson 2).
+    - **Mixing the latents is seen**, a rotation too, unless the columns are orthogonal *and* of one length (twist 0,
+      radius 1). This is what makes $c$ useful: the likelihood under a normal prior does not see rotations (lesson 2).
     - **Angles in the data matter**: maps that keep angles (rotations, scalings, inversions: *conformal* maps) keep
       $c$; a stretch does not, unless it happens to respect the columns, or restores them.
 
@@ -273,18 +274,18 @@ def _(three_answer):
 
 @app.cell
 def _():
+    random_guess = prediction()
     dimension_slider = mo.ui.slider(steps=list(DIMENSIONS), value=20, label="data dimension $D$", show_value=True)
     _text = r"""
     ## 4. Orthogonal by chance
-
     Images have thousands of data values. Take a Jacobian whose entries are independent standard normal numbers: its
     columns point in random directions.
 
     **What do you expect?** For ten latents and more and more data values, does the contrast of such a Jacobian grow or
     shrink?
     """
-    mo.vstack([mo.md(_text), dimension_slider])
-    return (dimension_slider,)
+    mo.vstack([mo.md(_text), random_guess, dimension_slider])
+    return dimension_slider, random_guess
 
 
 @app.cell
@@ -302,7 +303,7 @@ def _():
 
 
 @app.cell
-def _(data_dim, expected, of_metrics):
+def _(data_dim, expected, of_metrics, random_guess):
     _draws = np.random.default_rng(data_dim).standard_normal((SAMPLES, data_dim, LATENTS))
     sampled = np.asarray(of_metrics(jnp.asarray(_draws.mT @ _draws)))
     _grid = np.geomspace(DIMENSIONS[0], DIMENSIONS[-1], 60)
@@ -319,7 +320,7 @@ def _(data_dim, expected, of_metrics):
         _right.set(xlabel="data dimension D")
         _right.legend(loc="lower left")
     _words = f"With D = {data_dim}, the sample's mean is {sampled.mean():.4f}; predicted, {expected(data_dim):.4f}."
-    mo.vstack([mo.Html(svg(_figure, alt=f"Contrast of random Jacobians. {_words}")), mo.md(_words)])
+    after(random_guess, mo.Html(svg(_figure, alt=f"Contrast of random Jacobians. {_words}")), mo.md(_words))
     return (sampled,)
 
 
@@ -329,8 +330,10 @@ def _():
     _text = r"""
     Random directions in many dimensions are nearly orthogonal. The exact mean is
     $E\,c = \tfrac12 \sum_{k=1}^{d} \left[\psi\left(\tfrac D2\right) - \psi\left(\tfrac{D - k + 1}{2}\right)\right]$,
-    with the digamma function $\psi$, and about $d(d-1)/(4D)$ for $D \gg d$. So a small contrast in a high-dimensional
-    data space need not be a merit of the model. It should be compared with this number.
+    with the digamma function $\psi$, and about $d(d-1)/(4D)$ for $D \gg d$. *Why:* of column $k$ the part orthogonal to
+    the $k - 1$ before it has a $\chi^2$ square with $D - k + 1$ degrees of freedom, its whole square has $D$, and
+    $E \log \chi^2_m = \psi(m/2) + \log 2$. So a small contrast in a high-dimensional data space need not be a merit of
+    the model. It should be compared with this number.
 
     **Exercise 3.** Ten latents. From which $D$ on is the mean contrast of random directions below 0.1? (Ten per cent
     are close enough.)
@@ -366,7 +369,6 @@ def _(expected, random_answer):
 def _():
     mo.md(r"""
     ## What we have learnt
-
     - $c(f, z) = \sum_k \log|J_k| - \tfrac12\log\det J^\top J \ge 0$, zero exactly where the columns are orthogonal.
     - It does not see scales, order, or conformal maps of the data. It sees mixing of the latents.
     - With $d$ random columns in $D$ dimensions it is about $d(d-1)/(4D)$ by chance.
@@ -379,7 +381,6 @@ def _():
     $N(0, A^{-1})$, the posterior. Lessons 4 and 5 show that for nonlinear decoders this remains true.
 
     ## References
-
     - L. Gresele, J. von Kügelgen, V. Stimper, B. Schölkopf, M. Besserve: *Independent Mechanism Analysis, a New
       Concept?*, NeurIPS 2021, arXiv 2106.05200, section 4.
     - J. Hadamard: *Résolution d'une question relative aux déterminants*, Bull. Sci. Math. 17 (1893).

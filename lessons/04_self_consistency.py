@@ -26,7 +26,7 @@ with app.setup:
     BENT, LINEAR = (1.0, 1.3, 1.0), (2.0, 1.0, 0.0)
     LADDER = 10.0 ** -np.arange(0, 5.25, 0.75)
     GRID = np.stack(np.meshgrid(np.linspace(-1.8, 1.8, 7), np.linspace(-1.8, 1.8, 7)), axis=-1).reshape(-1, 2)
-    SECOND = -0.4
+    STEPS, SECOND = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001], -0.4
 
 
 @app.function
@@ -67,7 +67,8 @@ def _():
 
 @app.cell
 def _():
-    mo.md(r"""
+    arrows_guess = prediction()
+    _text = r"""
     # Self-consistency: the encoder inverts the decoder
 
     *About 30 minutes. Before it: lessons 1 to 3.*
@@ -88,20 +89,16 @@ def _():
     The figure takes points $g$ of a grid (dots), decodes them to $x = f(g)$, and encodes $x$. An arrow leads from $g$
     to $\mu^*(x)$. If the encoder were the inverse, there would be no arrows.
 
-    **What do you expect?** At large noise, where do the arrows point? Which become shorter first when the noise goes
-    down: those near the middle, or those far out?
-    """)
-    return
+    **What do you expect?** At large noise, where do the arrows point, and where are they longest: near the middle, or
+    far out? The noise goes down by a factor of ten. By which factor do the arrows become shorter?
+    """
+    mo.vstack([mo.md(_text), arrows_guess])
+    return (arrows_guess,)
 
 
 @app.cell
 def _():
-    noise_slider = mo.ui.slider(
-        steps=[1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001],
-        value=0.1,
-        label=r"noise variance $\varepsilon$",
-        show_value=True,
-    )
+    noise_slider = mo.ui.slider(steps=STEPS, value=0.1, label=r"noise variance $\varepsilon$", show_value=True)
     noise_slider
     return (noise_slider,)
 
@@ -129,9 +126,7 @@ def _(prior_slider):
 
 @app.cell
 def _():
-    position_slider = mo.ui.slider(
-        start=-1.8, stop=1.8, step=0.1, value=0.7, label="first latent $g_1$", show_value=True
-    )
+    position_slider = mo.ui.slider(-1.8, 1.8, 0.1, value=0.7, label="first latent $g_1$", show_value=True)
     return (position_slider,)
 
 
@@ -142,7 +137,7 @@ def _(position_slider):
 
 
 @app.cell
-def _(encode, noise_var, prior_std):
+def _(arrows_guess, encode, noise_var, prior_std):
     _means, _ = encode(BENT, prior_std, GRID, np.full(len(GRID), noise_var))
     moves = _means[: len(GRID)] - GRID
     _lengths = np.linalg.norm(moves, axis=1)
@@ -155,7 +150,7 @@ def _(encode, noise_var, prior_std):
         f"At noise variance {noise_var:g} and prior deviation {prior_std:g} the encoder misses $g$ by "
         f"{_lengths.mean():.5f} on average, and by {_lengths.max():.5f} at most."
     )
-    mo.vstack([mo.Html(svg(_figure, alt=f"Arrows from latents to their encodings. {_words}")), mo.md(_words)])
+    after(arrows_guess, mo.Html(svg(_figure, alt=f"Arrows from latents to their encodings. {_words}")), mo.md(_words))
     return (moves,)
 
 
@@ -165,14 +160,23 @@ def _():
     _text = r"""
     ## 2. How fast, and why at all
 
-    The miss shrinks in proportion to the noise, $\mu^* = g + \varepsilon\, m + O(\varepsilon^2)$, with
+    The arrows point to the middle, and are longest far out. For small noise they shrink in proportion to it: $\mu^* =
+    g + \varepsilon\, m + O(\varepsilon^2)$, with
 
     $$m = A^{-1} b, \qquad b_j = \frac{\partial \log p_0}{\partial z_j} - \tfrac12\, J_j \cdot \sum_k s_k H_{kk} -
       \sum_k s_k\, J_k \cdot H_{kj},$$
 
-    where $H_{kj}$ are the second derivatives of $f$ and $s_k = 1/A_{kk}$. Two causes: the **prior** pulls towards
-    where it is large, and the **bend** of the decoder makes the posterior lopsided (lesson 1). With a prior of
-    deviation 4 the pull is nearly gone; look at the arrows then.
+    where $H_{kj}$ are the second derivatives of $f$ and $s_k = 1/A_{kk}$. *Why:* put $\mu = g + \varepsilon m$ and
+    variances $\varepsilon s_k$ into the ELBO. The mean reconstruction misses $x$ by $\varepsilon\, r$ with $r = J m +
+    \tfrac12 \sum_k s_k H_{kk}$, and around it reconstructions have the variance $\varepsilon \sum_k s_k |J_k(\mu)|^2$.
+    What depends on $m$ is $\varepsilon$ times
+
+    $$m \cdot \nabla\log p_0 - \tfrac12 |r|^2 - \sum_{j,k} s_k\, J_k \cdot H_{kj}\, m_j,$$
+
+    and a zero derivative in $m_j$ reads $(A m)_j = b_j$.
+
+    Two causes: the **prior** pulls towards where it is large, and the **bend** of the decoder makes the posterior
+    lopsided (lesson 1). With a prior of deviation 4 the pull is nearly gone; look at the arrows then.
 
     **Exercise 1.** Without bend: $f(z) = (2 z_1, z_2)$, standard normal prior, $g = (1, -0.4)$. What is the limit of
     $(\mu_1^* - g_1)/\varepsilon$?
@@ -259,6 +263,7 @@ def _(contrast, guess, m, point, s, slopes, t, variances):
 def _():
     width_field = mo.ui.text(placeholder="a number, or as 1/sqrt(3)", label=r"$\sigma_2/\sqrt{\varepsilon}$ →")
     _text = r"""
+    A term of $m$ that is forgotten leaves the slope, and moves the line up or down: order and constant are two tests.
     The width is $\sigma_k \approx \sqrt{\varepsilon} / |J_k|$: how far latent $k$ can move *alone* before the data
     notice.
 
@@ -346,7 +351,7 @@ def _():
 
     $$\mathrm{ELBO}^*(x) \to \log p_0(g) - \sum_k \log |J_k| .$$
 
-    The log-likelihood tends to the density of $f(z)$, by the change of variables,
+    The log-likelihood tends to the log-density of $f(z)$, by the change of variables,
 
     $$\log p_\varepsilon(x) \to \log p_0(g) - \tfrac12\log\det J^\top J .$$
 

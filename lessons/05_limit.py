@@ -96,13 +96,12 @@ def _():
     $$\log p_\varepsilon(x) - \mathrm{ELBO}^*(x) \;\longrightarrow\;
     c = \sum_k \log |J_k| - \tfrac12 \log\det(J^\top J) .$$
 
-    Nobody trains at $\varepsilon = 0$. The useful questions are finer: **how fast** does the gap get there, **from
-    which side**, and **how small** must $\varepsilon$ be before $c$ describes it well? A numerical analyst asks for the
-    *order* of convergence, then the *constant*, then the *next order*. So do we, with measured numbers on one side and
-    exact rational numbers on the other.
+    Lesson 4 has the reason. But nobody trains at $\varepsilon = 0$. The useful questions are finer: **how fast** does
+    the gap get there, **from which side**, and **how small** must $\varepsilon$ be before $c$ describes it well? A
+    numerical analyst asks for the *order* of convergence, then the *constant*, then the *next order*. So do we, with
+    measured numbers on one side and exact rational numbers on the other.
 
     ## 1. A decoder that bends
-
     Our decoder is a polynomial shear of the plane, followed by a fixed matrix:
 
     $$f(z) = M \begin{pmatrix} z_1 + b\,p(z_2) \\ z_2 \end{pmatrix}, \qquad p(t) = \tfrac12 t^2 + \tfrac15 t^3 ,
@@ -148,7 +147,6 @@ def _():
     bend_slider = mo.ui.slider(start=0.0, stop=1.5, step=0.25, value=1.0, label="bend $b$", show_value=True)
     _text = r"""
     ## 2. Measure
-
     From now on everything *measured* comes from quadrature and Newton's method at a finite $\varepsilon$:
     $\log p_\varepsilon(x)$ by a trapezoidal rule around the mode, $\mathrm{ELBO}^*(x)$ by maximising over the encoder's
     mean and standard deviations, with Gauss-Hermite expectations. No formula for small $\varepsilon$ enters, and each
@@ -199,9 +197,8 @@ def _(contrast, gap, guess, noise_var):
 def _():
     mo.md(r"""
     ## 3. The order
-
     The last column settles: gap $-\,c$ is proportional to $\varepsilon = \gamma^{-2}$. The *local order* between
-    neighbouring noise variances makes a number of it,
+    neighbouring noise variances makes a number of it, which for $y = C \varepsilon^p$ is exactly $p$:
 
     $$\frac{\log y_i - \log y_{i+1}}{\log \varepsilon_i - \log \varepsilon_{i+1}}, \qquad y = |\mathrm{gap} - c| .$$
 
@@ -236,8 +233,9 @@ def _():
     $$\log p_\varepsilon(x) = \ldots + L_1 \varepsilon, \qquad \mathrm{ELBO}^*(x) = \ldots + E_1 \varepsilon,
     \qquad a_1 = L_1 - E_1 .$$
 
-    - $L_1$: noise smears the density of $x$ as heat spreads. Where the density is curved downwards, $L_1 < 0$.
-    - $E_1$: the encoder's Gaussian meets the curvature of decoder and prior, and shifts its mean in answer.
+    - $L_1$: noise smears the density $p$ of $f(z)$ as heat spreads: $\partial_\varepsilon\, p = \tfrac12\Delta p$,
+      so $L_1 = \tfrac12 \Delta p / p$ at $x$, negative where the density is curved downwards.
+    - $E_1$: the encoder's Gaussian meets the curvature of decoder and prior, and shifts its mean in answer (lesson 4).
 
     Polynomials with rational coefficients make both rational numbers here, found by exact power series.
     """)
@@ -328,6 +326,7 @@ def _(contrast, gap, limit_answer):
 
 @app.cell
 def _():
+    terms_guess = prediction()
     terms_slider = mo.ui.slider(start=0, stop=8, step=1, value=2, label="terms $N$", show_value=True)
     _text = r"""
     ## 6. More terms, and when to stop
@@ -339,8 +338,8 @@ def _():
     Does every further term help? **Predict**, for $b = 1$: is the sum of eight terms better than the sum of two at
     $\varepsilon = 0.1$? And at $\varepsilon = 1$? Then move this slider, and the one for $\varepsilon$ above.
     """
-    mo.vstack([mo.md(_text), terms_slider])
-    return (terms_slider,)
+    mo.vstack([mo.md(_text), terms_guess, terms_slider])
+    return terms_guess, terms_slider
 
 
 @app.cell
@@ -350,7 +349,7 @@ def _(terms_slider):
 
 
 @app.cell
-def _(a, contrast, floor, gap, index, terms):
+def _(a, contrast, floor, gap, index, terms, terms_guess):
     _powers = np.array(a) * LADDER[index] ** np.arange(1, HIGHEST + 1)
     partial_errors = np.abs(gap[index] - contrast - np.append(0.0, np.cumsum(_powers)))
     _best = int(np.argmin(partial_errors))
@@ -360,7 +359,7 @@ def _(a, contrast, floor, gap, index, terms):
     )
     _coefficients = ", ".join(f"{value:.3g}" for value in a)
     _figure = mo.Html(svg(draw_sums(partial_errors, floor[index], terms), alt=f"Error of the partial sums. {_words}"))
-    mo.vstack([_figure, mo.md(f"{_words} The coefficients $a_1, a_2, \\ldots$ are {_coefficients}.")])
+    after(terms_guess, _figure, mo.md(f"{_words} The coefficients $a_1, a_2, \\ldots$ are {_coefficients}."))
     return (partial_errors,)
 
 

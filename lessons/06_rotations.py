@@ -115,7 +115,6 @@ def _():
     map_field = mo.ui.text(placeholder="such as z1 + z2; z2", label="$a_1; a_2$ =", full_width=True)
     _text = r"""
     # Why rotations matter
-
     *About 30 minutes. Before it: the contrast (lesson 3), the limit (lesson 5).*
 
     A generative model is fitted by its likelihood, but we often want more than a density: we want the *sources*, the
@@ -123,7 +122,6 @@ def _():
     construction of its rivals; and that the ELBO, which is only a *bound* of the likelihood, can tell them apart.
 
     ## 1. What the likelihood cannot see
-
     Let $a$ be a map of the latent space onto itself that *preserves the prior*: if $z \sim N(0, I)$, then
     $a(z) \sim N(0, I)$. Then $f$ and $f \circ a$ turn the same noise into the same data distribution, for every
     $\varepsilon$. No amount of data separates them. Rotations preserve $N(0, I)$; that is the reason why factor
@@ -174,7 +172,6 @@ def _():
     twist_slider = mo.ui.slider(start=0.0, stop=0.6, step=0.1, value=0.0, label="twist of the swirl", show_value=True)
     _text = r"""
     ## 2. What the ELBO sees
-
     Our truth is a decoder with orthogonal columns, polar coordinates with a logarithmic radius:
 
     $$f(z) = 2\, e^{p z_1} \begin{pmatrix} \cos(2 p z_2) \\ \sin(2 p z_2) \end{pmatrix}, \qquad p = 0.35 .$$
@@ -238,7 +235,8 @@ def _():
     formula_field = mo.ui.text(placeholder="a formula in r and t", label="$c$ =", full_width=True)
     _text = r"""
     The likelihood moves by no more than the error of its measurement. The ELBO loses the contrast of the rival: in the
-    picture, blue and orange lines cross at right angles for the truth, and do not for the rival. By the theorem,
+    picture, blue and orange lines cross at right angles for the truth, and do not for the rival. By the theorem each
+    $\mathrm{ELBO}^*$ is $\log p$ less a contrast in the limit, and $\log p$ is the same for both:
 
     $$\mathrm{ELBO}^*(f \circ a) - \mathrm{ELBO}^*(f) \;\longrightarrow\; c(f) - c(f \circ a) .$$
 
@@ -327,6 +325,7 @@ def _(ratio_answer):
 
 @app.cell
 def _():
+    darmois_guess = prediction()
     mixing_slider = mo.ui.slider(start=0, stop=45, step=5, value=15, label="mixing angle (degrees)", show_value=True)
     _text = r"""
     ## 5. A rival from the data alone
@@ -341,8 +340,8 @@ def _():
 
     **Predict** the picture at a mixing angle of 0, and at 45 degrees.
     """
-    mo.vstack([mo.md(_text), mixing_slider])
-    return (mixing_slider,)
+    mo.vstack([mo.md(_text), darmois_guess, mixing_slider])
+    return darmois_guess, mixing_slider
 
 
 @app.cell
@@ -352,7 +351,7 @@ def _(mixing_slider):
 
 
 @app.cell
-def _(mixing):
+def _(darmois_guess, mixing):
     _bend, _count = 0.6, 200
     _y = np.sinh(_bend * np.random.default_rng(0).standard_normal((_count, 2))) / _bend
     _c, _s = np.cos(np.radians(mixing)), np.sin(np.radians(mixing))
@@ -360,7 +359,8 @@ def _(mixing):
     darmois = darmois_contrast(_density, _y @ np.array([[_c, _s], [-_s, _c]]))
     _words = f"""At a mixing angle of {mixing} degrees the Darmois decoder's mean contrast is {darmois.mean():.4f}, its
     largest {darmois.max():.3f}; the truth's is 0. That is what the ELBO has against it, at small noise."""
-    mo.vstack([mo.Html(svg(draw_darmois(darmois), alt=f"Contrast of Darmois' decoder. {_words}")), mo.md(_words)])
+    _figure = mo.Html(svg(draw_darmois(darmois), alt=f"Contrast of Darmois' decoder. {_words}"))
+    after(darmois_guess, _figure, mo.md(_words))
     return (darmois,)
 
 

@@ -80,9 +80,9 @@ def draw_history(snapshots, progress):
 
 @app.cell
 def _():
-    mo.md(r"""
+    runs_guess = prediction()
+    _text = r"""
     # Train a VAE that recovers its sources, and one that cannot
-
     *About 40 minutes; your machine trains for some twenty seconds of them. Before it: lesson 6, on rotations.*
 
     So far the encoder was the best one, found by Newton's method for each $x$. Real encoders are networks, learnt with
@@ -103,8 +103,9 @@ def _():
     first half of the training (*annealing*): down in A and B, up in C.
 
     **Predict.** Which of the three will recover the sources? What will the others do instead?
-    """)
-    return
+    """
+    mo.vstack([mo.md(_text), runs_guess])
+    return (runs_guess,)
 
 
 @app.cell
@@ -131,8 +132,9 @@ def _():
     collapse_field = mo.ui.text(placeholder="a number", label=r"$\gamma^2$ =")
     _text = r"""
     **Exercise 1.** In a *linear* VAE (probabilistic PCA) a latent is used only if its eigenvalue of the data's
-    covariance exceeds the noise variance $\varepsilon$; if none does, the posterior *collapses* to the prior. Up to
-    which $\gamma^2$ would a linear VAE collapse completely on the data of A and C?
+    covariance exceeds the noise variance $\varepsilon$ (noise alone explains the rest: lesson 10); if none does, the
+    posterior *collapses* to the prior. Up to which $\gamma^2$ would a linear VAE collapse completely on the data of A
+    and C?
     """
     mo.vstack([mo.md(_text), collapse_field])
     return (collapse_field,)
@@ -182,16 +184,11 @@ def _(mixed, steps):
         log_eps = _noise.start + min(2 * step / steps, 1.0) * (_noise.target - _noise.start)
         latents, jacobians = (np.asarray(part, float) for part in look(vaes, _points, log_eps))
         scores = [mcc(mixed[w].sources, z[:500]) for w, z in zip(WHICH, latents, strict=True)]
-        snapshots.append(
-            {
-                "step": step,
-                "mcc": scores,
-                "contrast": np.asarray(contrast_of_jacobian(jacobians)).mean(axis=1),
-                "of_mean": np.asarray(contrast_of_jacobian(jacobians.mean(axis=1))),
-                "grid": latents[:, 500:].reshape(len(WHICH), 2, len(LINES), len(ALONG), 2),
-                "elbo": None if terms is None else np.asarray(terms.elbo),
-            }
-        )
+        shot = {"step": step, "mcc": scores, "elbo": None if terms is None else np.asarray(terms.elbo)}
+        shot["contrast"] = np.asarray(contrast_of_jacobian(jacobians)).mean(axis=1)
+        shot["of_mean"] = np.asarray(contrast_of_jacobian(jacobians.mean(axis=1)))
+        shot["grid"] = latents[:, 500:].reshape(len(WHICH), 2, len(LINES), len(ALONG), 2)
+        snapshots.append(shot)
 
     _keep(0, _vaes)
     _ = train(_vaes, _data, WHICH, _noise, jax.random.key(0), _recipe, report=_keep)
@@ -222,13 +219,13 @@ def _(progress_slider):
 
 
 @app.cell
-def _(progress, snapshots):
+def _(progress, runs_guess, snapshots):
     _shot = snapshots[progress // 10]
     _scores, _contrasts = (", ".join(f"{v:.3f}" for v in _shot[name]) for name in ("mcc", "contrast"))
     _alt = f"Latent grids of the three runs after {_shot['step']} steps. MCC of A, B, C: {_scores}."
     _also = f"MCC and contrast over training, marked at {progress} per cent. Contrasts of A, B, C there: {_contrasts}."
     _figures = svg(draw_latents(_shot), alt=_alt), svg(draw_history(snapshots, progress), alt=_also)
-    mo.vstack([mo.Html(figure) for figure in _figures])
+    after(runs_guess, *(mo.Html(figure) for figure in _figures))
     return
 
 
@@ -376,7 +373,6 @@ def _(gamma2, guess):
 def _():
     mo.md(r"""
     ## What we have learnt
-
     - Learnt encoders and decoders show the theorem: with small noise and a mixing in the IMA class, sources come out.
     - It takes both. Outside of the class (B) the ELBO prefers other coordinates; with large noise (C) nothing is known.
     - $\gamma^2$ has a meaning only relative to the data's scale. Annealing it helps gradients, not the theorem.

@@ -22,11 +22,11 @@ with app.setup:
     jax.config.update("jax_enable_x64", True)
     import elbogap
     from elbogap import theorem as th
-    from elbogap.lessons.exercises import exercise, formula, number
+    from elbogap.lessons.exercises import after, exercise, formula, number, prediction
     from elbogap.numerics.gap import measure_gap
     from elbogap.proofs_checks.laws import ConvergenceLaw, Instances
     from elbogap.theory.mutation import step_mutations
-    from elbogap.theory.predictions import prediction
+    from elbogap.theory.predictions import prediction as predicted
     from elbogap.theory.proof.derivation import Derivation, Step, check, check_step
     from elbogap.theory.proof.zero_test import is_zero
     from elbogap.theory.registry import derivation
@@ -35,7 +35,7 @@ with app.setup:
     PRESETS = {"step": (1, 2, 4, 5, 7), "factor": (0.5, 1.0, 1.001), "floor": (-13, -6, -3)}
     READ = "spurious-solutions"
     MARKS = {"proved": "✓ proved by machine", "argued": "¶ argued in words, not checked by machine"}
-    LADDER = 10.0 ** -np.arange(1.0, 5.25, 0.5)
+    LADDER, FACTORS = 10.0 ** -np.arange(1.0, 5.25, 0.5), [0.5, 0.99, 0.999, 1.0, 1.001, 1.01, 2.0]
     BENDS, PLACES = np.array([[0.3, -0.5, 0.8, 0.4], [0.5, 0.7, 0.3, 1.0]])
 
 
@@ -44,7 +44,6 @@ def _():
     zero_field = mo.ui.text(placeholder="a formula in rho", label="$c$ =")
     _text = r"""
     # Read a proof by machine
-
     *About 40 minutes. Before it: the limit (lesson 5); helpful: rotations (lesson 6).*
 
     elbogap says of a theorem that it *holds*. Should you believe it? This lesson opens the machine. You will read a
@@ -98,11 +97,14 @@ def _():
     ## 2. A derivation, step by step
 
     A derivation is a chain of steps: left side, right side, the rule that leads from one to the other. This one belongs
-    to lesson 6: *{read.title}*. Go through its {len(read.steps)} steps. For each, ask yourself before you look at the
-    mark: is this a statement that a computer algebra system can decide?
+    to lesson 6: *{read.title}*. It has {len(read.steps)} steps, each marked as proved by machine or argued in words.
+
+    **Predict.** Maps preserve a prior, likelihoods agree for every noise, two ELBOs differ by a contrast in the limit:
+    which of these can a computer algebra system decide, and which must be argued?
     """
-    mo.vstack([mo.md(_text), step_slider])
-    return main, main_argued, read, step_slider, verdicts
+    step_guess = prediction()
+    mo.vstack([mo.md(_text), step_guess, step_slider])
+    return main, main_argued, read, step_guess, step_slider, verdicts
 
 
 @app.cell
@@ -112,12 +114,12 @@ def _(step_slider):
 
 
 @app.cell
-def _(read, step, verdicts):
+def _(read, step, step_guess, verdicts):
     shown = read.steps[step - 1]
     _left, _right = ([], []) if shown.argued else (side_lines(shown.left), side_lines(shown.right))
     _lines = [f"{_left[0]} = {_right[0]}"] if len(_left) == len(_right) == 1 else [*_left, "=", *_right]
     _detail = f"*{shown.note}*" if shown.argued else "\n\n".join(f"$$ {line.strip()} $$" for line in _lines)
-    mo.md(f"**Step {step}.** {shown.rule}.\n\n{_detail}\n\n{MARKS[verdicts[step - 1].status]}")
+    after(step_guess, mo.md(f"**Step {step}.** {shown.rule}.\n\n{_detail}\n\n{MARKS[verdicts[step - 1].status]}"))
     return (shown,)
 
 
@@ -207,7 +209,7 @@ def _(chain_answer):
 @app.cell
 def _():
     constant_field = mo.ui.text(placeholder="a formula in J and H, such as H/J", label="constant =")
-    general = prediction("gap_slope", 1, 1)
+    general = predicted("gap_slope", 1, 1)
     first, second = (general.arguments[name].item() for name in ("J", "H"))
     _text = r"""
     ## 3. A claim of your own
@@ -242,8 +244,8 @@ def _(constant_answer, first, general, second):
         return decision.status == "proved", f"The machine: *{decision.status}*, {decision.detail}."
 
     _solution = r"""For $J^a H^b$ the unit of $x$ demands $a + b = -2$ and that of $z$ demands $a + 2b = 0$: a multiple
-    of $H^2/J^4$. The factor is $3/4$, typed `3*H^2/(4*J^4)`. The prior and third derivatives are in the general slope,
-    and cancel: units could not have told."""
+    of $H^2/J^4$. The factor is $3/4$, as in lesson 1, typed `3*H^2/(4*J^4)`. The prior and third derivatives are in
+    the general slope, and cancel: units could not have told."""
     constant_right, _view = exercise(constant_answer, _check, _solution)
     _view
     return (constant_right,)
@@ -278,12 +280,9 @@ def law(gaps, floors, constant, order=1.0, limit=0.0):
 
 @app.cell
 def _():
-    factor_slider = mo.ui.slider(
-        steps=[0.5, 0.99, 0.999, 1.0, 1.001, 1.01, 2.0], value=1.0, label="claimed constant, times", show_value=True
-    )
-    floor_slider = mo.ui.slider(
-        start=-13, stop=-3, step=1, value=-13, label="log₁₀ of the measuring error", show_value=True
-    )
+    law_guess = prediction()
+    factor_slider = mo.ui.slider(steps=FACTORS, value=1.0, label="claimed constant, times", show_value=True)
+    floor_slider = mo.ui.slider(-13, -3, 1, value=-13, label="log₁₀ of the measuring error", show_value=True)
     _text = r"""
     ## 4. Measure it
 
@@ -295,8 +294,8 @@ def _():
     **Predict.** Multiply the claimed constant by 1.001. Is it rejected? Now suppose that the gaps had been measured
     with an error of $10^{-6}$, or $10^{-3}$. What should an honest machine say, of the true constant and of the wrong?
     """
-    mo.vstack([mo.md(_text), factor_slider, floor_slider])
-    return factor_slider, floor_slider
+    mo.vstack([mo.md(_text), law_guess, factor_slider, floor_slider])
+    return factor_slider, floor_slider, law_guess
 
 
 @app.cell
@@ -312,20 +311,22 @@ def _(floor_slider):
 
 
 @app.cell
-def _(factor, floor, gap_errors, gaps, slopes):
+def _(factor, floor, gap_errors, gaps, law_guess, slopes):
     judged = law(gaps, gap_errors + 10.0**floor, factor * slopes).judge()
     _why = judged.summary if judged.verdict == "holds" else judged.reason
-    mo.md(f"Claimed: {factor:g} times $3H^2/(4J^4)$, measured to $10^{{{floor}}}$. **{judged.verdict}**: {_why}.")
+    _words = f"Claimed: {factor:g} times $3H^2/(4J^4)$, measured to $10^{{{floor}}}$. **{judged.verdict}**: {_why}."
+    after(law_guess, mo.md(_words))
     return (judged,)
 
 
 @app.cell
-def _():
-    mo.md(r"""
+def _(law_guess):
+    _text = r"""
     A factor of 1.001 is told from 1 as long as the gaps are known to $10^{-7}$. At $10^{-6}$ it *passes*: no test sees
     below its own resolution, which is why a verdict comes with its figures. At $10^{-5}$ the machine says
     *inconclusive*, of the truth as well. That is not weakness. A check that says *holds* to coarse data would be.
-    """)
+    """
+    after(law_guess, mo.md(_text))
     return
 
 
@@ -375,7 +376,6 @@ def _(floor, gap_errors, gaps, own_step, slopes):
 def _():
     mo.md(r"""
     ## What we have learnt
-
     - A machine-checked derivation is a chain of exact zero tests, and a list of what was only argued.
     - Every step and every claim is tested by false variants. *Rejected / planted* is part of each verdict.
     - Derivation and measurement are independent: a formula from SymPy, numbers from quadrature.
@@ -386,7 +386,6 @@ def _():
     and put both together in `proofs_checks/claims`, as CONTRIBUTING says.
 
     ## References
-
     - P. Reizinger et al., NeurIPS 2022, arXiv 2206.02416. `elbogap explain --help`; `elbogap verify --list`.
     - L. F. Richardson, J. A. Gaunt: *The deferred approach to the limit*, Phil. Trans. R. Soc. A 226 (1927).
     - M. Petkovšek, H. Wilf, D. Zeilberger: *A = B*, A K Peters 1996: proofs of identities by computer.

@@ -26,6 +26,7 @@ with app.setup:
 
     PRESETS = {"noise_var": (2.0, 0.5, 0.2, 0.05, 0.01), "turn": (0, 15, 30, 45, 60, 90)}
     EIGENVALUES = np.array([3.0, 1.0, 0.3, 0.1])
+    STEPS = [2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
     PAIR, TURNED_AT = np.array([3.0, 0.3]), 0.05
 
 
@@ -79,8 +80,8 @@ def _():
     With it the best encoder has the variance $\sigma_k^2 = \varepsilon / (|w_k|^2 + \varepsilon)$. *Why:* precisions
     add, $1$ from the prior and $|w_k|^2/\varepsilon$ from the data.
 
-    **What do you expect?** The noise variance goes from 0.01 up to 2. What happens to the smallest latent: does it
-    shrink smoothly, or does it stop at once, and what does its encoder say of every $x$ then?
+    **What do you expect?** The noise variance goes from 0.01 up to 2. What happens to the smallest latent: does it fade
+    for ever, does it end at some noise, or does it jump? And what does its encoder say of every $x$ then?
     """
     mo.vstack([mo.md(_text), guess])
     return (guess,)
@@ -88,12 +89,7 @@ def _():
 
 @app.cell
 def _():
-    noise_slider = mo.ui.slider(
-        steps=[2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01],
-        value=0.2,
-        label=r"noise variance $\varepsilon$",
-        show_value=True,
-    )
+    noise_slider = mo.ui.slider(steps=STEPS, value=0.2, label=r"noise variance $\varepsilon$", show_value=True)
     noise_slider
     return (noise_slider,)
 
@@ -123,8 +119,9 @@ def _(guess, noise_var):
         _right.set(title="mean KL to the prior, in nats", ylim=(0, max(3.0, 1.1 * divergence.max())))
     _words = (
         f"At $\\varepsilon$ = {noise_var:g} **{active} of 4** latents are in use. One that is not has variance 1, mean "
-        "0 for every $x$, and KL 0: its posterior has *collapsed* to the prior. It stops at once, when $\\varepsilon$ "
-        "reaches its $\\lambda$; before, its KL is $\\tfrac12\\log(\\lambda_k/\\varepsilon)$."
+        "0 for every $x$, and KL 0: its posterior has *collapsed* to the prior. It ends where $\\varepsilon$ reaches "
+        "its $\\lambda$, without a jump: before, its KL is $\\tfrac12\\log(\\lambda_k/\\varepsilon)$, which falls to 0 "
+        "with a kink."
     )
     after(guess, mo.Html(svg(_figure, alt=_alt)), mo.md(_words))
     return active, divergence, of_means, variance

@@ -14,11 +14,14 @@ from importlib.util import find_spec
 from .catalogue import Lesson
 
 _INSTALL = """\
-# Installs elbogap where it is missing, as on Colab.
+# Installs elbogap where it is missing, as on Colab: from a wheel beside this notebook (upload the one that
+# `pip wheel --no-deps .` makes in a checkout), or from the package index if there is none.
 import importlib.util
+from pathlib import Path
 
 if importlib.util.find_spec("elbogap") is None:
-    %pip install -q "elbogap[notebooks]"
+    source = max(map(str, Path().glob("elbogap-*.whl")), default="elbogap")
+    %pip install -q "{source}[notebooks]"
 """
 _APP = "from elbogap.lessons.jupyter import App\n\napp = App()\n"
 _HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form", "tags": ["hide-input"]}

@@ -33,6 +33,8 @@ class _Placed:
 
     graph: Cell
     run: Callable[..., tuple[Any, dict[str, Any]]]
+    shows: bool
+    ran: bool = False
     output: Any = None
 
 
@@ -66,9 +68,12 @@ class App:
         from IPython.display import HTML, display
 
         shown, made = placed.run(**{name: self.values[name] for name in placed.graph.reads})
-        kept = {name: self.values[name] for name in made if name in self.widgets and placed.output is not None}
+        kept = {name: self.values[name] for name in made if name in self.widgets and placed.ran}
+        placed.ran = True
         self.values |= made | kept
         notebook |= made | kept
+        if not placed.shows:
+            return
         html = "" if shown is None else _INPUT.sub("", static(marimo.as_html(shown).text))
         if placed.output is None:
             placed.output = display(HTML(html), display_id=True)
@@ -97,8 +102,8 @@ def require_ipywidgets() -> None:
         raise ImportError('lessons in Jupyter need ipywidgets: pip install "elbogap[notebooks]"')
 
 
-def _compiled(function: Callable) -> tuple[Cell, Callable[..., tuple[Any, dict[str, Any]]]]:
-    """What a cell reads and defines, and a function that gives (what it shows, values of what it defines)."""
+def _compiled(function: Callable) -> tuple[Cell, Callable[..., tuple[Any, dict[str, Any]]], bool]:
+    """What a cell reads and defines, a function that gives (what it shows, what it defines), whether it shows any."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     (definition,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
     definition.decorator_list = []
@@ -116,7 +121,7 @@ def _compiled(function: Callable) -> tuple[Cell, Callable[..., tuple[Any, dict[s
     found: dict[str, Any] = {}
     exec(compile(ast.fix_missing_locations(tree), function.__code__.co_filename, "exec"), function.__globals__, found)
     graph = Cell(frozenset(one.arg for one in definition.args.args), frozenset(names))
-    return graph, found[definition.name]
+    return graph, found[definition.name], not isinstance(shown, ast.Constant)
 
 
 def _ipywidget(element: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -7,14 +7,16 @@ error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import RequestError
-from ..shell import requests, terminal
+from ..shell import executors, requests, terminal
 from ..shell.cache import cache_directory, prepare_jax
 from ..shell.files import try_all
 from ..shell.options import Flag, Whole
@@ -22,6 +24,9 @@ from ..shell.progress import progress
 from . import listing
 
 if TYPE_CHECKING:
+    from ..results import Recorded
+    from ..shell.executors import Executor
+    from ..shell.progress import Progress
     from .claim import Claim
     from .compare import Comparison
     from .report import Report
@@ -39,6 +44,8 @@ def verify_command(
     compare: Path | None = None,
     map_: Annotated[Path | None, Parameter(name="--map")] = None,
     list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
+    workers: Whole = 1,
+    cluster: str | None = None,
 ) -> int:
     """Check claims: derive them, measure them on random instances, reject their false variants.
 
@@ -69,6 +76,10 @@ def verify_command(
         File for the map of claims (SVG): which uses which, by the steps that their derivations share.
     list_
         List the claims and stop.
+    workers
+        How many processes of this machine measure, beside the one for derivations.
+    cluster
+        Address of a Dask scheduler whose workers measure instead (extra `cluster`).
     """
     if list_:
         _print_list()
@@ -79,8 +90,9 @@ def verify_command(
         if path is not None:
             requests.out_file(path, name)
     old = _old(compare)
-    chosen = _asked(claims)
-    with requests.out_folder(out):
+    with executors.chosen(workers, cluster) as executor, ExitStack() as stack:
+        chosen = _asked(claims)
+        stack.enter_context(requests.out_folder(out))
         from .verify import forget, verify
 
         with progress() as notify:
@@ -92,6 +104,7 @@ def verify_command(
                 certificate=out is not None,
                 cache_dir=cache_directory(),
                 keep_unfinished=True,
+                executor=executor,
             )
         found: list[Comparison] = []
 
@@ -114,7 +127,7 @@ def verify_command(
 
                 found.append(compared(old, report.document()))
                 for line in found[0].lines:
-                    terminal.notice(line) if json else print(line)
+                    terminal.notice(line) if json else terminal.say(line)
 
         try_all(show, write, compare_with_old)
         forget(effort, seed, cache_directory())
@@ -180,9 +193,10 @@ def explain_command(claim: str, /, *, latex: bool = False) -> int:
     if is_file(claim):
         from .explain import explain
 
-        print("\n\n".join(explain(one, latex=latex) for one in claims_in(claim)))
+        text = "\n\n".join(explain(one, latex=latex) for one in claims_in(claim))
     else:
-        print(listing.explained(claim, latex=latex))
+        text = listing.explained(claim, latex=latex)
+    print(text) if latex else terminal.say(text)
     return 0
 
 
@@ -205,9 +219,11 @@ def false_alarms_command(
     /,
     *,
     seeds: Whole = 200,
-    first: Whole = 0,
+    first_seed: Annotated[Whole, Parameter(name=("--first-seed", "--first"))] = 0,
     trained: Flag = False,
     out: Path | None = None,
+    workers: Whole = 1,
+    cluster: str | None = None,
 ) -> int:
     """Measure every claim on many seeds, and count the false alarms; a killed study goes on where it was.
 
@@ -216,41 +232,31 @@ def false_alarms_command(
     file
         FILE.py[:NAME] with claims of your own; the built-in ones if it is not given.
     seeds
-        How many: first, first + 1, ...
-    first
-        The first seed; other than 0 only with --trained.
+        How many: the first seed and those that follow it.
+    first_seed
+        The first seed: one that nothing was chosen on makes the study a fresh one.
     trained
         Study the case that is trained on the spot, not what is measured.
     out
         Folder for the table as it is recorded in the package: false-alarms.json and the like.
+    workers
+        How many processes of this machine judge seeds.
+    cluster
+        Address of a Dask scheduler whose workers judge them instead (extra `cluster`).
     """
     requests.whole("--seeds", seeds, 1, requests.LARGEST_SEED)
-    requests.whole("--first", first, 0, requests.LARGEST_SEED - seeds if trained else 0)
+    requests.whole("--first-seed", first_seed, 0, requests.LARGEST_SEED - seeds + 1)
     if file is not None and trained:
         raise RequestError("--trained: expected no FILE.py beside it, got one")
-    own = None
     if file is None:
         prepare_jax()
     else:
-        from .loading import claims_in
+        from .own_study import claims_of
 
-        own = claims_in(file)
-    with requests.out_folder(out):
+        claims_of(file)
+    with requests.out_folder(out), executors.chosen(workers, cluster) as executor:
         with progress() as notify:
-            if own is not None:
-                from .own_study import study_own
-
-                command = f"elbogap false-alarms {file} --seeds {seeds}"
-                found, forget = study_own(own, seeds, command=command, progress=notify), None
-            elif trained:
-                from . import trained_study
-
-                found = trained_study.study_training(first, seeds, cache_dir=cache_directory(), progress=notify)
-                forget = trained_study.forget
-            else:
-                from . import study
-
-                found, forget = study.study(seeds, cache_dir=cache_directory(), progress=notify), study.forget
+            found, forget = _study(file, trained, range(first_seed, first_seed + seeds), executor, notify)
 
         def show() -> None:
             title = f"false alarms on {seeds} seeds, {found.parameters['seconds']:.0f} s"
@@ -263,9 +269,28 @@ def false_alarms_command(
                 print(f"wrote {found.write(out)}")
 
         try_all(show, write)
-        if forget is not None:
-            forget(cache_directory())
+        forget()
     return 1 if found.failures else 0
+
+
+def _study(
+    file: str | None, trained: bool, seeds: range, executor: Executor, notify: Progress
+) -> tuple[Recorded, Callable[[], None]]:
+    """The study that was asked for, and what forgets the seeds that it keeps until it is written down."""
+    cache_dir, how = cache_directory(), {"progress": notify, "executor": executor}
+    if file is not None:
+        from .own_study import study_own
+
+        return study_own(file, len(seeds), first=seeds[0], **how), lambda: None
+    if trained:
+        from . import trained_study
+
+        found = trained_study.study_training(seeds[0], len(seeds), cache_dir=cache_dir, **how)
+        return found, partial(trained_study.forget, cache_dir)
+    from . import study
+
+    found = study.study(len(seeds), first=seeds[0], cache_dir=cache_dir, **how)
+    return found, partial(study.forget, cache_dir)
 
 
 def known_claims(name: str) -> tuple[Claim, ...]:
@@ -280,4 +305,4 @@ def _print_list() -> None:
     claims = listing.listed()
     widths = [max(len(name) for name in names) for names in zip(*((c.id, c.paper) for c in claims), strict=True)]
     for claim in claims:
-        print(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")
+        terminal.say(f"{claim.id:<{widths[0]}}  {claim.paper:<{widths[1]}}  {claim.title}")

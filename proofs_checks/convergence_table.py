@@ -87,18 +87,18 @@ class ConvergenceTable:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        r"""A booktabs table, instances one below the other; it needs \usepackage{booktabs}.
+        r"""A booktabs table, instances one below the other, no wider than article's text; \usepackage{booktabs}.
 
         A page of a paper holds three or four instances: `result.table(claim, most=1)` is a table of the first.
         """
         heads = list(self.parts[0].columns) if self.parts else []
-        start = r"\begin{tabular}{@{}" + "r" * len(heads) + "@{}}"
-        lines = [start, r"\toprule", " & ".join(map(_tex, heads)) + r" \\"]
+        start = r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}\begin{tabular}{@{}" + "r" * len(heads) + "@{}}"
+        lines = [start, r"\toprule", " & ".join(_LETTERS.get(head, _tex(head)) for head in heads) + r" \\"]
         for part in self.parts:
             title = part.law + (f": {part.instance}" if part.instance else "")
             lines += [r"\midrule", rf"\multicolumn{{{len(heads)}}}{{l}}{{{_tex(title)}}} \\"]
             lines += [" & ".join(_power(cell) for cell in row) + r" \\" for row in _shown(part, _IN_PRINT)]
-        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}\endgroup", ""])
 
 
 _HEADS = {"at": "", "value": ".10g", "error": ".3e", "local order": ".3f", "Richardson limit": ".10g", "floor": ".1e"}
@@ -106,6 +106,9 @@ _HEADS = {"at": "", "value": ".10g", "error": ".3e", "local order": ".3f", "Rich
 
 _IN_PRINT = (".3g", ".7g", ".2e", ".3f", ".7g", ".0e")
 """The same columns where they share the width of a page."""
+
+_LETTERS = {"eps": r"$\varepsilon$", "n": "$n$", "h": "$h$", "K": "$K$", "d": "$d$"}
+"""Heads that are symbols in print."""
 
 
 def _part(law: ConvergenceLaw | MeanLaw, i: int) -> Part:
@@ -143,6 +146,8 @@ def _richardson(
 
 def _shown(part: Part, formats: Sequence[str] = (".6g", *list(_HEADS.values())[1:])) -> list[list[str]]:
     rows = zip(*part.columns.values(), strict=True)
+    whole = ".10g" if np.all(part.columns[part.parameter] % 1 == 0) else formats[0]  # 1024, not 1.02e+03
+    formats = (whole, *formats[1:])
     return [["" if np.isnan(v) else format(v, f) for v, f in zip(row, formats, strict=True)] for row in rows]
 
 
@@ -151,8 +156,9 @@ def _tex(text: str) -> str:
 
 
 def _power(cell: str) -> str:
-    r"""1.2e-03 as $1.2 \cdot 10^{-3}$."""
+    r"""1.234e-03 as $1.23\cdot10^{-3}$: three digits beside a power of ten."""
     if "e" not in cell:
         return f"${cell}$" if cell else ""
     digits, exponent = cell.split("e")
-    return rf"${digits} \cdot 10^{{{int(exponent)}}}$"
+    shown = digits if len(digits.lstrip("-")) <= len("1.23") else f"{float(digits):.2f}"
+    return rf"${shown}{{\cdot}}10^{{{int(exponent)}}}$"

@@ -138,6 +138,10 @@ class Measurements:
             pool.shutdown(wait=False, cancel_futures=True)
         return tuple(self._table[batch] for batch in wanted)
 
+    def adopt(self, batches: Mapping[tuple[str, int], Batch]) -> None:
+        """Take batches of the shared table, by (family, d), that were measured elsewhere."""
+        self._table |= batches
+
     @property
     def table(self) -> tuple[Batch, ...]:
         """The part of the shared table that has been asked for."""

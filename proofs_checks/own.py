@@ -1,4 +1,4 @@
-"""A claim of one's own, judged: instances drawn, laws and controls made and judged, errors kept as one line each.
+"""A claim, judged; one of one's own: instances drawn, laws and controls made, errors kept as one line each.
 
 What a user's function raises leaves its claim inconclusive, with file and line; the other claims go on.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from .claim import Claim, Control, ControlOutcome, Evidence
@@ -17,6 +17,9 @@ from .laws import Law, LawResult
 from .statements import Expansion, Run
 from .values import MeasuringError, called, name_of, number, per_row
 from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from .measurements import Measurements
 
 ENCLOSED_RESOLUTION = 0.01
 """A ball wider than 1 % of the constant would not tell it from another."""
@@ -38,6 +41,13 @@ def judge_control(control: Control) -> ControlOutcome:
     rejected = result.verdict == "fails"
     undecided = result.reason if result.verdict == "inconclusive" else ""
     return ControlOutcome(control.id, control.statement, rejected, result.reason if rejected else "", undecided)
+
+
+def judge_measured(claim: Claim, measured: Measurements) -> Judged:
+    """The laws and controls of a built-in claim, on measured decoders."""
+    laws = tuple(law.judge() for law in claim.laws(measured)) if claim.laws else ()
+    controls = tuple(map(judge_control, claim.controls(measured))) if claim.controls else ()
+    return Judged(laws, controls)
 
 
 def run_of(claim: Claim, draws: Draws) -> Run:

@@ -1,6 +1,6 @@
 """The study of false alarms: every claim's measurements on many seeds, and how often a true law was rejected.
 
-One process, every program compiled once; derivations and enclosures do not depend on the seed and are left out. A law
+Every program is compiled once a process; derivations and enclosures do not depend on the seed and are left out. A law
 that fails is a false alarm, since every claim is derived elsewhere; a control that survives is a miss. With no alarm in
 n runs the rate is below 1 - 0.05^(1/n) with confidence 95 %: the table states this bound beside each count.
 """
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
-from ..shell.kept import kept_json
+from ..shell.cache import cache_directory, prepare_once
+from ..shell.executors import Executor, Local
 from ..shell.progress import Progress
+from ..shell.units import Unit, collect
 from .draws import Draws
 from .measurements import EFFORTS, Measurements
-from .own import judge_control, judge_own
+from .own import judge_measured, judge_own
 from .programs import Programs, sources
 from .rates import CONFIDENCE, upper_bound
 from .registry import CLAIMS
@@ -30,12 +32,8 @@ def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
     measured = Measurements(EFFORTS["quick"], seed, programs=programs)
     claims = {}
     for claim in CLAIMS.values():
-        if claim.laws is None:
-            judged = judge_own(claim, Draws(seed))
-            laws, controls = list(judged.laws), list(judged.controls)
-        else:
-            laws = [law.judge() for law in claim.laws(measured)]
-            controls = [judge_control(control) for control in claim.controls(measured)] if claim.controls else []
+        judged = judge_own(claim, Draws(seed)) if claim.laws is None else judge_measured(claim, measured)
+        laws, controls = judged.laws, judged.controls
         claims[claim.id] = {
             "laws": len(laws),
             "instances": sum(len(law.rows) for law in laws),
@@ -48,15 +46,25 @@ def judge_seed(seed: int, programs: Programs) -> dict[str, Any]:
     return {"seed": seed, "seconds": time.perf_counter() - start, "claims": claims}
 
 
-def study(seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
-    """Judge the seeds 0, 1, ... seeds - 1; a killed study goes on where it was, until `forget`."""
+@cache
+def _programs() -> Programs:
+    """The programs of this process, whichever it is."""
+    return Programs(cache_directory() / "traces")
+
+
+def _judge(seed: int) -> dict[str, Any]:
+    """One seed, in this process or in a worker."""
+    prepare_once()
+    return judge_seed(seed, _programs())
+
+
+def study(
+    seeds: int, *, first: int = 0, cache_dir: Path, progress: Progress, executor: Executor | None = None
+) -> Recorded:
+    """Judge the seeds first, first + 1, ...; a killed study goes on where it was, until `forget`."""
     folder = _folder(cache_dir)
-    programs = Programs(cache_dir / "traces")
-    found = []
-    for seed in range(seeds):
-        progress(seed, seeds, f"seed {seed}")
-        found.append(kept_json(folder / f"{seed}.json", partial(judge_seed, seed, programs)))
-    return summarise(found)
+    units = [Unit(seed, f"seed {seed}", folder / f"{seed}.json") for seed in range(first, first + seeds)]
+    return summarise(collect(executor or Local(), _judge, units, progress), first)
 
 
 def forget(cache_dir: Path) -> None:
@@ -68,8 +76,11 @@ def _folder(cache_dir: Path) -> Path:
     return cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
 
 
-def summarise(found: list[dict[str, Any]]) -> Recorded:
-    """The recorded result: a row a claim, a row a seed, and every alarm by name."""
+def summarise(found: list[dict[str, Any]], first: int = 0) -> Recorded:
+    """The recorded result: a row a claim, a row a seed, and every alarm by name.
+
+    Tolerances were mended on the seeds from 0 on: a study of others is recorded beside that one, as fresh.
+    """
     seeds = len(found)
     rows = []
     for name in found[0]["claims"]:
@@ -97,16 +108,16 @@ def summarise(found: list[dict[str, Any]]) -> Recorded:
     ]
     seconds = [{"seed": one["seed"], "seconds": round(one["seconds"], 2)} for one in found]
     return Recorded(
-        experiment="false-alarms",
-        command=f"elbogap false-alarms --seeds {seeds}",
-        seed=0,
+        experiment="false-alarms-fresh" if first else "false-alarms",
+        command=f"elbogap false-alarms --seeds {seeds}" + (f" --first-seed {first}" if first else ""),
+        seed=first,
         parameters={
             "effort": "quick",
             "confidence": CONFIDENCE,
             "seconds": round(sum(s["seconds"] for s in seconds), 1),
         },
         tried=seeds,
-        selection="none: every seed from 0 on",
+        selection=f"none: every seed from {first} on",
         failures=tuple(failures),
         tables={"claims": Table.of(rows), "seeds": Table.of(seconds)},
     )

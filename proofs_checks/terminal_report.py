@@ -23,7 +23,7 @@ def print_report(report: Report, *, tables: bool, controls: bool, curves: bool =
     _body(console, report, tables=tables, controls=controls)
     if curves:
         for name in filter(report.has_curves, report.laws):
-            console.print(report.table(name).text(), markup=False, soft_wrap=True)
+            print(report.table(name).text())
 
 
 def report_text(report: Report) -> str:
@@ -110,6 +110,7 @@ def _not_rejected(undecided: str) -> str:
 def report_table(report: Report) -> Table:
     """The table claim by kind of evidence, with figures."""
     from rich.markup import escape
+    from rich.text import Text
 
     from .verdict import KINDS
 
@@ -126,6 +127,7 @@ def report_table(report: Report) -> Table:
             )
         rejected = sum(control.rejected for control in result.controls)
         verdict = f"[{colours[result.verdict]}]{result.verdict}[/]"
-        name = result.claim.id + (f"\n[dim]{escape(result.claim.paper)}[/]" if result.claim.paper else "")
+        paper = f"\n{result.claim.paper}" if result.claim.paper else ""
+        name = Text.assemble(result.claim.id, (paper, "dim"))
         table.add_row(name, verdict, *cells, f"{rejected} / {len(result.controls)}")
     return table

@@ -2,21 +2,22 @@
 
 The case is true by derivation, so a seed on which it fails is a false alarm; one on which too few runs converge is
 inconclusive. Both rates are bounded as in `study`. The table of seeds also says by how much the runs that did not
-recover the sources fell short: the distance that the tolerance has to tell. One process; seconds are of the processor.
+recover the sources fell short: the distance that the tolerance has to tell. Seconds are of the processor.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
+from ..shell.cache import prepare_once
+from ..shell.executors import Executor, Local
 from ..shell.files import hash_of_sources
-from ..shell.kept import kept_json
 from ..shell.progress import Progress
+from ..shell.units import Unit, collect
 from ..training.experiments import small_case
 from ..training.findings import SHORTFALL
 from .rates import CONFIDENCE, upper_bound
@@ -44,15 +45,19 @@ def judge_training(seed: int) -> dict[str, Any]:
     }
 
 
-def study_training(first: int, seeds: int, *, cache_dir: Path, progress: Progress) -> Recorded:
+def _judge(seed: int) -> dict[str, Any]:
+    """One seed, in this process or in a worker."""
+    prepare_once()
+    return judge_training(seed)
+
+
+def study_training(
+    first: int, seeds: int, *, cache_dir: Path, progress: Progress, executor: Executor | None = None
+) -> Recorded:
     """Train on the seeds first, first + 1, ...; a killed study goes on where it was, until `forget`."""
     folder = _folder(cache_dir)
-    rows = []
-    for number in range(seeds):
-        seed = first + number
-        progress(number, seeds, f"seed {seed}")
-        rows.append(kept_json(folder / f"{seed}.json", partial(judge_training, seed)))
-    return summarise_training(first, rows)
+    units = [Unit(seed, f"seed {seed}", folder / f"{seed}.json") for seed in range(first, first + seeds)]
+    return summarise_training(first, collect(executor or Local(), _judge, units, progress))
 
 
 def forget(cache_dir: Path) -> None:
@@ -82,7 +87,7 @@ def summarise_training(first: int, rows: list[dict[str, Any]]) -> Recorded:
     }
     return Recorded(
         experiment=NAME,
-        command=f"elbogap false-alarms --trained --first {first} --seeds {seeds}",
+        command=f"elbogap false-alarms --trained --first-seed {first} --seeds {seeds}",
         seed=first,
         parameters={
             "confidence": CONFIDENCE,

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..shell import requests
+from ..shell.executors import Executor, Local
 from ..shell.progress import Progress, silent
 from .claim import Claim, ClaimResult, Evidence
 from .draws import EFFORTS, Draws
 from .exact import STEP_TIME_LIMIT, ExactEvidence
 from .laws import LawResult
-from .own import Judged, derived_evidence, enclosed_evidence, judge_control, judge_own, trained_table
+from .own import Judged, derived_evidence, enclosed_evidence, judge_measured, judge_own, trained_table
 from .report import Report, law_document
 from .verdict import KINDS, Verdict
 
@@ -42,13 +43,15 @@ def verify(
     certificate: bool = False,
     cache_dir: Path | None = None,
     keep_unfinished: bool = False,
+    executor: Executor | None = None,
 ) -> Report:
     """Verify claims, by id or of one's own; all built-in ones when `claims` is None.
 
     effort: "quick", "standard" or "full"; seed: of everything random; progress(done, total, what) is called as work
     goes on. Programs and verdicts are kept in `cache_dir`, nowhere if it is None. `certificate` asks for the
     certificate of the claim `enclosure` in the report. With `keep_unfinished` a long run can go on where it was even
-    after it is complete, until `forget`: for callers who have yet to write the report down.
+    after it is complete, until `forget`: for callers who have yet to write the report down. `executor`: where built-in
+    claims are judged, here if it is None; the report is the same.
     Raises `RequestError` for an unknown claim or effort, or two claims with one id; RuntimeError without float64.
     """
     requests.one_of("effort", effort, EFFORTS)
@@ -63,7 +66,7 @@ def verify(
     chosen = _chosen(None if claims is None else list(claims))
     if not chosen:
         raise RequestError("claims: expected at least one, got none")
-    run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished)
+    run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished, executor)
     with ExitStack() as stack:
         if any(claim.laws for claim in chosen):
             from .formulas import kept_in
@@ -102,6 +105,7 @@ class _Run:
     certificate: bool
     cache_dir: Path | None
     keep_unfinished: bool = False
+    executor: Executor | None = None
     done: int = 0
     decoders: _Decoders | None = None
     judged: dict[str, Judged] = field(default_factory=dict)
@@ -146,9 +150,18 @@ class _Decoders:
 
     def judge(self, claim: Claim) -> Judged:
         """The laws and controls of a built-in claim."""
-        laws = tuple(law.judge() for law in claim.laws(self.measured)) if claim.laws else ()
-        controls = tuple(map(judge_control, claim.controls(self.measured))) if claim.controls else ()
-        return Judged(laws, controls)
+        return judge_measured(claim, self.measured)
+
+    def judge_elsewhere(self, chosen: list[Claim], run: _Run, executor: Executor) -> dict[str, Judged]:
+        """The built-in claims, judged by an executor; the table they use becomes this run's."""
+        from .elsewhere import judge_elsewhere
+        from .registry import CLAIMS
+
+        names = [claim.id for claim in chosen if claim is CLAIMS.get(claim.id)]
+        found = judge_elsewhere(names, run.effort, run.seed, executor, self.programs.found, run.tell)
+        self.measured.adopt(found.table)
+        self.programs.names += found.programs
+        return found.judged
 
 
 def forget(effort: str, seed: int, cache_dir: Path) -> None:
@@ -162,7 +175,12 @@ def _unfinished(effort: str, seed: int, cache_dir: Path) -> Path:
 
 def _report(chosen: list[Claim], run: _Run) -> Report:
     draws = Draws(run.seed, run.effort)
+    if run.decoders and run.executor is not None and not isinstance(run.executor, Local):
+        run.judged |= run.decoders.judge_elsewhere(chosen, run, run.executor)
+        run.done += len(run.judged)
     for claim in chosen:
+        if claim.id in run.judged:
+            continue
         run.tell(claim.id)
         run.judged[claim.id] = run.decoders.judge(claim) if claim.laws and run.decoders else judge_own(claim, draws)
         run.done += 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ..shell.typography import typeset
 from ..theory.proof.derivation import DerivationVerdict, StepVerdict
 from ..theory.registry import DERIVATIONS
 from ..theory.render import explain_mathml
@@ -19,7 +20,6 @@ from .law_plot import law_plot
 from .map_drawing import Node, drawn
 from .page import csv_link, fragment, mathml, page, table
 from .schema import KINDS, check
-from .typography import typeset
 
 _WORDS = {"n/a": "none", "not installed": "none"}
 _OPERATOR = re.compile(r"(<mi>(?:log|det|exp)</mi>)(?=<m(?!o))")  # latex2mathml leaves no space after a function

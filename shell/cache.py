@@ -9,6 +9,7 @@ settings of the program that imports it alone unless it is asked once, by `elbog
 import gc
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from ..errors import RequestError
@@ -43,6 +44,12 @@ def prepare_jax() -> None:
         remove_left_over(kept)
     jax.config.update("jax_enable_x64", True)
     keep_programs()
+
+
+@cache
+def prepare_once() -> None:
+    """`prepare_jax`, once in a process: what a unit of work begins with, in a worker or not."""
+    prepare_jax()
 
 
 def collect_rarely() -> None:

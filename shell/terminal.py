@@ -1,13 +1,20 @@
-"""What a person sees in the terminal: widths, tables, one line for what was noticed, pipes that end early."""
+"""What a person sees in the terminal: widths, symbols, tables, one line for what was noticed, pipes that end early.
+
+Sentences are written in ASCII. A terminal that can show γ⁻² and ± is shown these (`say`, and whatever a `console`
+prints); pipes and files get what is written, so that a search finds it. Symbols that an output cannot hold are spelled.
+"""
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
+
+from .typography import spelled, typeset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,12 +26,29 @@ INTERRUPTED = 130
 """The exit status of a command that was stopped by Ctrl-C."""
 
 
+def shows_symbols(stream: Any) -> bool:
+    """Whether this stream is a terminal whose encoding has the symbols of `typography`."""
+    try:
+        return stream is not None and stream.isatty() and bool("γ⁻²λ±√→".encode(stream.encoding or "ascii"))
+    except (UnicodeEncodeError, LookupError):
+        return False
+
+
+def say(text: str) -> None:
+    """Print sentences, with symbols where standard output shows them. Names and paths are for `print`."""
+    print(typeset(text) if shows_symbols(sys.stdout) else text, flush=True)
+
+
 def console(width: int = TABLE, file: io.StringIO | None = None) -> Console:
-    """A console on standard output: as wide as the terminal, `width` columns where there is none."""
-    from rich.console import Console
+    """A console on standard output: as wide as the terminal, `width` columns where there is none.
+
+    Strings that it prints are sentences (see `say`); what is to stay as it is written is a `rich.text.Text`.
+    """
+    from .typeset_console import TypesetConsole
 
     stream = file or sys.stdout
-    return Console(file=file, width=None if stream is not None and stream.isatty() else width, highlight=False)
+    wide = None if stream is not None and stream.isatty() else width
+    return TypesetConsole(file=file, width=wide, highlight=False, symbols=shows_symbols(stream))
 
 
 def plain_table(columns: Sequence[str], right: Sequence[str] = (), **options: Any) -> Table:
@@ -41,11 +65,12 @@ def plain_table(columns: Sequence[str], right: Sequence[str] = (), **options: An
 
 def records_table(title: str, records: Sequence[Mapping[str, object]]) -> Table:
     """Records that share their keys as a table, two digits a number."""
-    from rich.text import Text
+    from rich.markup import escape
 
-    table = plain_table(list(records[0]) if records else (), title=Text(title))
+    table = plain_table(list(records[0]) if records else (), title=escape(title))
     for record in records:
-        table.add_row(*(Text(f"{value:.2g}" if isinstance(value, float) else str(value)) for value in record.values()))
+        shown = (f"{value:.2g}" if isinstance(value, float) else str(value) for value in record.values())
+        table.add_row(*map(escape, shown))
     return table
 
 
@@ -80,4 +105,14 @@ def _dropping(stream: TextIO | None, descriptor: int) -> Any:
         return open(os.devnull, "w")
     stream.flush()
     raw = io.BufferedWriter(_Pipe(descriptor, "w", closefd=False))
-    return io.TextIOWrapper(raw, stream.encoding, stream.errors, line_buffering=descriptor == 2 or stream.isatty())
+    errors = "elbogap.spelled" if stream.errors == "strict" else stream.errors
+    return io.TextIOWrapper(raw, stream.encoding, errors, line_buffering=descriptor == 2 or stream.isatty())
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return spelled(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("elbogap.spelled", _spelled)

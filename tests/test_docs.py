@@ -45,6 +45,12 @@ def test_pages_fetch_nothing_and_show_no_markup(site: Path) -> None:
             assert sign not in text, (path, sign)
 
 
+def test_the_switch_of_colours_finds_its_style_sheets(site: Path) -> None:
+    """Each page has the elements that the theme's script dereferences; without them its switch does nothing."""
+    wanted = set(re.findall(r"getElementById\('(hljs-\w+)'\)", (site / "js" / "darkmode.js").read_text()))
+    assert wanted and all(f'id="{name}"' in (site / "index.html").read_text() for name in wanted)
+
+
 def test_the_api_has_every_public_name_with_its_parameters(site: Path) -> None:
     """Every name of `elbogap`, `elbogap.theorem` and their results has an entry, with a table of parameters."""
     import elbogap.theorem

@@ -1,6 +1,7 @@
 """What the README says of the project is what the project says of itself."""
 
 import re
+import runpy
 from pathlib import Path
 
 import elbogap
@@ -8,8 +9,15 @@ import pytest
 from elbogap.lessons.catalogue import lessons
 from elbogap.proofs_checks.registry import CLAIMS
 
-TEXT = (Path(elbogap.__file__).parent / "README.md").read_text()
+ROOT = Path(elbogap.__file__).parent
+TEXT = (ROOT / "README.md").read_text()
 WORDS = ("eight", "nine", "ten", "eleven", "twelve")
+
+
+def test_the_table_of_theorems_is_the_registrys() -> None:
+    """The README's table of the paper's theorems is what `docs/readme_tables.py` prints, and its files are there."""
+    printed = runpy.run_path(str(ROOT / "docs" / "readme_tables.py"))["theorems"]()
+    assert printed in TEXT and all((ROOT / path).is_file() for path in re.findall(r"\((\S+\.py)\)", printed))
 
 
 def test_the_row_of_the_main_theorem_counts_as_the_claim_does() -> None:

@@ -14,6 +14,7 @@ import sympy as sp
 from sympy.polys.fields import FracElement
 from sympy.polys.rings import PolyElement
 
+from ..shell.typography import typeset
 from .algebra.indices import Formula, factors_of
 from .notation import Symbol, lookup
 from .proof.derivation import Bound, Derivation, DerivationVerdict, Shown, Step, content, entries
@@ -195,17 +196,20 @@ def explain_mathml(derivation: Derivation, verdict: DerivationVerdict | None = N
 
     from latex2mathml.converter import convert
 
+    def shown(text: str) -> str:
+        return escape(typeset(text))
+
     out = [
-        f'<section class="derivation" id="derivation-{escape(derivation.id)}"><h3>{escape(derivation.title)}</h3><ol>'
+        f'<section class="derivation" id="derivation-{escape(derivation.id)}"><h3>{shown(derivation.title)}</h3><ol>'
     ]
     for step, status in zip(derivation.steps, statuses(derivation, verdict), strict=True):
-        out.append(f'<li class="{status.replace(" ", "-")}"><p>{escape(_sentence(step.rule))}</p>')
+        out.append(f'<li class="{status.replace(" ", "-")}"><p>{shown(_sentence(step.rule))}</p>')
         if not step.argued:
             relation = "=" if step.relation == "=" else r"\ge"
             left, right = side_lines(step.left), side_lines(step.right)
             lines = [*left, f"{relation} {right[0]}", *right[1:]]
             out += [f'<div class="math">{convert(line, display="block")}</div>' for line in lines]
-        out += [f"<p>{escape(text)}</p>" for text in _remarks(step)]
+        out += [f"<p>{shown(text)}</p>" for text in _remarks(step)]
         out.append(f"<p><em>{_STATUS_WORDS[status]}</em></p></li>")
     return "\n".join([*out, "</ol></section>"])
 

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..numerics.quadrature import gauss_hermite
-from .loss import elbo_terms
+from .loss import elbo_terms, marginal_std, moved
 from .models import DTYPE, VAE
 
 _NODES = {1: 20, 2: 9, 3: 5, 4: 4}  # Gauss-Hermite nodes a coordinate
@@ -84,8 +84,8 @@ def _evaluate(
         leaves, row, log_eps = run
         vae = eqx.combine(leaves, static)
         data = points[row]
-        mean, log_std = jax.vmap(lambda x: vae.encoder(x, log_eps))(data)
-        std = jnp.exp(log_std)
+        mean, spread = jax.vmap(lambda x: vae.encoder(x, log_eps))(data)
+        std = jax.vmap(marginal_std)(spread)
         xi, weights = (jnp.asarray(part, data.dtype) for part in nodes(mean.shape[1]))
 
         def at(x: Array) -> Array:
@@ -93,7 +93,8 @@ def _evaluate(
 
         values = jax.lax.map(at, data, batch_size=min(200, len(data)))
         latent = jax.vmap(vae.link)(mean)
-        sample = jax.vmap(vae.link)(mean + std * jax.random.normal(key, mean.shape, mean.dtype))
+        noise = jax.random.normal(key, mean.shape, mean.dtype)
+        sample = jax.vmap(lambda m, s, xi: vae.link(moved(m, s, xi)))(mean, spread, noise)
         decoded = jax.vmap(vae.decoder)(latent)
         residual = data - decoded
         again = jax.vmap(lambda x: vae.link(vae.encoder(x, log_eps)[0]))(decoded)

@@ -8,6 +8,9 @@ odd in xi cancels, which is the leading term, of order 1/sqrt(eps), of the noise
 the encoder's mean. `path` estimates the entropy's gradient along the sample path instead (Roeder, Wu and Duvenaud,
 NeurIPS 2017), which leaves the encoder's gradient without noise where q is the posterior. Both leave the gradient's
 mean alone.
+
+The second output of an encoder is its *spread*: log sigma (d,) of a factorised q, or (d, d) of one with a full
+covariance L L', whose lower triangle holds L with the logarithms of its diagonal; then y = mean + L xi.
 """
 
 from typing import Any, NamedTuple
@@ -42,17 +45,16 @@ def elbo_terms(
     path: bool = False,
 ) -> Terms:
     """The terms at one observation x, with the nodes xi (K, d): equal weights, or those of a quadrature rule."""
-    mean, log_std = vae.encoder(x, log_noise_var)
-    std = jnp.exp(log_std)
+    mean, spread = vae.encoder(x, log_noise_var)
+    log_prior = _fixed(vae.prior).log_prob
 
     def at(node: Array) -> tuple[Array, Array, Array]:
-        y = mean + std * node
+        y = moved(mean, spread, node)
         residual = x - vae.decode(y)
         log_q = jnp.zeros((), x.dtype)
         if path:
-            fixed_mean, fixed_std = jax.lax.stop_gradient((mean, std))
-            log_q = -0.5 * jnp.sum(((y - fixed_mean) / fixed_std) ** 2)
-        return jnp.sum(residual**2), vae.prior.log_prob(y), log_q
+            log_q = -0.5 * jnp.sum(_standardised(y, *jax.lax.stop_gradient((mean, spread))) ** 2)
+        return jnp.sum(residual**2), log_prior(y), log_q
 
     squared, prior, log_q = jax.vmap(at)(xi)
 
@@ -61,11 +63,38 @@ def elbo_terms(
 
     reconstruction = -0.5 * (expectation(squared) * jnp.exp(-log_noise_var) + x.size * (log_noise_var + _LOG_2PI))
     expected_prior = expectation(prior)
-    entropy = jnp.sum(log_std) + 0.5 * log_std.size * (1 + _LOG_2PI)
+    entropy = jnp.sum(spread if spread.ndim == 1 else spread.diagonal()) + 0.5 * mean.size * (1 + _LOG_2PI)
     gradient_of = -expectation(log_q) if path else entropy
     # The value is the exact entropy on either route; only the gradient differs.
     entropy = gradient_of + jax.lax.stop_gradient(entropy - gradient_of)
     return Terms(reconstruction + expected_prior + entropy, reconstruction, expected_prior, entropy)
+
+
+def _fixed(tree: Any) -> Any:
+    """The tree with every array constant: a prior's location and scale are leaves, but are not learnt."""
+    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if isinstance(leaf, jax.Array) else leaf, tree)
+
+
+def factor(spread: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    """The lower triangular L of a full covariance L L' from its spread."""
+    return jnp.tril(spread, -1) + jnp.diag(jnp.exp(spread.diagonal()))
+
+
+def moved(mean: Float[Array, "d"], spread: Float[Array, "d *d"], node: Float[Array, "d"]) -> Float[Array, "d"]:
+    """The latent mean + sigma xi, or mean + L xi, of the node xi."""
+    return mean + (jnp.exp(spread) * node if spread.ndim == 1 else factor(spread) @ node)
+
+
+def marginal_std(spread: Float[Array, "d *d"]) -> Float[Array, "d"]:
+    """The standard deviation of each latent."""
+    return jnp.exp(spread) if spread.ndim == 1 else jnp.linalg.norm(factor(spread), axis=1)
+
+
+def _standardised(y: Array, mean: Array, spread: Array) -> Array:
+    """The node xi of the latent y."""
+    if spread.ndim == 1:
+        return (y - mean) / jnp.exp(spread)
+    return jax.scipy.linalg.solve_triangular(factor(spread), y - mean, lower=True)
 
 
 def draw_nodes(key: PRNGKeyArray, shape: tuple[int, ...], antithetic: bool, dtype: Any) -> Float[Array, "*n K d"]:

@@ -26,6 +26,7 @@ from ..numerics.families.decoder import Decoder, Matrix, Scalar, Vector
 from ..numerics.families.draws import orthogonal
 from ..numerics.families.mlp import draw_orthogonal_mlp, draw_triangular_mlp
 from ..numerics.families.moebius import Moebius
+from ..numerics.families.moebius import draw_moebius as draw_far_moebius
 from ..numerics.priors import Prior
 from ..shell import requests
 
@@ -61,6 +62,23 @@ class Scaled(Decoder):
     def inverse(self, x: Float[Array, "d"]) -> Float[Array, "d"]:
         """The s with f(s) = x."""
         return self.inner.inverse(jnp.linalg.solve(self.matrix, x + self.centre)) / self.factor + 0.5
+
+
+class Angled(Decoder):
+    """f(s) = size * inner(W (s - centre)), inner conformal: the contrast is that of W alone, at every point."""
+
+    inner: Decoder
+    matrix: Matrix
+    centre: Scalar
+    size: Scalar
+
+    def __call__(self, z: Float[Array, "d"]) -> Float[Array, "d"]:
+        """f(z)."""
+        return self.size * self.inner(self.matrix @ (z - self.centre))
+
+    def inverse(self, x: Float[Array, "d"]) -> Float[Array, "d"]:
+        """The s with f(s) = x."""
+        return jnp.linalg.solve(self.matrix, self.inner.inverse(x / self.size)) + self.centre
 
 
 class AffineFlow(Decoder):
@@ -119,6 +137,23 @@ def draw_moebius_linear(rng: np.random.Generator, latent_dim: int, *, spread: fl
     values = np.exp(logs - logs.mean())
     matrix = orthogonal(rng, latent_dim) @ (values[:, None] * orthogonal(rng, latent_dim))
     return Scaled(inner.inner, inner.factor, matrix, inner.centre)
+
+
+def draw_angled(rng: np.random.Generator, cosine: float, *, unit: str = "columns", sources: str = "uniform") -> Angled:
+    """Two unit columns at an angle, then a Moebius map: the contrast is -1/2 log(1 - cosine^2) away from its pole.
+
+    unit: "columns", or "determinant", where the whole is scaled so that |det W| = 1. Uniform sources are standardised.
+    """
+    if not 0 <= requests.number("cosine", cosine) < 1:
+        raise RequestError(f"cosine: expected 0 <= cosine < 1, got {cosine}")
+    requests.one_of("unit", unit, ("columns", "determinant"))
+    requests.one_of("sources", sources, ("uniform", "normal"))
+    sine = np.sqrt(1 - cosine**2)
+    matrix = orthogonal(rng, 2) @ np.array([[1.0, cosine], [0.0, sine]]) / np.sqrt(2)  # of norm at most 1
+    inner = draw_far_moebius(rng, 2)
+    size = np.array(np.sqrt(2 if unit == "columns" else 2 / sine))
+    uniform = sources == "uniform"
+    return Angled(inner, matrix * (np.sqrt(12.0) if uniform else 1.0), np.array(0.5 if uniform else 0.0), size)
 
 
 def draw_affine_flow(

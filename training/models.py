@@ -125,6 +125,49 @@ class GaussianEncoder(eqx.Module):
         return self.net.features((x - self.shift) / self.scale)  # type: ignore[attr-defined]
 
 
+class FullEncoder(eqx.Module):
+    """mean, spread (d, d) of a full covariance (`loss`) from a network net: (D,) -> (d + d^2,), else `GaussianEncoder`.
+
+    Entries above the diagonal are not used. The factor L is relative to sqrt(eps) / scale as a whole.
+    """
+
+    net: Callable
+    shift: Array
+    scale: Array
+
+    def __call__(
+        self, x: Float[Array, "D"], log_noise_var: Float[Array, ""]
+    ) -> tuple[Float[Array, "d"], Float[Array, "d d"]]:
+        """(mean, spread)."""
+        shift, scale = jax.lax.stop_gradient((self.shift, self.scale))
+        found = self.net((x - shift) / scale)
+        d = round((np.sqrt(1 + 4 * found.size) - 1) / 2)
+        relative = 0.5 * log_noise_var - jnp.log(scale)
+        below = jnp.tril(found[d:].reshape(d, d), -1) * jnp.exp(relative)
+        return found[:d], below + jnp.diag(found[d :: d + 1] + relative)
+
+
+class ConstantSpread(eqx.Module):
+    """mean from a network net: (D,) -> (d,), and a spread (d,) or (d, d) that is the same at every x, else as above.
+
+    With a linear net the encoder of the linear VAE.
+    """
+
+    net: Callable
+    spread: Array
+    shift: Array
+    scale: Array
+
+    def __call__(self, x: Float[Array, "D"], log_noise_var: Float[Array, ""]) -> tuple[Array, Array]:
+        """(mean, spread)."""
+        shift, scale = jax.lax.stop_gradient((self.shift, self.scale))
+        relative = 0.5 * log_noise_var - jnp.log(scale)
+        mean = self.net((x - shift) / scale)
+        if self.spread.ndim == 1:
+            return mean, self.spread + relative
+        return mean, jnp.tril(self.spread, -1) * jnp.exp(relative) + jnp.diag(self.spread.diagonal() + relative)
+
+
 class ScaledDecoder(eqx.Module):
     """f(z) = shift + scale net((z - centre) / spread); the four constants are not learnt."""
 

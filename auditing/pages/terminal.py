@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...shell import terminal
 from ..findings import Findings
 from .sentences import (
+    condition_rows,
     gap_rows,
     headline,
     latent_rows,
@@ -15,6 +16,7 @@ from .sentences import (
     remarks,
     rotation_rows,
     translation_rows,
+    units_title,
     worst_rows,
 )
 
@@ -54,28 +56,29 @@ def print_report(findings: Findings, console: Console) -> None:
         _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
     columns = ["point", "contrast", "finite-noise", "z"]
     _table(console, "Points of the largest contrast", columns, worst_rows(document))
-    _table(console, "The same noise variance elsewhere", ["name", "value", "where"], translation_rows(document))
+    _table(console, "What the theorem assumes", ["condition", "", "seen"], condition_rows(document))
+    _table(console, units_title(document), ["name", "value", "where"], translation_rows(document))
     _pairs(console, [("note", remark) for remark in remarks(document)])
 
 
 def _pairs(console: Console, pairs: list[tuple[str, str]]) -> None:
     """Subjects in one column, sentences beside them, wrapped within theirs."""
+    from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", style="bold")
     grid.add_column()
     for subject, sentence in pairs:
-        grid.add_row(subject, Text(sentence))
+        grid.add_row(subject, escape(sentence))
     console.print(grid)
 
 
 def _table(console: Console, title: str, columns: list[str], rows: list[list[str]]) -> None:
-    from rich.text import Text
+    from rich.markup import escape
 
     table = terminal.plain_table(columns, title=title, title_style="bold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(escape, row))
     console.print()
     console.print(table)

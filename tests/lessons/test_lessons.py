@@ -13,9 +13,9 @@ from elbogap.lessons.catalogue import Lesson, lesson
 marimo = pytest.importorskip("marimo", reason='needs marimo: pip install "elbogap[teach]"')
 from elbogap.lessons.exercises import exercise  # noqa: E402
 from elbogap.lessons.export import index, lesson_page, symbols_page  # noqa: E402
-from elbogap.lessons.notebook import cells, run  # noqa: E402
+from elbogap.lessons.notebook import cells  # noqa: E402
 from elbogap.lessons.static_html import static  # noqa: E402
-from lesson_runs import LESSONS, each_lesson, first_run, heavy, shown_at_presets  # noqa: E402
+from lesson_runs import LESSONS, each_lesson, first_run, heavy, shown_at_presets, whole_run  # noqa: E402
 
 
 @each_lesson
@@ -163,7 +163,7 @@ def test_the_seventh_lesson_trains() -> None:
 @pytest.mark.slow
 def test_the_seventh_lesson_says_what_is_learnt() -> None:
     """Lesson 7 in full: A recovers, B has a better ELBO than its truth, C was ahead of chance and has collapsed."""
-    values = run(lesson("training").path).values
+    values = whole_run("training").values
     last, shots = values["last"], values["snapshots"]
     assert last["mcc"][0] > 0.99 and last["contrast"][0] < 0.01 and last["elbo"][0] < values["truth_elbo"][0]
     assert last["mcc"][1] < 0.95 and last["contrast"][1] < values["mixing_contrasts"][1] / 2

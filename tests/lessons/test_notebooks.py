@@ -40,7 +40,7 @@ def test_notebooks_are_made_from_the_same_cells(tmp_path: Path, capsys: pytest.C
     for one in LESSONS:
         made = nbformat.read(tmp_path / f"{one.path.stem}.ipynb", 4)
         nbformat.validate(made)
-        assert 'pip install -q "elbogap[notebooks]"' in made.cells[1].source
+        assert 'pip install -q "{source}[notebooks]"' in made.cells[1].source
         cells_of_app = sum("@app.cell" in cell.source for cell in made.cells)
         prose = sum(cell.cell_type == "markdown" for cell in made.cells) - 1
         functions = one.path.read_text().count("@app.function")

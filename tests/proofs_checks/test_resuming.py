@@ -72,6 +72,16 @@ def test_the_study_counts_alarms_and_misses() -> None:
     assert found.tried == 3 and values["rate_below"] == pytest.approx(upper_bound(1, 3))
 
 
+def test_a_study_of_fresh_seeds_is_recorded_beside_the_first() -> None:
+    """Name, seed and command say which seeds were judged; it is recorded as a file of its own."""
+    found = summarise([seed_of(100_000, [], []), seed_of(100_001, ["gap: off"], [])], 100_000)
+    assert found.experiment == "false-alarms-fresh" and found.seed == 100_000
+    assert found.command == "elbogap false-alarms --seeds 2 --first-seed 100000"
+    assert found.selection == "none: every seed from 100000 on"
+    assert found.failures == ("seed 100001, a: gap: off",)
+    assert summarise([seed_of(0, [], [])]).experiment == "false-alarms"
+
+
 def test_the_bound_of_a_rate() -> None:
     """Without events the bound is 1 - 0.05^(1/n); it falls with trials, grows with events and ends at one."""
     assert upper_bound(0, 200) == pytest.approx(1 - 0.05 ** (1 / 200))

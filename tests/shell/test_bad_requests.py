@@ -17,6 +17,7 @@ ENCLOSE = ["enclose", "x.py:f", "--latent-dim", "1", "--at", "0", "--noise-var",
 WHOLE = {
     "--seed": (["verify"], ["record"], ["figures"], AUDIT),
     "--seeds": (["false-alarms"],),
+    "--first-seed": (["false-alarms"],),
     "--latent-dim": (["audit", "x.py:f"], ["figures"]),
     "--points": (AUDIT,),
     "--account-points": (AUDIT,),

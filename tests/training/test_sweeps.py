@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import elbogap
 import pytest
 from elbogap.cli import run as elbogap_command
 from elbogap.errors import RequestError
+from elbogap.shell.executors import Local
 from elbogap.training.sweeps.config import RunSpec, load, specs
-from elbogap.training.sweeps.executor import Cluster, Local
 from elbogap.training.sweeps.store import Run, Store, key_of
 from elbogap.training.sweeps.sweep import sweep
 
@@ -221,23 +220,6 @@ def test_an_executor_may_finish_in_any_order(tmp_path: Path) -> None:
         sweep(specs(TINY), store, executor=executor, compute=pretended)
     found = [sorted((run.key, json.dumps(run.result)) for run in store.runs()) for store in stores]
     assert found[0] == found[1]
-
-
-def test_a_cluster_computes_the_same_runs(tmp_path: Path) -> None:
-    """The runs of a sweep on a Dask scheduler are those of the local one."""
-    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as dask:
-        store = Store(tmp_path / "s.sqlite", create=True)
-        with closing(Cluster(dask.scheduler_address)) as cluster:
-            assert sweep(specs(TINY), store, executor=cluster, compute=pretended) == 8
-    assert store.keys() == {key_of(spec.parameters()) for spec in specs(TINY)}
-
-
-def test_without_dask_a_cluster_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The missing extra is named."""
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r'pip install "elbogap\[cluster\]"'):
-        Cluster("tcp://127.0.0.1:1")
 
 
 @pytest.mark.usefixtures("optax_promotes")

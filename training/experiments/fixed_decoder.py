@@ -38,7 +38,7 @@ from ..loop import Recipe, annealing, run_of, stack, train
 from ..mixings import Mixed, mix
 from ..models import mlp_vae
 from ..readout import fit_readout
-from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "fixed-decoder"
 DECODERS: dict[str, Callable[[np.random.Generator, int], Decoder]] = {
@@ -74,7 +74,7 @@ def batch_count(effort: Effort) -> int:
 def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     """Train an encoder for every decoder and gamma^2 and measure it."""
     count, short, long, exact = SIZES[effort]
-    rows: Rows = []
+    asked: list[Asked] = []
     parameters: dict[str, Any] = {"gamma2": GAMMA2, "latent_dim": LATENT_DIM, "hidden": HIDDEN, "decoders": count}
     parameters["readout_points"] = READOUT_POINTS
     for kind in DECODERS:
@@ -83,7 +83,8 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
             name = f"{kind}, gamma2 {gamma2:g}"
             fixed = parameters | asdict(how) | {"seed": seed, "exact": exact}
             run = partial(_runs, kind, gamma2, how, count, exact, seed, batches, name)
-            rows += batches.run(name, fixed, run)
+            asked.append(Asked(name, fixed, run))
+    rows = batches.run_all(asked)
     rng = generator(NAME, seed, 999_983)
     quantities = (
         *("difference", "difference_rows", "optimal_difference", "gap", "contrast", "self_consistency"),
@@ -152,7 +153,7 @@ def _runs(
 def measure(mixed: Mixed, found: Evaluation, run: int, gamma2: float, exact: int) -> dict[str, Any]:
     """The row of one run: its ELBO, what it is compared with, and its variances."""
     sources = jnp.asarray(mixed.sources, float)
-    jacobian = np.asarray(_jacobians(mixed.mixing, sources))
+    jacobian = np.asarray(jacobians(mixed.mixing, sources))
     density = -0.5 * np.sum(mixed.sources.astype(float) ** 2, axis=1) - 0.5 * LATENT_DIM * np.log(2 * np.pi)
     density = density - np.linalg.slogdet(jacobian)[1]
     contrast = np.asarray(contrast_of_jacobian(jacobian))
@@ -187,7 +188,8 @@ def measure(mixed: Mixed, found: Evaluation, run: int, gamma2: float, exact: int
 
 
 @jax.jit
-def _jacobians(mixing: Any, points: jax.Array) -> jax.Array:
+def jacobians(mixing: Any, points: jax.Array) -> jax.Array:
+    """J of the mixing at every point, (m, D, d)."""
     return jax.lax.map(jax.jacfwd(mixing), points, batch_size=min(200, len(points)))
 
 

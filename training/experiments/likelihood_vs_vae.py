@@ -33,7 +33,7 @@ from ..metrics import mcc
 from ..mixings import Mixed, draw_moebius, mix
 from ..models import VAE, mlp_vae
 from ..smooth_uniform import SmoothUniform
-from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "likelihood-vs-vae"
 GAMMA2 = 1e5
@@ -62,11 +62,12 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     parameters = {"gamma2": GAMMA2, "restarts": restarts, "latent_dim": LATENT_DIM} | asdict(how)
     parameters |= {"layers": LAYERS, "hidden": HIDDEN, "spread_hidden": SPREAD_HIDDEN, "prior_scale": PRIOR.scale}
     parameters |= {"likelihood_steps": LONGER * steps, "likelihood_batch": 2 * how.batch, "chosen": CHOSEN}
-    rows: Rows = []
+    asked: list[Asked] = []
     for first in range(0, mixings, TOGETHER):
         name = f"mixings {first} to {first + TOGETHER - 1}"
         fixed = parameters | {"seed": seed, "first": first}
-        rows += batches.run(name, fixed, partial(_runs, first, seed, restarts, how, batches, name))
+        asked.append(Asked(name, fixed, partial(_runs, first, seed, restarts, how, batches, name)))
+    rows = batches.run_all(asked)
     selected = [row for row in rows if row["selected"]]
     quantities = (
         *("mcc_mean", "mcc_flow", "mcc_shuffled", "contrast_point", "alignment"),

@@ -18,7 +18,7 @@ from ..mixings import draw_moebius, mean_contrast, mix
 from ..models import mlp_vae
 from ..monitor import monitor
 from .measured import learnt_rows
-from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "moebius-gamma"
 GAMMA2 = (10.0, 100.0, 1e3, 1e4, 1e5)
@@ -44,11 +44,12 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     mixings, restarts, steps = SIZES[effort]
     how = recipe(steps)
     parameters = {"gamma2": GAMMA2, "restarts": restarts, "latent_dim": LATENT_DIM, "hidden": HIDDEN} | asdict(how)
-    rows: Rows = []
+    asked: list[Asked] = []
     for mixing in range(mixings):
         name = f"mixing {mixing}"
         fixed = parameters | {"seed": seed, "mixing": mixing}
-        rows += batches.run(name, fixed, partial(_runs, mixing, seed, restarts, how, batches, name))
+        asked.append(Asked(name, fixed, partial(_runs, mixing, seed, restarts, how, batches, name)))
+    rows = batches.run_all(asked)
     selected = [row for row in rows if row["selected"]]
     quantities = (
         *("mcc_mean", "mcc_sample", "mcc_sample_batches_of_64", "mcc_mean_spearman", "mcc_shuffled"),

@@ -24,7 +24,7 @@ from ..mixings import Mixed, Scaled, draw_affine_flow, draw_moebius_linear, mean
 from ..models import mlp_vae
 from ..monitor import monitor
 from .measured import learnt_rows
-from .runs import Batches, Effort, Rows, generator, plain, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, training_key
 
 GAMMA2 = 1e5
 HIDDEN = (64, 64)
@@ -93,11 +93,12 @@ def compute(effort: Effort, seed: int, batches: Batches, family: Family = MOEBIU
         "hidden": HIDDEN,
         "sources": family.sources,
     } | asdict(how)
-    rows: Rows = []
+    asked: list[Asked] = []
     for first in range(0, mixings, TOGETHER):
         name = f"mixings {first} to {first + TOGETHER - 1}"
         fixed = parameters | {"seed": seed, "first": first}
-        rows += batches.run(name, fixed, partial(_runs, family, first, seed, restarts, how, batches, name))
+        asked.append(Asked(name, fixed, partial(_runs, family, first, seed, restarts, how, batches, name)))
+    rows = batches.run_all(asked)
     selected = [row for row in rows if row["selected"]]
     rng = generator(family.name, seed, 999_983)
     correlations = [

@@ -21,7 +21,7 @@ from ..mixings import mix
 from ..models import mlp_vae
 from ..monitor import monitor
 from .measured import learnt_rows
-from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "self-consistency"
 GAMMA2 = (1e1, 1e2, 1e3, 1e4, 1e5)
@@ -41,12 +41,13 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     mixings, steps = SIZES[effort]
     how = Recipe(steps=steps, batch=64, draws=2, antithetic=True, path=True, warm_up=min(200, steps // 5))
     parameters = {"gamma2": GAMMA2, "latent_dim": LATENT_DIM, "hidden": HIDDEN} | asdict(how)
-    rows: Rows = []
+    asked: list[Asked] = []
     for first in range(0, mixings, TOGETHER):
         members = range(first, min(first + TOGETHER, mixings))
         name = f"mixings {members[0]} to {members[-1]}"
         fixed = parameters | {"seed": seed, "mixings": list(members)}
-        rows += batches.run(name, fixed, partial(_runs, members, seed, how, batches, name))
+        asked.append(Asked(name, fixed, partial(_runs, members, seed, how, batches, name)))
+    rows = batches.run_all(asked)
     quantities = ("self_consistency", "variance_over_formula", "share_within_5_percent", "variance_over_rows")
     rng = generator(NAME, seed, 999_983)
     failures = [

@@ -36,7 +36,7 @@ from ..sprites.data import Sprites, coded, components, draw_factors, images, pat
 from ..sprites.measure import STEPS_SHOWN, latents, measure, traversals
 from ..sprites.networks import patch_vae
 from ..sprites.renderer import FACTORS, PALETTES, SIZE
-from .runs import Batches, Effort, Rows, generator, plain, summaries, training_key
+from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
 
 NAME = "sprites"
 SHAPE = "disk"
@@ -109,16 +109,14 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         **{"seeds": seeds, "restarts": restarts, "shape": SHAPE, "gamma2": GAMMA2, "gamma2_start": GAMMA2_START},
         **{"components": COMPONENTS, "hidden": HIDDEN, "train": TRAIN, "held_out": HELD_OUT, "effort": effort},
     }
-    rows: Rows = []
+    asked: list[Asked] = []
     for palette, variant, restart in _groups(effort):
         made = PATCH_STEPS if variant == PATCHES else steps
         fixed = parameters | {"seed": seed, "palette": palette, "variant": variant, "restart": restart, "steps": made}
         name = f"{palette}, {variant}, restart {restart}"
-
-        def batch(p: str = palette, v: str = variant, r: int = restart, m: int = made, n: str = name) -> Rows:
-            return _runs(p, v, r, seed, seeds, m, batches, n)
-
-        rows += batches.run(name, fixed, batch)
+        run = partial(_runs, palette, variant, restart, seed, seeds, made, batches, name)
+        asked.append(Asked(name, fixed, run))
+    rows = batches.run_all(asked)
     groups = [f"{row['palette']} {row['variant']} {row['seed']}" for row in rows]
     chosen = select(np.unique(groups, return_inverse=True)[1], np.array([row["elbo"] for row in rows]))
     arrays = _arrays(rows, chosen)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import RequestError
-from ...shell import requests, terminal
-from ...shell.cache import prepare_jax
+from ...shell import executors, requests, terminal
+from ...shell.cache import prepare_once
 from ...shell.files import write_by_rename
+from ...shell.options import Whole
 from ...shell.progress import progress
 from .config import RunSpec, load
 from .store import Run, Store
@@ -29,7 +29,11 @@ SHOWN = ("elbo", "mcc_mean", "mcc_sample", "contrast_point", "contrast_mean_jaco
 
 
 def sweep_command(
-    *arguments: str, store: Path | None = None, out: Path | None = None, cluster: str | None = None
+    *arguments: str,
+    store: Path | None = None,
+    out: Path | None = None,
+    workers: Whole = 1,
+    cluster: str | None = None,
 ) -> int:
     """Train a grid of small VAEs: `sweep CONFIG.toml`, `sweep show CONFIG.toml`, `sweep export CONFIG.toml`.
 
@@ -44,8 +48,10 @@ def sweep_command(
         SQLite file of the finished runs; CONFIG.sqlite beside the TOML file by default.
     out
         File for the CSV of `export`; standard output by default.
+    workers
+        How many processes of this machine do the runs.
     cluster
-        Address of a Dask scheduler whose workers do the runs (extra `cluster`).
+        Address of a Dask scheduler whose workers do them instead (extra `cluster`).
     """
     action, names = (
         ("run", arguments) if arguments[:1] not in (("show",), ("export",)) else (arguments[0], arguments[1:])
@@ -53,7 +59,11 @@ def sweep_command(
     if len(names) != 1:
         expected = "CONFIG.toml, show CONFIG.toml or export CONFIG.toml"
         raise RequestError(f"sweep: expected {expected}, got {' '.join(arguments) or 'nothing'}")
-    for option, value, wanted in (("--out", out, "export"), ("--cluster", cluster, "run")):
+    on_this_machine = None if workers == 1 else workers
+    for option, value, wanted in (
+        *(("--out", out, "export"), ("--cluster", cluster, "run")),
+        ("--workers", on_this_machine, "run"),
+    ):
         if value is not None and action != wanted:
             raise RequestError(
                 f"{option}: expected only with sweep {'export' if wanted == 'export' else 'CONFIG.toml'}"
@@ -64,7 +74,7 @@ def sweep_command(
     specs = load(config)
     path = store or config.with_suffix(".sqlite")
     if action == "run":
-        return _run(specs, path, cluster)
+        return _run(specs, path, workers, cluster)
     runs = _runs_of(specs, Store(path))
     if action == "export":
         return _export(runs, out)
@@ -72,15 +82,13 @@ def sweep_command(
     return 0
 
 
-def _run(specs: list[RunSpec], path: Path, cluster: str | None) -> int:
-    from .executor import Cluster, Executor, Local
+def _run(specs: list[RunSpec], path: Path, workers: int, cluster: str | None) -> int:
     from .sweep import sweep
 
-    with ExitStack() as stack:
-        executor: Executor = stack.enter_context(closing(Cluster(cluster))) if cluster else Local()
+    with executors.chosen(workers, cluster) as executor:
         runs = Store(path, create=True)
-        notify = stack.enter_context(progress())
-        computed = sweep(specs, runs, executor=executor, compute=_compute, notify=notify)
+        with progress() as notify:
+            computed = sweep(specs, runs, executor=executor, compute=_compute, notify=notify)
     stored = _runs_of(specs, runs)
     failed = sum(run.status == "failed" for run in stored)
     print(f"{len(stored)} of {len(specs)} runs in {path}: {computed} computed now, {failed} failed")
@@ -91,7 +99,7 @@ def _compute(spec: RunSpec) -> Run:
     """One run as this command does it, in this process or in a worker."""
     from .sweep import run
 
-    prepare_jax()
+    prepare_once()
     return run(spec)
 
 

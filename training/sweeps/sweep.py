@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from ...results import installed_versions
+from ...shell.executors import Executor, Local
 from ...shell.progress import Progress, silent
 from .config import RunSpec
-from .executor import Executor, Local
 from .store import Run, Store, key_of
 
 UNIFORM_VAR = 1 / 12
