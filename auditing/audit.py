@@ -10,12 +10,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from ..numerics.model import LatentModel
 from ..numerics.noise import StateNoise
 from ..numerics.precision import EPS64, require_float64
-from ..numerics.priors import Normal, Prior
+from ..numerics.priors import Prior
 from ..numerics.reduction import Reduction, reduction
 from ..shell import requests
 from ..shell.progress import Progress, silent
@@ -24,8 +23,8 @@ from .consistency import Consistency, consistency
 from .entries import Setting, Task, account
 from .fit import fit_of
 from .geometry import geometry, spread
-from .inputs.decoder import ORDERS, Decoder
-from .inputs.encoder import Encoder, Encodings, as_encoder
+from .inputs.decoder import Decoder
+from .inputs.encoder import Encodings, as_encoder
 from .inputs.model import as_model
 from .inputs.noise import rescaled, variances_at
 from .kinks import find_kinks
@@ -33,9 +32,8 @@ from .points import Points, check_data, points_of, prior_deviation
 from .regime import Regime, regime
 from .report import AuditReport
 from .request import AuditRequest
+from .subject import SECOND, Subject, notes_on, parameters_of
 from .traversal import traversal
-
-_SECOND = 2  # derivatives that a search for modes needs
 
 
 def audit(
@@ -45,6 +43,8 @@ def audit(
     data: Any = None,
     latent_dim: int | None = None,
     noise_var: Any = None,
+    observation: Any = None,
+    output: str | tuple[str, ...] = (),
     prior: Prior | None = None,
     encoder_output: str = AuditRequest.encoder_output,
     points: int = AuditRequest.points,
@@ -59,7 +59,11 @@ def audit(
     """What the theorem says about a decoder: where its ELBO gap comes from, which latents are entangled, which eps.
 
     model: a `LatentModel`, or a decoder (JAX callable (d,) -> (D,), `torch.nn.Module`) with latent_dim, noise_var
-    (1e-3 unless given: scalar, (D,), (D, D), or a callable of z) and prior (N(0, I) unless given). encoder: x ->
+    (1e-3 unless given: scalar, (D,), (D, D), a callable of z, or "log-var", "var", "std", "log-std": what the second of
+    two outputs is) and prior (N(0, I) unless given). observation: instead of Gaussian noise "bernoulli-logits",
+    "bernoulli" (probabilities), "poisson" (rates), "negative-binomial" (outputs mean and inverse dispersion),
+    "categorical" (logits), or an `elbogap.numerics.Observation`. output: names or places of the decoder's outputs that
+    are meant. encoder: x ->
     (mean, spread), spread one of std, log-std, var, log-var by `encoder_output`. data (n, ...): n points of the
     decoder's output shape, or flattened; without data z ~ prior, x = f(z).
 
@@ -76,6 +80,8 @@ def audit(
     request = AuditRequest(
         latent_dim=latent_dim,
         noise_var=noise_var,
+        observation=observation,
+        output=(output,) if isinstance(output, str) else output,
         prior=prior,
         encoder=encoder,
         encoder_output=encoder_output,
@@ -91,28 +97,14 @@ def audit(
     return run(_subject(model, request), request, progress)
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is audited: the model, its decoder, the data (None: drawn), the encoder (None: none), the prior's widths.
-
-    whole: the model with fewer outputs where its decoder ends in an affine map; one for the whole audit, so that each
-    of its programs is compiled once.
-    """
-
-    model: LatentModel
-    whole: Reduction
-    decoder: Decoder
-    rows: Any
-    encode: Encoder | None
-    prior_std: Float[np.ndarray, " d"]
-
-
 def _subject(model: LatentModel | Any, request: AuditRequest) -> Subject:
-    found, decoder = as_model(model, request.latent_dim, request.noise_var, request.prior)
+    found, decoder = as_model(
+        model, request.latent_dim, request.noise_var, request.prior, request.observation, request.output
+    )
     encode = None
     if request.encoder is not None:
         encode = as_encoder(request.encoder, found.latent_dim, decoder.shape, request.encoder_output)
-    rows = None if request.data is None else check_data(request.data, decoder)
+    rows = None if request.data is None else check_data(request.data, decoder, found.observation)
     return Subject(found, _reduced(found, decoder), decoder, rows, encode, prior_deviation(found))
 
 
@@ -129,7 +121,7 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
     )
     kinks = find_kinks(decoder, points.z)
     noise = None
-    if isinstance(model.noise, StateNoise):
+    if model.observation is None and isinstance(model.noise, StateNoise):
         noise = variances_at(model.noise, points.z, decoder.size)
         model = model.with_noise(rescaled(model.noise, float(np.mean(noise))))
         subject = replace(subject, model=model, whole=_reduced(model, decoder))
@@ -148,7 +140,7 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
         decoder.derivatives.orders,
     )
     stages = _Stages()
-    if complete and decoder.derivatives.orders >= _SECOND:
+    if complete and decoder.derivatives.orders >= SECOND:
         some = spread(len(points.z), request.account_points)
         stages = _account_and_regime(subject, request, setting, points, some, progress)
     return AuditReport(
@@ -162,10 +154,10 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
         account=stages.account,
         regime=stages.regime,
         consistency=stages.consistency,
-        traversal=traversal(decoder, measured.points, subject.prior_std),
-        notes=_notes(subject),
+        traversal=traversal(model.mean, decoder.shape, measured.points, subject.prior_std),
+        notes=notes_on(subject),
         complete=complete and stages.complete,
-        parameters=_parameters(subject, request, noise),
+        parameters=parameters_of(subject, request, noise, measured.points),
     )
 
 
@@ -212,50 +204,3 @@ def _account_and_regime(
         except KeyboardInterrupt:
             complete = False
     return _Stages(entries, consistent, found, complete)
-
-
-def _notes(subject: Subject) -> tuple[str, ...]:
-    """What a reader should know of the points, the prior and the decoder."""
-    decoder, prior_std, notes = subject.decoder, subject.prior_std, []
-    if subject.rows is None:
-        notes.append("No data: points are drawn as z ~ prior, x = f(z), so the decoder is judged on its own samples.")
-    elif subject.encode is None:
-        notes.append("No encoder: the geometry is taken at z = argmin |f(z) - x|, searched from several starts.")
-    if subject.encode is None:
-        notes.append("No encoder: the amortisation gap is left out; the account is that of the best encoder.")
-    if not np.allclose(prior_std, prior_std[0]) or not isinstance(subject.model.prior, Normal):
-        notes.append("The prior is not N(0, I): a rotation of latents changes the model, its saving is geometry only.")
-    if decoder.resolution > EPS64:
-        notes.append(
-            f"The decoder computes to {decoder.resolution:.1g} only, the audit in float64 around it: at this noise "
-            f"{decoder.resolution / float(subject.model.eps) ** 0.5:.1g} noise standard deviations an output of size "
-            "one, which the stated errors include."
-        )
-    orders = decoder.derivatives.orders
-    if orders < ORDERS:
-        lost = "a1 is left out" if orders >= _SECOND else "the account of the gap is left out, the geometry is complete"
-        notes.append(f"Derivatives are right up to order {orders} only ({decoder.derivatives.problem}): {lost}.")
-    return tuple(notes)
-
-
-def _parameters(subject: Subject, request: AuditRequest, noise: np.ndarray | None) -> dict[str, Any]:
-    """What was asked for, as the document states it; noise: the variances of a callable at the points."""
-    decoder, model = subject.decoder, subject.model
-    return {
-        "latent_dim": model.latent_dim,
-        "outputs": decoder.size,
-        "output_shape": list(decoder.shape),
-        "decoder": decoder.origin,
-        "derivatives": decoder.derivatives._asdict(),
-        "resolution": decoder.resolution,
-        "noise_var": float(model.eps) if noise is None else float(np.mean(noise)),
-        "noise_var_range": None if noise is None else [float(np.min(noise)), float(np.max(noise))],
-        "prior": type(model.prior).__name__,
-        "data": "drawn: z ~ prior, x = f(z)" if subject.rows is None else "given",
-        "encoder": subject.encode is not None,
-        "points": request.points,
-        "account_points": request.account_points,
-        "samples": request.samples,
-        "seed": request.seed,
-        "tolerance": {"relative": request.relative, "absolute": request.absolute},
-    }

@@ -11,7 +11,7 @@ from ..shell import requests, terminal
 from ..shell.cache import prepare_jax
 from ..shell.options import Flag, Real, Whole
 from ..shell.progress import progress
-from .request import AuditRequest
+from .request import GAUSSIAN, AuditRequest
 
 if TYPE_CHECKING:
     from .report import AuditReport
@@ -24,6 +24,10 @@ def audit_command(
     latent_dim: Whole,
     noise_var: str | None = None,
     gamma: Real | None = None,
+    observation: str = GAUSSIAN,
+    dispersion: str | None = None,
+    classes: Whole | None = None,
+    output: str | None = None,
     encoder: str | None = None,
     encoder_output: str = AuditRequest.encoder_output,
     data: str | None = None,
@@ -54,17 +58,28 @@ def audit_command(
     latent_dim
         Number of latents d.
     noise_var
-        Variance of x given z: a number (1e-3 unless given), one for each output with commas, a .npy file, or
-        FILE.py:NAME of a learned one (array, tensor, or callable of z).
+        Variance of x given z: a number (1e-3 unless given), one for each output with commas, a .npy file,
+        FILE.py:NAME of a learned one (array, tensor, or callable of z), or log-var, var, log-std, std: what the second
+        of two outputs of the decoder is.
     gamma
         Instead of --noise-var: its inverse square root, noise variance = 1 / gamma^2.
+    observation
+        What x given z is: gaussian, bernoulli-logits, bernoulli (the decoder gives probabilities), poisson (rates),
+        negative-binomial (mean and inverse dispersion, as scvi-tools), categorical (logits).
+    dispersion
+        Inverse dispersion of a negative binomial that the decoder does not give: a number, one for each output with
+        commas, a .npy file or FILE.py:NAME.
+    classes
+        Classes of a block of categorical outputs; all outputs are one block unless given.
+    output
+        Which of several outputs of the decoder is meant, by name or place; of two, with a comma.
     encoder
         FILE.py:NAME of x -> (mean, spread).
     encoder_output
         What the spread is: std, log-std, var or log-var.
     data
         .npy or .npz file of points (n, ...) as the decoder puts them out (FILE.npz:NAME if it has several arrays).
-        Without data, z is drawn from the prior and x = f(z).
+        Without data, z is drawn from the prior, and x = f(z) or, for other observations, x from p(x | z).
     prior
         normal, logistic, laplace, student-t, uniform (the decoder takes z in (0, 1)), or FILE.py:NAME.
     weights
@@ -99,8 +114,9 @@ def audit_command(
     with requests.out_folder(out):
         prepare_jax()
         from .audit import audit
-        from .inputs.loading import load_data, load_noise, load_prior
+        from .inputs.loading import load_data, load_noise, load_observation, load_prior
 
+        likelihood = load_observation(observation, dispersion, classes)
         variance = None if noise_var is None else load_noise(noise_var)
         chosen_prior = load_prior(prior)
         given = None if data is None else load_data(data)
@@ -110,6 +126,8 @@ def audit_command(
                 _on_cube(model, latent_dim) if prior == "uniform" else model,
                 latent_dim=latent_dim,
                 noise_var=variance if gamma is None else gamma**-2,
+                observation=likelihood,
+                output=() if output is None else tuple(output.split(",")),
                 prior=chosen_prior,
                 encoder=_loaded(encoder, encoder_weights, "--encoder", "--encoder-weights"),
                 encoder_output=encoder_output,

@@ -17,12 +17,13 @@ from jaxtyping import Float
 
 from ..numerics.model import LatentModel
 from .account import Account
+from .fit import residuals
 from .inputs.encoder import Encodings
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """Per latent (d,); reconstruction: root mean square of |f(mean) - x| / sqrt(D eps), 1 for exact noise.
+    """Per latent (d,); reconstruction: root mean square of |f(mean) - x| in noise deviations, 1 for exact noise.
 
     mean_offset, std_ratio compare the given encoder with the best; best_offset, formula_ratio the best with the
     preimage and with sqrt(eps s_k).
@@ -47,15 +48,14 @@ def consistency(
         np.array([getattr(entry, name) for entry in entries])
         for name in ("encoder_mean", "encoder_std", "mean", "std", "preimage", "formula_std")
     )
-    decoded = np.asarray(jax.vmap(model.decoder)(jnp.asarray(encodings.mean)))
-    whitened = jax.vmap(model.noise.whiten)(jnp.asarray(decoded - data), jnp.asarray(encodings.mean))
+    found = jax.vmap(lambda z, x: residuals(model, z, x))(jnp.asarray(encodings.mean), jnp.asarray(data))
     return Consistency(
         mean_offset=_root_mean_square((mean - best_mean) / best_std),
         std_ratio=_geometric_mean(std / best_std),
         best_offset=_root_mean_square((best_mean - preimage) / best_std),
         formula_ratio=_geometric_mean(best_std / formula),
         divergence=np.mean(0.5 * (mean**2 + std**2 - 1) - np.log(std), axis=0),
-        reconstruction=float(np.sqrt(np.mean(np.asarray(whitened) ** 2) / float(model.eps))),
+        reconstruction=float(np.sqrt(np.sum(found.squares) / np.sum(found.variances))),
     )
 
 

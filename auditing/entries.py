@@ -128,6 +128,18 @@ def _slopes(setting: Setting, x: Array, z: Array, with_slope: bool) -> Slopes | 
     return found if np.isfinite(found.contrast) and narrow else None
 
 
+def manifold_slope(setting: Setting, point: np.ndarray) -> float:
+    """a1 at x = mean(z), on the manifold, whatever eps is; nan where it is left out or M is not positive definite."""
+    model = setting.model
+    if setting.kinked or setting.orders < 3 or model.latent_dim > LARGEST_SLOPE_DIMENSION:
+        return np.nan
+    z = jnp.asarray(point)
+    try:
+        return float(_expand(model, model.mean(z), z, jnp.asarray(setting.prior_std), True).gap_slope)
+    except RuntimeError:  # equinox: M is not positive definite there
+        return np.nan
+
+
 def account(
     setting: Setting, tasks: list[Task], *, notify: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[Account, bool]:

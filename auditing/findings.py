@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..numerics.conditions import Condition
 from ..numerics.model import LatentModel
 from .account import LEFT_OUT, PARTS, Account
 from .consistency import Consistency
 from .fit import Fit
 from .geometry import Geometry, collapsed_directions, entangled_pairs, inactive_latents, posterior_share
+from .hypotheses import hypotheses
 from .kinks import Kinks
 from .regime import Regime, translation
 from .rotation import Rotation, best_rotations
@@ -25,6 +27,7 @@ from .rotation import Rotation, best_rotations
 VERSION = 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 WORST = 5
+LESS_NOISE, MORE_COUNTS = "a smaller noise variance", "larger counts or more repetitions n"
 ADVICE = {
     "amortisation": "a larger encoder, longer training of the encoder alone, or refining its output at each point",
     "contrast": "ima_contrast as a regulariser, a rotation of entangled latents, or an encoder with full covariance",
@@ -97,6 +100,12 @@ class Findings:
         return found
 
     @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the limit theorems assume: what of it holds, fails, or cannot be checked."""
+        entries = self.account.entries if self.account else ()
+        return hypotheses(self.model, self.geometry.points, self.geometry.contrast, entries, self.kinks.found)
+
+    @cached_property
     def document(self) -> dict[str, Any]:
         """The summary as plain data (`elbogap audit --json`)."""
         return _plain(
@@ -104,8 +113,9 @@ class Findings:
                 "version": VERSION,
                 "alarms": self.alarms,
                 "parameters": self.parameters,
-                "fit": self.fit._asdict() | {"alarm": self.fit.alarm} if self.fit else None,
+                "fit": self.fit.document if self.fit else None,
                 "kinks": self.kinks._asdict() | {"found": self.kinks.found},
+                "conditions": [condition._asdict() for condition in self.conditions],
                 "contrast": self._contrast(),
                 "gap": self._gap(),
                 "entangled": [{"latents": [k, other], "correlation": value} for k, other, value in self.entangled],
@@ -122,7 +132,10 @@ class Findings:
                 ],
                 "worst": self._worst(),
                 "regime": self._regime(),
-                "translation": translation(float(self.model.eps), self.parameters["outputs"]),
+                "regime_left_out": self._regime_left_out(),
+                "translation": translation(
+                    float(self.model.eps), self.parameters["outputs"], self.model.observation is not None
+                ),
                 "encoder": vars(self.consistency) if self.consistency else None,
                 "notes": list(self.notes),
                 "complete": self.complete,
@@ -168,6 +181,12 @@ class Findings:
         }
 
     def _advice(self, part: str) -> str:
+        said = self._advice_on_noise(part)
+        if self.model.observation is None:
+            return said
+        return said.replace(LESS_NOISE, MORE_COUNTS).replace("proportional to it", "proportional to 1/n")
+
+    def _advice_on_noise(self, part: str) -> str:
         assert self.account is not None
         if part == "remainder" and self.kinks.found:
             return KINKED
@@ -195,6 +214,17 @@ class Findings:
             "own": self.regime.own._asdict(),
             "inside": self.regime.inside,
         }
+
+    def _regime_left_out(self) -> str | None:
+        """Why there is no regime though there is an account; None where there is one, or no account."""
+        if self.regime is not None or self.account is None or not self.account.entries:
+            return None
+        observation = self.model.observation
+        if observation is not None and not observation.manifold:
+            return "no data lie on the manifold of a likelihood whose dispersion is decoded"
+        if observation is not None:
+            return "no point has a finite contrast and a1"
+        return self._slope_left_out() or "no point has a finite contrast"
 
     def _worst(self) -> list[dict[str, Any]]:
         # Undefined contrasts first, then the largest.

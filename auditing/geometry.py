@@ -1,7 +1,8 @@
 """The geometry of a decoder at many points: contrast, correlation of columns, their lengths, rotations of pairs.
 
 Notation: J (D, d) the Jacobian at z in the noise's metric (rows divided by the root of S, covariance eps S: claim
-`anisotropic-noise`), A = J'J, s_k = 1/A_kk. Columns are held as rows, (n, d, D). The prior's standard deviations w_k
+`anisotropic-noise`; for other observations R J with R'R the Fisher information of one repetition, eps = 1/n: claim
+`exponential-family`), A = J'J, s_k = 1/A_kk. Columns are held as rows, (n, d, D). The prior's standard deviations w_k
 scale the finite-noise contrast
 
     c_eps = 1/2 [ sum_k log(1 + w_k^2 A_kk/eps) - log det(I + W A W/eps) ],   W = diag(w),
@@ -71,7 +72,7 @@ def columns_at(model: LatentModel, points: Float[Array, "n d"]) -> Float[Array, 
 
     def at(z: Array) -> Array:
         columns = jax.vmap(lambda e: jax.jvp(model.decoder, (z,), (e,))[1])(basis)
-        return jax.vmap(lambda column: model.noise.whiten(column, z))(columns)
+        return jax.vmap(lambda column: model.whiten(column, z))(columns)
 
     return jax.vmap(at)(points)
 

@@ -1,7 +1,8 @@
 """The points of an audit: from data by the encoder or by search, or drawn from the prior.
 
-With data and an encoder: z = encoder mean at x. With data alone: z = argmin |f(z) - x|, searched from several starts.
-Without data: z ~ prior and x = f(z).
+With data and an encoder: z = encoder mean at x. With data alone: z = argmin |f(z) - x|, searched from several starts;
+for observations that are not Gaussian the highest mode of p(z | x). Without data: z ~ prior and x = f(z), for
+observations x ~ p(x | z).
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from jaxtyping import Array, Float
 
 from ..errors import RequestError
 from ..numerics.model import LatentModel
+from ..numerics.modes import find_modes
+from ..numerics.observations import Observation
 from ..numerics.priors import CorrelatedNormal, Normal
 from ..numerics.reduction import Reduction
+from ..numerics.seed import SEED
 from ..numerics.starts import search_starts
 from ..shell.progress import Progress
 from .geometry import spread
 from .inputs.decoder import Decoder
 from .inputs.encoder import Encoder
+from .inputs.observation import check_support, drawn, one_hot
 
 _PRIOR_DRAWS = 20000
 _SEARCH_CHUNK, _ENCODE_CHUNK = 32, 256
@@ -36,10 +41,13 @@ class Points(NamedTuple):
     rows: Any
 
     def targets(self, model: LatentModel, some: np.ndarray) -> Float[np.ndarray, "m D"]:
-        """x at some of the points."""
-        if self.rows is None:
-            return np.asarray(jax.lax.map(model.decoder, jnp.asarray(self.z[some])))
-        return rows_at(self.rows, self.indices[some])
+        """x at some of the points: of the data, or without data f(z), for observations a draw from p(x | z)."""
+        if self.rows is not None:
+            return rows_at(self.rows, self.indices[some])
+        outputs = np.asarray(jax.lax.map(model.decoder, jnp.asarray(self.z[some])))
+        if model.observation is None:
+            return outputs
+        return drawn(model.observation, outputs, np.random.default_rng(SEED))
 
 
 def points_of(
@@ -54,9 +62,10 @@ def points_of(
     return Points(latents_of(whole, rows, chosen, encode, progress), chosen, rows)
 
 
-def check_data(data: Any, decoder: Decoder) -> Any:
+def check_data(data: Any, decoder: Decoder, observation: Observation | None = None) -> Any:
     """The data as rows (n, ...); RequestError where one row is not an output of the decoder."""
     rows = data if hasattr(data, "shape") else _collected(data)
+    rows = one_hot(rows, observation, decoder.size)
     shape = tuple(rows.shape)
     if len(shape) < 2 or int(np.prod(shape[1:])) != decoder.size:
         raise RequestError(
@@ -68,10 +77,11 @@ def check_data(data: Any, decoder: Decoder) -> Any:
     alike = [tuple(size for size in axes if size != 1) for axes in (shape[1:], decoder.shape)]
     if len(shape) > 2 and alike[0] != alike[1] and len(decoder.shape) > 1:
         raise RequestError(f"data: expected points of shape {decoder.shape}, got {shape[1:]}")
-    if not np.issubdtype(np.asarray(rows[:1]).dtype, np.floating):
-        raise RequestError(
-            f"data: expected floating values on the decoder's scale, got {np.asarray(rows[:1]).dtype} (divide by 255?)"
-        )
+    kind = np.asarray(rows[:1]).dtype
+    if observation is None and not np.issubdtype(kind, np.floating):
+        raise RequestError(f"data: expected floating values on the decoder's scale, got {kind} (divide by 255?)")
+    if not (np.issubdtype(kind, np.number) or np.issubdtype(kind, np.bool_)) or np.issubdtype(kind, np.complexfloating):
+        raise RequestError(f"data: expected numbers, got {kind}")
     return rows
 
 
@@ -104,6 +114,10 @@ def _collected(data: Any) -> np.ndarray:
 def _nearest(model: LatentModel, data: Float[Array, "n D"]) -> Float[Array, "n d"]:
     def at(x: Array) -> Array:
         found = search_starts(model, x)
+        if model.observation is not None:
+            modes = find_modes(model, x, found)
+            best = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
+            return modes.point[best]
         return found[jnp.argmin(jax.vmap(lambda z: model.potential(z, x))(found))]
 
     return jax.lax.map(at, data)
@@ -121,10 +135,14 @@ def rows_at(rows: Any, indices: np.ndarray) -> Float[np.ndarray, "n D"]:
 def latents_of(
     whole: Reduction, rows: Any, indices: np.ndarray, encode: Encoder | None, progress: Progress
 ) -> Float[np.ndarray, "n d"]:
-    """The encoder's mean, or argmin |f(z) - x| in the noise's metric, at each row; a chunk of the data at a time."""
+    """The encoder's mean, argmin |f(z) - x| in the noise's metric, or for observations the posterior's mode.
+
+    At each row, a chunk of the data at a time. RequestError where a row is outside the support of the observation.
+    """
     parts, chunk = [], _ENCODE_CHUNK if encode else _SEARCH_CHUNK
     for first in range(0, len(indices), chunk):
         part = rows_at(rows, indices[first : first + chunk])
+        check_support(whole.model.observation, part, indices[first : first + chunk])
         if encode:
             parts.append(encode(part).mean)
         else:

@@ -4,9 +4,9 @@ With D the mean over points of abs(gap - contrast) and the tolerance tol = max(r
 expansion D = eps mean abs(a1) + O(eps^2) (claim `elbo-limit`) predicts the threshold eps* = tol / mean abs(a1). At a
 decoder with kinks D falls like sqrt(eps) (claim `kinks`), and D at the model's own eps predicts eps (tol / D)^2.
 
-The gap is then measured at eps*, at points x = f(g); while D exceeds tol there, eps* is halved. Where D at the
-account's own points exceeds tol the threshold is sought below the model's eps: the regime never contradicts the
-account.
+The gap is then measured at eps*, at points x = f(g) (for observations the mean of x given g); while D exceeds tol
+there, eps* is halved. Where D at the account's own points exceeds tol the threshold is sought below the model's eps:
+the regime never contradicts the account.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..numerics.contrast import contrast_of_jacobian
 from ..numerics.model import LatentModel
 from ..numerics.seed import SEED
 from .account import Account, Entry
-from .entries import Setting, measured_at
+from .entries import Setting, manifold_slope, measured_at
 from .geometry import columns_at
 
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST = 16, 8, 10.0
@@ -72,22 +72,27 @@ def regime(
     absolute: float,
     notify: Callable[[int, int], None] = lambda done, total: None,
 ) -> Regime | None:
-    """The regime from the entries with an expansion, or with kinks; None where there is none."""
-    usable = [entry for entry in account.entries if np.isfinite(entry.a1) or entry.left_out == "kinks"]
-    preimages = np.array([entry.preimage for entry in usable]).reshape(len(usable), setting.model.latent_dim)
+    """The regime from the entries with an expansion, or with kinks; None where there is none.
+
+    None, too, for observations whose data cannot lie on the manifold (a decoded dispersion).
+    """
+    observation = setting.model.observation
+    if observation is not None and not observation.manifold:
+        return None
+    preimages, slopes = _usable(setting, account.entries)
     contrasts = _contrasts(setting.model, preimages)
     # A contrast that is infinite at one point would make the tolerance infinite, too.
     kept = np.flatnonzero(np.isfinite(contrasts))[:_MOST_POINTS]
     if not len(kept):
         return None
-    entries, preimages, contrasts = [usable[i] for i in kept], preimages[kept], contrasts[kept]
+    preimages, contrasts = preimages[kept], contrasts[kept]
     tolerance = max(relative * float(np.mean(contrasts)), absolute)
     own = _own(setting, account.entries)
-    predicted = _predicted(setting, entries, own, tolerance)
+    predicted = _predicted(setting, slopes[kept], own, tolerance)
     checks, noise_var, rng = [], predicted, np.random.default_rng(SEED)
     if not within(own, tolerance):
         noise_var = min(predicted, own.noise_var / 2)
-    encoder = entries[0].encoder_mean is not None
+    encoder = account.entries[0].encoder_mean is not None
     for halving in range(_MOST_HALVINGS + 1):
         check = _check(setting, noise_var, preimages, contrasts, encoder, rng)
         notify(halving + 1, _MOST_HALVINGS + 1)
@@ -98,7 +103,21 @@ def regime(
         noise_var /= 2
     threshold = noise_var if checks and checks[-1].deviation <= tolerance else None
     rate = "1/gamma" if setting.kinked else "1/gamma^2"
-    return Regime(tolerance, predicted, threshold, tuple(checks), len(entries), own, rate)
+    return Regime(tolerance, predicted, threshold, tuple(checks), len(kept), own, rate)
+
+
+def _usable(setting: Setting, entries: tuple[Entry, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Preimages and a1 of the entries that have one, or kinks.
+
+    Of observations a1 on the manifold: data of few counts, such as single truth values, lie far from it, and n = 1 is
+    often too small for an expansion, but the regime asks about large n.
+    """
+    slopes = np.array([entry.a1 for entry in entries])
+    if setting.model.observation is not None:
+        slopes = np.array([manifold_slope(setting, entry.preimage) for entry in entries[:_MOST_POINTS]])
+    kept = [n for n, slope in enumerate(slopes) if np.isfinite(slope) or setting.kinked]
+    preimages = np.array([entries[n].preimage for n in kept]).reshape(len(kept), setting.model.latent_dim)
+    return preimages, slopes[kept]
 
 
 def _contrasts(model: LatentModel, preimages: np.ndarray) -> np.ndarray:
@@ -114,10 +133,10 @@ def _own(setting: Setting, entries: tuple[Entry, ...]) -> Check:
     return Check(float(setting.model.eps), float(np.mean(deviations)), float(np.mean([e.error for e in entries])))
 
 
-def _predicted(setting: Setting, entries: list[Entry], own: Check, tolerance: float) -> float:
+def _predicted(setting: Setting, slopes: np.ndarray, own: Check, tolerance: float) -> float:
     if setting.kinked:
         return min(_LARGEST, own.noise_var * (tolerance / own.deviation) ** 2) if own.deviation > 0 else _LARGEST
-    slope = float(np.mean([abs(entry.a1) for entry in entries]))
+    slope = float(np.mean(np.abs(slopes)))
     return min(_LARGEST, tolerance / slope) if slope > 0 else _LARGEST
 
 
@@ -136,7 +155,7 @@ def _check(
         start = jnp.asarray(preimage)
         # Where the account had an encoder, its program is used again: any encoder will do.
         unused = (start, jnp.ones(model.latent_dim)) if encoder else None
-        found = measured_at(replace(setting, model=model), model.decoder(start), start, unused, rng)
+        found = measured_at(replace(setting, model=model), model.mean(start), start, unused, rng)
         deviations.append(np.inf if found is None else abs(float(found.found.gap) - contrast))
         errors.append(np.nan if found is None else float(found.found.gap_error))
     if not np.any(np.isfinite(deviations)):
@@ -145,16 +164,25 @@ def _check(
 
 
 def with_scale(model: LatentModel, noise_var: float) -> LatentModel:
-    """The model with another scale eps of its noise; kind and shape of the noise stay."""
-    return eqx.tree_at(lambda m: m.noise.scale, model, jnp.asarray(noise_var, dtype=float))
+    """The model with another scale eps of its noise, or n = 1/eps of its observation; all else stays."""
+    scale = jnp.asarray(noise_var, dtype=float)
+    if model.observation is not None:
+        return eqx.tree_at(lambda m: m.observation.n, model, 1 / scale)
+    return eqx.tree_at(lambda m: m.noise.scale, model, scale)
 
 
-def translation(noise_var: float, size: int) -> dict[str, float]:
+def translation(noise_var: float, size: int, observed: bool = False) -> dict[str, float]:
     """The same noise variance in other people's units; D = size outputs, r = x - f(z).
 
     Each loss below has the gradient of -ELBO up to a factor. Beta-VAE of noise variance v: beta = eps / v (claim
-    `beta-vae`).
+    `beta-vae`). observed: for an observation that is not Gaussian, noise_var = 1/n.
     """
+    if observed:
+        return {
+            "repetitions": 1 / noise_var,
+            "beta_with_summed_log_likelihood": noise_var,
+            "beta_with_mean_log_likelihood": noise_var / size,
+        }
     return {
         "eps": noise_var,
         "gamma_squared": 1 / noise_var,
@@ -168,6 +196,9 @@ def translation(noise_var: float, size: int) -> dict[str, float]:
 
 
 TRANSLATIONS = {
+    "repetitions": ("repetitions n = 1/eps", "independent draws of x for every z, or counts n times as large"),
+    "beta_with_summed_log_likelihood": ("beta, summed", "loss = -sum_i log p(x_i | z) + beta KL, of one repetition"),
+    "beta_with_mean_log_likelihood": ("beta, averaged", "loss = -mean_i log p(x_i | z) + beta KL, of one repetition"),
     "eps": ("noise variance eps", "x | z ~ N(f(z), eps I)"),
     "gamma_squared": ("precision gamma^2", "gamma^2 = 1/eps"),
     "standard_deviation": ("standard deviation", "sqrt(eps)"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import RequestError
 from ..shell import requests
 
+GAUSSIAN = "gaussian"
+"""The name of the observation that an audit supposes unless another is named."""
 ENCODER_OUTPUTS = ("std", "log-std", "var", "log-var")
 """What the second output of an encoder may be."""
 _FEWEST_SAMPLES = 64
@@ -18,6 +21,8 @@ class AuditRequest:
 
     latent_dim: int | None = None
     noise_var: Any = None
+    observation: Any = None
+    output: tuple[str, ...] = ()
     prior: Any = None
     encoder: Any = None
     encoder_output: str = "std"
@@ -40,6 +45,8 @@ class AuditRequest:
         requests.number("absolute tolerance", self.absolute, above=0)
         requests.seed(self.seed, "seed")
         requests.flag("search", self.search)
+        if not isinstance(self.output, tuple) or not all(isinstance(name, str) and name for name in self.output):
+            raise RequestError(f"output: expected the name of an output, or a tuple of names, got {self.output!r}")
         requests.one_of("encoder output", self.encoder_output, ENCODER_OUTPUTS)
 
     @property

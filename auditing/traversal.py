@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-
-from .inputs.decoder import Decoder
 
 STEPS = 7
 _MOST_LATENTS, _DEVIATIONS = 16, 2.0
@@ -25,10 +25,16 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def traversal(
-    decoder: Decoder, points: Float[np.ndarray, "n d"], prior_std: Float[np.ndarray, " d"]
+    mean: Callable,
+    shape: tuple[int, ...],
+    points: Float[np.ndarray, "n d"],
+    prior_std: Float[np.ndarray, " d"],
 ) -> Float[np.ndarray, "latents steps H W C"] | None:
-    """Images, for each of the first 16 latents from -2 to 2 prior deviations; None where outputs are no images."""
-    image = image_shape(decoder.shape)
+    """Images, for each of the first 16 latents from -2 to 2 prior deviations; None where outputs are no images.
+
+    mean: z -> the mean of x, of this shape once it is no longer flat.
+    """
+    image = image_shape(shape)
     if image is None:
         return None
     centre = np.median(points, axis=0)
@@ -37,8 +43,8 @@ def traversal(
         moved = np.repeat(centre[None], STEPS, axis=0)
         moved[:, k] = np.linspace(-_DEVIATIONS, _DEVIATIONS, STEPS) * prior_std[k]
         rows.append(moved)
-    decoded = np.asarray(jax.lax.map(decoder, jnp.asarray(np.concatenate(rows))))
-    decoded = decoded.reshape(len(rows), STEPS, *decoder.shape)
-    if len(decoder.shape) == 3 and decoder.shape[2] not in (1, 3):
+    decoded = np.asarray(jax.lax.map(mean, jnp.asarray(np.concatenate(rows))))
+    decoded = decoded.reshape(len(rows), STEPS, *shape)
+    if len(shape) == 3 and shape[2] not in (1, 3):
         decoded = np.moveaxis(decoded, 2, -1)
     return decoded.reshape(len(rows), STEPS, *image)

@@ -21,28 +21,41 @@ from .gap import GapMeasurement, gap, measure_gap
 from .likelihood import LogLikelihood, log_likelihood
 from .model import LatentModel
 from .noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise, as_noise
-from .observations import Bernoulli, Binomial, Observation, Poisson
+from .observation_parameters import (
+    BernoulliProbability,
+    Categorical,
+    DecodedNegativeBinomial,
+    NegativeBinomial,
+    PoissonRate,
+)
+from .observations import Bernoulli, Binomial, ExponentialFamily, Observation, Poisson
 from .priors import Bimodal, Choice, CorrelatedNormal, Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
 
 __all__ = [
     "Bernoulli",
+    "BernoulliProbability",
     "Bimodal",
     "Binomial",
+    "Categorical",
     "Choice",
     "CorrelatedNormal",
+    "DecodedNegativeBinomial",
     "DiagonalNoise",
     "Encoding",
     "Expansion",
+    "ExponentialFamily",
     "FullNoise",
     "GapMeasurement",
     "Laplace",
     "LatentModel",
     "LogLikelihood",
     "Logistic",
+    "NegativeBinomial",
     "Noise",
     "Normal",
     "Observation",
     "Poisson",
+    "PoissonRate",
     "Prior",
     "ScalarNoise",
     "StateNoise",

@@ -82,7 +82,7 @@ def adapted_modes(
 
 def _gauss_newton(model: LatentModel, z: Array, prior_std: Array) -> tuple[Array, Array]:
     jacobian = jax.jacfwd(model.decoder)(z)
-    columns = jax.vmap(lambda column: model.noise.whiten(column, z))(jacobian.T)
+    columns = jax.vmap(lambda column: model.whiten(column, z))(jacobian.T)
     return whitening(columns @ columns.T / model.eps + jnp.diag(1 / prior_std**2))
 
 

@@ -1,8 +1,8 @@
-"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an exponential family with natural parameter f(z).
+"""The latent-variable model z ~ p0, x | z ~ N(f(z), eps S(z)) or an observation with parameters f(z).
 
 Every model is written as in claim `general-limit`:  log p(x, z) = log C(x) - V(z, x) / eps + ell(z),  with
-- V the potential: 1/2 |S(z)^-1/2 (f(z) - x)|^2 for Gaussian noise, -(t.f - sum Psi(f)) for observations
-  (claim `exponential-family`);
+- V the potential: 1/2 |S(z)^-1/2 (f(z) - x)|^2 for Gaussian noise, that of an `Observation` for others, such
+  as -(t.f - sum Psi(f)) (claim `exponential-family`);
 - ell the effective log-prior: log p0, minus 1/2 log det S(z) when the noise depends on z (claim `anisotropic-noise`);
 - log C(x) = -(D/2) log(2 pi eps) - 1/2 log det S for constant S; the log base measure for observations.
 All leaves (decoder parameters, prior parameters, noise scale) can be traced and mapped over.
@@ -77,8 +77,9 @@ class LatentModel(eqx.Module):
         self._check_noise(self.noise, out.shape[0])
 
     def _check_noise(self, noise: Noise, size: int) -> None:
-        """Raise `ValueError` unless the noise fits D = size outputs."""
+        """Raise `ValueError` unless the noise, or the observation, fits D = size outputs."""
         if self.observation is not None:
+            self.observation.size(size)
             return
         if isinstance(noise, StateNoise):
             noise.check(self.latent_dim, size)
@@ -107,10 +108,15 @@ class LatentModel(eqx.Module):
         """D, the number of outputs of the decoder."""
         return jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float))).shape[0]
 
+    @property
+    def data_size(self) -> int:
+        """The number of entries of x: D, unless the observation takes several outputs for each."""
+        return self.output_size if self.observation is None else self.observation.size(self.output_size)
+
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
         """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
         array = real_array("x", x)
-        size = jax.eval_shape(self.decoder, jax.ShapeDtypeStruct((self.latent_dim,), array.dtype)).shape
+        size = (self.data_size,)
         if array.shape != size:
             raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
         if self.observation is None and isinstance(self.noise, StateNoise):
@@ -125,9 +131,15 @@ class LatentModel(eqx.Module):
         return finite(name, array)
 
     def mean(self, z: Point) -> Float[Array, " D"]:
-        """Return the mean of x given z: f(z), or n grad Psi(f(z)) for observations."""
+        """Return the mean of x given z: f(z), or the observation's mean there."""
         f = self.decoder(z)
         return f if self.observation is None else self.observation.mean(f)
+
+    def whiten(self, v: Vector, z: Point) -> Float[Array, " D"]:
+        """Return R v with R'R the metric of outputs at z: S(z)^-1, or the Fisher information of one repetition."""
+        if self.observation is not None:
+            return self.observation.whiten(v, self.decoder(z))
+        return self.noise.whiten(v, z)
 
     def potential(self, z: Point, x: Vector) -> Float[Array, ""]:
         """Return V(z, x) >= V(g, x), without the factor 1/eps."""
@@ -166,7 +178,7 @@ class LatentModel(eqx.Module):
         """Estimate the absolute round-off in `exponent(z, x)`: the decoder's, times the size of the terms it sums."""
         f = self.decoder(z)
         if self.observation is not None:
-            size = jnp.sum(jnp.abs(self.observation.log_partition(f)) + jnp.abs(x / self.observation.n * f))
+            size = self.observation.magnitude(f, x)
         else:
             r = self.noise.whiten(f - x, z)
             scale = jnp.max(jnp.abs(self.noise.whiten(jnp.abs(f) + jnp.abs(x), z)))

@@ -156,13 +156,12 @@ def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d
     ell, slope = jax.value_and_grad(model.log_prior)(z)
     observation = model.observation
     if observation is None:
-        potential, weight, curvature = 0.5 * value @ value, value, jnp.ones_like(value)
+        potential, weight, white = 0.5 * value @ value, value, columns
     else:
         potential, weight = jax.value_and_grad(lambda f: observation.potential(f, x))(value)
-        gradient = jax.grad(lambda f: observation.potential(f, x))
-        curvature = jax.jvp(gradient, (value,), (jnp.ones_like(value),))[1]
+        white = jax.vmap(lambda v: observation.whiten(v, value), in_axes=1, out_axes=1)(columns)
     gradient = directions.T @ slope - columns.T @ weight / model.eps
-    hessian = (columns.T * curvature[None, :]) @ columns / model.eps + jnp.eye(len(z))
+    hessian = white.T @ white / model.eps + jnp.eye(len(z))
     move, log_det = solve_small(hessian, gradient)
     return Local(z, ell - potential / model.eps, move, 0.5 * gradient @ move, log_det, hessian)
 

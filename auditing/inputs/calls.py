@@ -48,26 +48,41 @@ def check_batch(call: Callable[[np.ndarray], np.ndarray], points: np.ndarray) ->
         )
 
 
+def is_array(value: Any) -> bool:
+    """Whether it is an array or a tensor."""
+    return hasattr(value, "dtype") and hasattr(value, "shape")
+
+
+def arrays_in(value: Any) -> dict[Any, Any]:
+    """The arrays in a tuple, a mapping or a model's output, by name or index."""
+    if isinstance(value, Mapping):
+        named = dict(value)
+    elif isinstance(value, tuple | list):
+        named = dict(enumerate(value))
+    else:
+        named = vars(value) if hasattr(value, "__dict__") else {}
+    return {name: part for name, part in named.items() if is_array(part)}
+
+
+def listed(arrays: dict[Any, Any]) -> str:
+    """Names and shapes."""
+    return ", ".join(f"{name} {tuple(part.shape)}" for name, part in arrays.items())
+
+
 def output_of(value: Any) -> Any:
     """The array that a decoder returned, also where it is the only one in a tuple, a mapping or a model's output.
 
     RequestError that names what there is where there are several.
     """
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if is_array(value):
         return value
-    named = dict(value) if isinstance(value, Mapping) else None
-    if named is None and isinstance(value, tuple | list):
-        named = dict(enumerate(value))
-    if named is None and hasattr(value, "__dict__"):
-        named = vars(value)
-    arrays = {name: part for name, part in (named or {}).items() if hasattr(part, "dtype") and hasattr(part, "shape")}
+    arrays = arrays_in(value)
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     if arrays:
-        there = ", ".join(f"{name} {tuple(part.shape)}" for name, part in arrays.items())
         raise RequestError(
-            f"decoder: expected one array or one tensor as output, got {len(arrays)} ({there}): name one, as in "
-            "lambda z: decoder(z)[0]"
+            f"decoder: expected one array or one tensor as output, got {len(arrays)} ({listed(arrays)}): name one, "
+            "as in --output NAME or lambda z: decoder(z)[0]"
         )
     raise RequestError(f"decoder: expected one array or one tensor as output, got {type(value).__name__}")
 

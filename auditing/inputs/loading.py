@@ -19,10 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...errors import RequestError
+from ...numerics.observation_parameters import Categorical, NegativeBinomial
+from ...numerics.observations import Observation
 from ...numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
+from ...shell import requests
 from .array_files import read_array, read_safetensors, require_same_kind
 from .decoder import failure
 from .extras import is_torch_module, torch
+from .noise import DECODED
+from .observation import OBSERVATIONS
 
 PRIORS: dict[str, type[Prior]] = {
     "normal": Normal,
@@ -104,32 +109,57 @@ def load_prior(text: str) -> Prior:
 
 
 def load_noise(text: str) -> Any:
-    """A number, numbers with commas, a .npy file, or FILE.py:NAME (number, array, tensor, or callable of z)."""
+    """A number, numbers with commas, a .npy file, or FILE.py:NAME (number, array, tensor, or callable of z).
+
+    Or what the second output of the decoder is: std, log-std, var, log-var.
+    """
+    return text if text in DECODED else _positive_numbers(text, "--noise-var", "variances")
+
+
+def load_observation(name: str, dispersion: str | None, classes: int | None) -> Observation | None:
+    """The observation of `--observation`, `--dispersion` and `--classes`; None for Gaussian noise."""
+    if name not in OBSERVATIONS:
+        raise RequestError(f"--observation: expected one of {', '.join(OBSERVATIONS)}, got {name!r}")
+    for option, value, owner in (
+        ("--dispersion", dispersion, "negative-binomial"),
+        ("--classes", classes, "categorical"),
+    ):
+        if value is not None and name != owner:
+            raise RequestError(f"{option}: expected --observation {owner} with it, got {name}")
+    if dispersion is not None:
+        return NegativeBinomial(_positive_numbers(dispersion, "--dispersion", "inverse dispersions"))
+    if classes is not None:
+        requests.whole("--classes", classes, 2)
+        return Categorical(classes)
+    return OBSERVATIONS[name]()
+
+
+def _positive_numbers(text: str, option: str, what: str) -> Any:
+    """Numbers > 0 with commas, of a .npy file or of FILE.py:NAME; a callable of that name is returned as it is."""
     if ".py:" in text:
-        value = named_object(text, "--noise-var")
-        return value if callable(value) and not hasattr(value, "__array__") else _array(value)
+        value = named_object(text, option)
+        if callable(value) and not hasattr(value, "__array__"):
+            if what != "variances":
+                raise RequestError(f"{option}: expected an array, got {type(value).__name__}")
+            return value
+        values = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value, dtype=float)
+        return _positive(values, "an array", option, what)
     if text.endswith(".npy"):
-        return _positive(np.array(read_array(Path(text), None, "--noise-var")), text)
+        return _positive(np.array(read_array(Path(text), None, option)), text, option, what)
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         raise RequestError(
-            f"--noise-var: expected a number, numbers with commas, .npy or FILE.py:NAME, got {text!r}"
+            f"{option}: expected a number, numbers with commas, .npy or FILE.py:NAME, got {text!r}"
         ) from None
-    return _positive(np.array(numbers[0] if len(numbers) == 1 else numbers), text)
+    return _positive(np.array(numbers[0] if len(numbers) == 1 else numbers), text, option, what)
 
 
-def _array(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    return _positive(np.asarray(value, dtype=float), "an array")
-
-
-def _positive(values: np.ndarray, text: str) -> np.ndarray:
+def _positive(values: np.ndarray, text: str, option: str, what: str) -> np.ndarray:
     if not (np.issubdtype(values.dtype, np.number) and np.all(np.isfinite(values))) or (
         values.ndim < 2 and not np.all(values > 0)
     ):
-        raise RequestError(f"--noise-var: expected finite variances > 0, got {text}")
+        raise RequestError(f"{option}: expected finite {what} > 0, got {text}")
     return values
 
 

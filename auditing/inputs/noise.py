@@ -21,6 +21,13 @@ from .calls import failure
 from .extras import is_torch_module
 
 DEFAULT = 1e-3
+DECODED: dict[str, Callable[[Array], Array]] = {
+    "std": lambda s: s**2,
+    "log-std": lambda s: jnp.exp(2 * s),
+    "var": lambda s: s,
+    "log-var": jnp.exp,
+}
+"""What the second output of a decoder may be, and the variance that it stands for."""
 
 
 class _Divided(eqx.Module):

@@ -12,6 +12,7 @@ from ...report.style import style, svg
 from ..findings import Findings
 from . import plots
 from .sentences import (
+    condition_rows,
     gap_rows,
     headline,
     latent_rows,
@@ -20,12 +21,19 @@ from .sentences import (
     remarks,
     rotation_rows,
     translation_rows,
+    units_title,
     worst_rows,
 )
 
 _ACCOUNT = (
     r"\log p_\varepsilon(x) - \mathrm{ELBO} = \text{amortisation gap} + c(z) + a_1 \varepsilon + \text{remainder},"
     r"\quad c = \textstyle\sum_k \log |J_k| - \frac12 \log\det J^{\mathsf T} J"
+)
+_FISHER = (
+    _ACCOUNT.replace(r"J^{\mathsf T} J", "M").replace(
+        r"\textstyle\sum_k \log |J_k|", r"\textstyle\frac12 \sum_k \log M_{kk}"
+    )
+    + r",\quad M = J^{\mathsf T} F J"
 )
 
 
@@ -52,7 +60,9 @@ def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
     found.append(("latents", "Latents", _latents(findings)))
     if findings.traversal is not None:
         found.append(("traversals", "Traversals", _traversals(findings)))
-    found.append(("units", "The same noise variance elsewhere", _units(document)))
+    columns = ["condition", "answer", "seen"]
+    found.append(("conditions", "What the theorem assumes", table(columns, condition_rows(document))))
+    found.append(("units", units_title(document), _units(document)))
     if notes := remarks(document):
         found.append(("remarks", "Remarks", _list(notes)))
     return found
@@ -78,7 +88,7 @@ def _gap(findings: Findings) -> Markup:
     )
     caption = "Every bar is one point; dots with error bars: the same gap measured again by importance sampling."
     return (
-        mathml(_ACCOUNT)
+        mathml(_ACCOUNT if findings.model.observation is None else _FISHER)
         + table(
             ["part", "mean (nat)", "95 % interval"],
             [row[:3] for row in gap_rows(gap)],
@@ -91,17 +101,20 @@ def _gap(findings: Findings) -> Markup:
 
 
 def _regime(findings: Findings) -> Markup:
-    found, eps = findings.document["regime"], findings.document["parameters"]["noise_var"]
+    found, asked = findings.document["regime"], findings.document["parameters"]
+    eps, variance = asked["eps"], "noise variance" if findings.model.observation is None else "1/n"
     checks = [found["own"], *found["checks"]]
     rows = [[number(c["noise_var"]), number(c["deviation"]), number(c["error"])] for c in checks]
     alt = (
-        f"Mean distance of gap and contrast against the noise variance. Tolerance {number(found['tolerance'])} nat, "
+        f"Mean distance of gap and contrast against the {variance}. Tolerance {number(found['tolerance'])} nat, "
         f"predicted to be met below {number(found['predicted'])}."
     )
     law = "The rate 1/γ of a decoder with kinks" if found["rate"] == "1/gamma" else "The slope a1"
-    caption = f"{law} predicts the line; the squares are measured, the first at this model's own variance."
-    columns = ["noise variance", "mean |gap − contrast| (nat)", "stated error"]
-    return _figure(plots.regime_plot(found, eps), alt, caption) + table(columns, rows, caption="Measured")
+    caption = f"{law} predicts the line; the squares are measured, the first at this model's own {variance}."
+    columns = [variance, "mean |gap − contrast| (nat)", "stated error"]
+    return _figure(plots.regime_plot(found, eps, f"{variance} (ε)"), alt, caption) + table(
+        columns, rows, caption="Measured"
+    )
 
 
 def _contrast(findings: Findings) -> Markup:
@@ -151,7 +164,8 @@ def _traversals(findings: Findings) -> Markup:
 
 
 def _units(document: dict[str, Any]) -> Markup:
-    caption = f"For {document['parameters']['outputs']} outputs, r = x − f(z)"
+    outputs = document["parameters"]["outputs"]
+    caption = f"For {outputs} outputs" + ("" if "repetitions" in document["translation"] else ", r = x − f(z)")
     return table(["name", "value", "loss"], translation_rows(document), caption=caption)
 
 

@@ -100,7 +100,7 @@ def account_bars(account: Account) -> Figure:
     return figure
 
 
-def regime_plot(regime: dict, eps: float) -> Figure:
+def regime_plot(regime: dict, eps: float, label: str = "noise variance ε") -> Figure:
     """Mean abs(gap - contrast) against eps: predicted (by a1, or by the rate at kinks), measured, and the tolerance."""
     figure, ((axes,),) = subplots(width=WIDTH, height=2.4)
     checks = [regime["own"], *regime["checks"]]
@@ -121,7 +121,7 @@ def regime_plot(regime: dict, eps: float) -> Figure:
     axes.axvline(eps, color=PALETTE[2], linestyle=":", label="this model")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("noise variance ε")
+    axes.set_xlabel(label)
     axes.set_ylabel("mean |gap − contrast| (nat)")
     figure.legend(loc="outside upper center", ncols=2)
     return figure

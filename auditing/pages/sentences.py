@@ -44,7 +44,10 @@ def headline(document: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def noise(asked: dict[str, Any]) -> str:
-    """The noise variance as it was given: a number, or mean and range over the points."""
+    """The observation, or the noise variance as it was given: a number, or mean and range over the points."""
+    observation = asked["observation"]
+    if "n" in observation:
+        return f"{observation['name']} observations (n = {number(observation['n'])})"
     eps = number(asked["noise_var"])
     if asked["noise_var_range"] is None:
         return f"eps = {eps} (gamma^2 = {number(1 / asked['noise_var'])})"
@@ -116,19 +119,29 @@ def direction(vector: list[float]) -> str:
 
 
 def _regime(document: dict[str, Any]) -> str:
-    regime = document["regime"]
+    regime, asked = document["regime"], document["parameters"]
     if regime is None:
-        reason = document["gap"]["slope_left_out"]
-        return f"not determined: {reason or 'no point has a finite contrast'}."
+        return f"not determined: {document['regime_left_out']}."
     within = f"abs(gap - contrast) <= {number(regime['tolerance'])} nat"
     kinked = regime["rate"] == "1/gamma"
-    predicted = f"{'the rate 1/gamma' if kinked else 'a1'} predicts eps <= {number(regime['predicted'])}"
-    own = f"at eps = {number(regime['own']['noise_var'])} it is {number(regime['own']['deviation'])} in the mean"
+    predicted = f"{'the rate 1/gamma' if kinked else 'a1'} predicts {level(asked, regime['predicted'], bound=True)}"
+    own = f"at {level(asked, regime['own']['noise_var'])} it is {number(regime['own']['deviation'])} in the mean"
     if regime["threshold"] is None:
         last = regime["checks"][-1]["noise_var"] if regime["checks"] else regime["predicted"]
-        return f"not reached by measurement down to eps = {number(last)} ({within}; {own}; {predicted})."
+        return f"not reached by measurement down to {level(asked, last)} ({within}; {own}; {predicted})."
     where = "inside" if regime["inside"] else "outside"
-    return f"{where}: {within} was measured at eps = {number(regime['threshold'])}; {own} ({predicted})."
+    return f"{where}: {within} was measured at {level(asked, regime['threshold'])}; {own} ({predicted})."
+
+
+def level(asked: dict[str, Any], eps: float, bound: bool = False) -> str:
+    """A noise variance, or for observations the n that it stands for, with the mean of counts there."""
+    observation = asked["observation"]
+    if "n" not in observation:
+        return f"eps {'<=' if bound else '='} {number(eps)}"
+    text = f"n {'>=' if bound else '='} {number(1 / eps)}"
+    if observation["name"] in ("poisson", "negative-binomial"):
+        text += f" (mean count {number(observation['mean'] / eps)})"
+    return text
 
 
 def gap_rows(gap: dict[str, Any]) -> list[list[str]]:
@@ -189,9 +202,23 @@ def worst_rows(document: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def condition_rows(document: dict[str, Any]) -> list[list[str]]:
+    """What the limit theorems assume: condition, answer, what was seen."""
+    return [[one["name"], one["answer"], one["reason"]] for one in document["conditions"]]
+
+
 def translation_rows(document: dict[str, Any]) -> list[list[str]]:
     """The same noise variance in other units: name, value, loss."""
-    return [[name, f"{document['translation'][key]:.5g}", loss] for key, (name, loss) in TRANSLATIONS.items()]
+    return [
+        [name, f"{document['translation'][key]:.5g}", loss]
+        for key, (name, loss) in TRANSLATIONS.items()
+        if key in document["translation"]
+    ]
+
+
+def units_title(document: dict[str, Any]) -> str:
+    """What the table of units is about."""
+    return "The same n elsewhere" if "repetitions" in document["translation"] else "The same noise variance elsewhere"
 
 
 def remarks(document: dict[str, Any]) -> list[str]:
@@ -212,7 +239,17 @@ def remarks(document: dict[str, Any]) -> list[str]:
                 f"The posterior has several modes at {gap['multimodal_points']} of {gap['points']} points (the decoder "
                 "is not injective there): their share of the gap is in the remainder."
             )
-    if (fit := document["fit"]) and not fit["alarm"]:
+    if (fit := document["fit"]) and not fit["alarm"] and fit["observation"]:
+        notes.append(
+            f"The likelihood fits the data: reconstructions are off by {number(fit['deviations'])} of its standard "
+            f"deviations ({number(fit['expected'])} expected)."
+        )
+        if fit["fractions"]:
+            notes.append(
+                "The data are fractions, the likelihood is one of 0 and 1: log p is that of binary cross-entropy, "
+                "which is not normalised over fractions; gap and contrast do not depend on it."
+            )
+    elif fit and not fit["alarm"]:
         notes.append(
             f"The likelihood fits the data: reconstructions are off by {number(fit['deviations'])} noise standard "
             f"deviations an output ({number(fit['expected'])} expected); a noise variance of {number(fit['variance'])} "

@@ -27,7 +27,7 @@ from ...numerics.families.registry import FAMILIES
 from ...numerics.ladders import SHARED
 from ...numerics.model import LatentModel
 from ...numerics.newton import minimise, second_derivatives
-from ...numerics.observations import Observation, Poisson
+from ...numerics.observations import ExponentialFamily, Poisson
 from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
@@ -45,7 +45,7 @@ FEWEST = 2
 """1/N of drawn counts from 1e-2 down: with ten counts in all, the draw decides more than the law."""
 
 
-class Counts(Observation):
+class Counts(ExponentialFamily):
     """Poisson or binomial observations by a traced choice, without their base measure: it cancels from the gap."""
 
     n: Any
