@@ -18,6 +18,7 @@ MODULES = {
     "affine-flow": "affine_flow",
     "beta-collapse": "beta_collapse",
     "diagonal-or-full": "diagonal_or_full",
+    "learned-variance": "learned_variance",
     "sprites": "sprites",
 }
 
