@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..numerics.conditions import Condition
 from ..numerics.model import LatentModel
 from .account import LEFT_OUT, PARTS, Account
 from .consistency import Consistency
 from .fit import Fit
 from .geometry import Geometry, collapsed_directions, entangled_pairs, inactive_latents, posterior_share
+from .hypotheses import hypotheses
 from .kinks import Kinks
 from .regime import Regime, translation
 from .rotation import Rotation, best_rotations
@@ -98,6 +100,12 @@ class Findings:
         return found
 
     @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the limit theorems assume: what of it holds, fails, or cannot be checked."""
+        entries = self.account.entries if self.account else ()
+        return hypotheses(self.model, self.geometry.points, self.geometry.contrast, entries, self.kinks.found)
+
+    @cached_property
     def document(self) -> dict[str, Any]:
         """The summary as plain data (`elbogap audit --json`)."""
         return _plain(
@@ -107,6 +115,7 @@ class Findings:
                 "parameters": self.parameters,
                 "fit": self.fit.document if self.fit else None,
                 "kinks": self.kinks._asdict() | {"found": self.kinks.found},
+                "conditions": [condition._asdict() for condition in self.conditions],
                 "contrast": self._contrast(),
                 "gap": self._gap(),
                 "entangled": [{"latents": [k, other], "correlation": value} for k, other, value in self.entangled],

@@ -13,7 +13,7 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -71,7 +71,9 @@ class Workers:
             if fruitless == FRUITLESS:
                 raise RuntimeError(f"workers were lost {FRUITLESS} times before they finished a task (out of memory?)")
 
-    def _attempt(self, function: Callable[[Task], Outcome], tasks: Mapping[int, Task]) -> Iterator[tuple[int, Outcome]]:
+    def _attempt(
+        self, function: Callable[[Task], Outcome], tasks: Mapping[int, Task]
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """What is finished until all is, or a worker is lost."""
         others = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(

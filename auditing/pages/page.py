@@ -12,6 +12,7 @@ from ...report.style import style, svg
 from ..findings import Findings
 from . import plots
 from .sentences import (
+    condition_rows,
     gap_rows,
     headline,
     latent_rows,
@@ -59,6 +60,8 @@ def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
     found.append(("latents", "Latents", _latents(findings)))
     if findings.traversal is not None:
         found.append(("traversals", "Traversals", _traversals(findings)))
+    columns = ["condition", "answer", "seen"]
+    found.append(("conditions", "What the theorem assumes", table(columns, condition_rows(document))))
     found.append(("units", units_title(document), _units(document)))
     if notes := remarks(document):
         found.append(("remarks", "Remarks", _list(notes)))

@@ -202,6 +202,11 @@ def worst_rows(document: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def condition_rows(document: dict[str, Any]) -> list[list[str]]:
+    """What the limit theorems assume: condition, answer, what was seen."""
+    return [[one["name"], one["answer"], one["reason"]] for one in document["conditions"]]
+
+
 def translation_rows(document: dict[str, Any]) -> list[list[str]]:
     """The same noise variance in other units: name, value, loss."""
     return [

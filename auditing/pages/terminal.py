@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...shell import terminal
 from ..findings import Findings
 from .sentences import (
+    condition_rows,
     gap_rows,
     headline,
     latent_rows,
@@ -55,6 +56,7 @@ def print_report(findings: Findings, console: Console) -> None:
         _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
     columns = ["point", "contrast", "finite-noise", "z"]
     _table(console, "Points of the largest contrast", columns, worst_rows(document))
+    _table(console, "What the theorem assumes", ["condition", "", "seen"], condition_rows(document))
     _table(console, units_title(document), ["name", "value", "where"], translation_rows(document))
     _pairs(console, [("note", remark) for remark in remarks(document)])
 

@@ -134,6 +134,8 @@ def test_the_regime_holds_where_it_says(rotated: AuditReport) -> None:
     assert rotated.document["regime"]["inside"] is True
     assert rotated.document["alarms"] == [] and rotated.document["fit"]["alarm"] is None
     assert not rotated.document["kinks"]["found"] and regime.rate == "1/gamma^2"
+    answers = {one["name"]: one["answer"] for one in rotated.document["conditions"]}
+    assert answers["curvature"] == "holds" and answers["separation"] == "not checkable" and len(answers) == 5
 
 
 def test_the_encoder_is_compared_with_the_best(rotated: AuditReport) -> None:

@@ -14,6 +14,7 @@ from ..algebra.tensors import determinant, symmetric
 from ..formulas.closed_forms import importance_chi2_terms
 from ..formulas.contrast import contrast_of_metric
 from ..proof.derivation import Derivation, Shown, Step, argued
+from ..steps.concentration import CONDITIONS
 
 
 def _log_weight(d: int) -> tuple[Any, Any]:
@@ -88,11 +89,13 @@ def importance_weighted() -> Derivation:
             "Frullani: log a = int (e^-t - e^-at) dt/t, because both sides have derivative 1/a and vanish at a = 1",
         ),
         argued(
-            "exchange of limits",
-            "The rescaled weights converge in L^1 with log-moments bounded uniformly in eps, so gap_K converges at "
-            "fixed K at rate eps; "
-            "by Jensen gap_K decreases in K, and it stays positive as eps -> 0 unless R = I.",
-            "the assumptions of the general theorem",
+            "Scheffe's lemma: exchange of limits",
+            "In u, z = g + h u, the weights w have mean one for every eps, as has their limit, and converge pointwise "
+            "by the expansion: so in L^1 (Scheffe 1947), and so does the mean of K of them. Its logarithm lies between "
+            "the mean of log w, whose expectation converges (K = 1, elbo-limit), and the mean of w less one: it "
+            "converges in L^1, too (Pratt 1960). Odd powers of h have mean 0: at fixed K the rate is eps. By Jensen "
+            "gap_K decreases in K, and it stays positive as eps -> 0 unless R = I.",
+            *(condition.text for condition in CONDITIONS),
         ),
     )
     return Derivation("importance-weighted", "importance-weighted bounds in the near-deterministic limit", steps)

@@ -122,8 +122,9 @@ def vi_accuracy() -> Derivation:
         ),
         argued(
             "tilting the prior",
-            "With ell + t.z for ell: d/dt log p = E z under the posterior, and by the envelope theorem d/dt ELBO* is "
-            "the mean of the best q; so the error of the mean is minus the gradient of the gap.",
+            "With ell + t.z for ell: d/dt log p = E z under the posterior, and where ELBO* is differentiable d/dt "
+            "ELBO* is d/dt of the ELBO at the best q, its mean (Milgrom and Segal 2002, theorem 1); so the error of "
+            "the mean is minus the gradient of the gap.",
             "the expansion of the gap may be differentiated in t",
         ),
         Step(

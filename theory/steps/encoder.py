@@ -21,7 +21,8 @@ from ..algebra.gaussian_moments import Isserlis, in_ring
 from ..algebra.indices import formula
 from ..algebra.tensors import block_inverse, determinant, independent, same_block, symmetric
 from ..formulas.general import ELBO_SLOPE, FORCE
-from ..proof.derivation import Bound, Shown, Step, argued
+from ..proof.derivation import Bound, Shown, Step
+from .concentration import optimum_steps
 from .likelihood import DIMENSIONS
 
 ENERGY = formula("F0", quadratic="-1/2 M_ab Q_ab")
@@ -270,14 +271,5 @@ def envelope_steps() -> tuple[Step, ...]:
             Shown({name: sp.Integer(0) for name in FAMILIES}, "0"),
             "Jacobi's formula d log det = tr(S^-1 dS); the variation R lies in the encoder's blocks",
         ),
-        argued(
-            "envelope theorem",
-            "F_0 has a nondegenerate maximum at S. By the implicit function theorem the maximiser of F_0 + eps F_2 "
-            "+ ... is "
-            "Q = S + eps T + O(eps^2); since F_0' (S) = 0 the shift changes the value only at eps^2. Every "
-            "near-optimal "
-            "encoder concentrates: ELBO* is bounded below by the value found here and KL(q || prior) >= 0 then forces "
-            "E_q min(|z-g|^2, 1) = O(eps log 1/eps), so the expansion at g covers the global optimum.",
-            "exp(ell) is a (sub)probability density",
-        ),
+        *optimum_steps(),
     )

@@ -20,6 +20,7 @@ from ..algebra.gaussian_moments import in_ring
 from ..algebra.tensors import adjugate, determinant, independent, symmetric
 from ..formulas import gaussian as noise
 from ..proof.derivation import Bound, Shown, Step, argued
+from .concentration import CURVATURE, DENSITY, SEPARATION, SMOOTHNESS
 
 DIMENSIONS = (1, 2, 3)
 
@@ -179,11 +180,13 @@ def heat_steps() -> tuple[Step, ...]:
             "the normal density is the heat kernel; p_eps is its convolution with the push-forward density p",
         ),
         argued(
-            "derivative at eps = 0",
-            "d log p_eps / d eps at eps = 0 is 1/2 Laplacian(p)/p, because p is twice continuously differentiable "
-            "near x and "
-            "the Gaussian weight elsewhere is exponentially small.",
-            "D = d, p in C^2 near x, x regular value with the single preimage g",
+            "dominated convergence (Lebesgue): derivative at eps = 0",
+            "p_eps(x) = int p(y) N(y; x, eps) dy. Where |y-x| >= delta the weight is at most (2 pi eps)^(-D/2) "
+            "exp(-delta^2/(2 eps)) and p has mass one: exponentially small. In the ball p is its Taylor polynomial and "
+            "a remainder that over eps tends to 0 and stays below |w|^2 sup|p''|, y = x + h w: d log p_eps / d eps at "
+            "eps = 0 is 1/2 Laplacian(p)/p.",
+            "D = d: p is in C^2 near x where f is in C^3 near g",
+            *(condition.text for condition in (SEPARATION, CURVATURE, SMOOTHNESS, DENSITY)),
         ),
         Step(
             Shown(log_left, r"\Delta p / p,\ p = e^{\phi}"),

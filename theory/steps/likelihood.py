@@ -20,7 +20,8 @@ from ..algebra.gaussian_moments import Isserlis, contract, in_ring, series_exp, 
 from ..algebra.indices import formula
 from ..algebra.tensors import independent, symmetric
 from ..formulas.general import FORCE, LIKELIHOOD_SLOPE
-from ..proof.derivation import Bound, Shown, Step, argued
+from ..proof.derivation import Bound, Shown, Step
+from .concentration import localisation_steps
 
 DIMENSIONS = (1, 2, 3)
 FIRST_ORDER = formula("P1", skewness="-1/6 V3_abc u_a u_b u_c", prior="l1_a u_a")
@@ -123,7 +124,7 @@ def _one_dimensional_moments() -> tuple[Any, Any]:
 
 
 def joint_density_steps() -> tuple[Step, ...]:
-    """The model written as C exp(-V/eps + ell), and what lets the integral be localised at g."""
+    """The model written as C exp(-V/eps + ell), and what lets the integral be expanded at g."""
     left, right = _normal_density()
     return (
         Step(
@@ -133,15 +134,7 @@ def joint_density_steps() -> tuple[Step, ...]:
             ),
             "definition of the model: the noise is a product of D normal densities",
         ),
-        argued(
-            "Laplace's method: concentration",
-            "Outside every ball around g the potential exceeds V(g) by a fixed amount, so that part of the integral is "
-            "exponentially small in 1/eps. It remains to expand inside the ball, and moments may be taken over R^d.",
-            "g is the unique global minimiser of V and inf over |z-g|>delta of V exceeds V(g) for every delta",
-            "M = Hess V(g) is positive definite",
-            "V is six and ell four times continuously differentiable near g",
-            "V and ell are integrable against some Gaussian centred at g",
-        ),
+        *localisation_steps(),
     )
 
 
