@@ -62,12 +62,11 @@ def audit(
 
     model: a `LatentModel`, or a decoder (JAX callable (d,) -> (D,), `torch.nn.Module`) with latent_dim, noise_var
     (1e-3 unless given: scalar, (D,), (D, D), a callable of z, or "log-var", "var", "std", "log-std": what the second of
-    two outputs is) and prior (N(0, I) unless given). observation: instead of Gaussian noise "bernoulli-logits",
-    "bernoulli" (probabilities), "poisson" (rates), "negative-binomial" (outputs mean and inverse dispersion),
-    "categorical" (logits), or an `elbogap.numerics.Observation`. output: names or places of the decoder's outputs that
-    are meant. inputs: what the decoder takes beside z, by name, the same at every point. encoder: x ->
-    (mean, spread), spread one of std, log-std, var, log-var by `encoder_output`. data (n, ...): n points of the
-    decoder's output shape, or flattened; without data z ~ prior, x = f(z).
+    two outputs is), prior (N(0, I) unless given), output (names of those outputs that are meant) and inputs (what it
+    takes beside z). observation: instead of Gaussian noise "bernoulli-logits", "bernoulli", "poisson", "categorical",
+    "negative-binomial" (mean, inverse dispersion), or an `Observation`. encoder: x -> (mean, spread), spread one of
+    std, log-std, var, log-var by `encoder_output`. data (n, ...): n points of the decoder's output shape, or
+    flattened; without data z ~ prior, x = f(z) or a draw.
 
     points, account_points: how many enter the geometry and the account; samples: decoder evaluations an estimate where
     quadrature is out of reach (d > 3, kinks). relative, absolute: the tolerance of the regime, of the mean contrast and
