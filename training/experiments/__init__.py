@@ -19,6 +19,7 @@ MODULES = {
     "beta-collapse": "beta_collapse",
     "diagonal-or-full": "diagonal_or_full",
     "learned-variance": "learned_variance",
+    "encoder-capacity": "encoder_capacity",
     "sprites": "sprites",
 }
 

@@ -34,8 +34,8 @@ from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, tra
 NAME = "controlled-angle"
 COSINES = (0.0, 0.3, 0.6, 0.9, 0.99, 0.999)
 UNITS = ("columns", "determinant")
-GIVEN_NOISE = 1e-4  # noise variance in units of the mean variance of the data with unit columns
-SIGNAL_TO_NOISE = 30.0  # where the decoder is learnt
+GIVEN_NOISE = 1e-3  # noise variance in units of the mean variance of the data with unit columns
+SIGNAL_TO_NOISE = 10.0  # where the decoder is learnt
 HIDDEN = {"given": (48, 48), "learnt": (32, 32)}
 TRAIN, HELD_OUT, POINTS = 20_000, 1000, 300
 # mixings of either part, restarts of the learnt, steps
@@ -52,13 +52,13 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     """Train at every angle and measure."""
     mixings, restarts, steps = SIZES[effort]
     how = Recipe(steps=steps, batch=64, draws=2, antithetic=True, path=True, warm_up=min(200, steps // 5))
-    parameters: dict[str, Any] = {"cosines": COSINES, "given_noise": GIVEN_NOISE, "mixings": mixings}
-    parameters |= {"signal_to_noise": SIGNAL_TO_NOISE, "hidden": HIDDEN, "restarts": restarts} | asdict(how)
+    parameters: dict[str, Any] = {"cosines": COSINES, "hidden": HIDDEN, "mixings": mixings} | asdict(how)
     fixed = parameters | {"seed": seed}
+    of_given, of_learnt = {"given_noise": GIVEN_NOISE}, {"signal_to_noise": SIGNAL_TO_NOISE, "restarts": restarts}
     both = batches.run_all(
         [
-            Asked("given", fixed, partial(_given, mixings, seed, how, batches)),
-            Asked("learnt", fixed, partial(_learnt, mixings, restarts, seed, how, batches)),
+            Asked("given", fixed | of_given, partial(_given, mixings, seed, how, batches)),
+            Asked("learnt", fixed | of_learnt, partial(_learnt, mixings, restarts, seed, how, batches)),
         ]
     )
     given, learnt = ([row for row in both if ("gap" in row) == part] for part in (True, False))
@@ -76,7 +76,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         NAME,
         f"elbogap record {NAME} --effort {effort} --seed {seed}",
         seed,
-        parameters | {"effort": effort, "seconds": round(batches.seconds)},
+        parameters | of_given | of_learnt | {"effort": effort, "seconds": round(batches.seconds)},
         len(given) + len(learnt),
         SELECTION,
         tuple(failures),
