@@ -68,7 +68,7 @@ def draw(data: Data) -> Figure:
     """One stacked bar a noise: positive parts upwards, negative ones downwards."""
     figure, ((axes,),) = subplots(width=3.4, height=2.6)
     table = data["account"]
-    noises = distinct(table, "eps")
+    noises = sorted(distinct(table, "eps"))
     for place, eps in enumerate(noises):
         up = down = 0.0
         for index, part in enumerate(PARTS):
@@ -88,6 +88,8 @@ def draw(data: Data) -> Figure:
     axes.errorbar([], [], [], fmt="o", color=INK, markersize=3.5, label="second route")
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xticks(range(len(noises)), [f"ε = {power_of_ten(eps)}\nγ² = {1 / eps:.0f}" for eps in noises])
+    for label in axes.get_xticklabels():
+        label.set_multialignment("center")
     letter(axes, "the gap and its parts")
     axes.set_ylabel("log p − ELBO (nats)")
     figure.legend(loc="outside lower center", ncols=3)

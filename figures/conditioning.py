@@ -25,7 +25,7 @@ METHODS = {"elbogap": "elbogap", "determinant": "Σ log |Jₖ| − log |det J|",
 LOWEST = 1e-17
 CAPTION = (
     "The error of the computed contrast against the condition number of the Jacobian. Through the Gram matrix all "
-    "digits are lost at condition 1e8; this package loses them only as fast as the condition grows."
+    "digits are lost at condition 10⁸; this package loses them only as fast as the condition grows."
 )
 
 

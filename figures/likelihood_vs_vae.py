@@ -24,7 +24,7 @@ PANELS = {
 }
 CAPTION = (
     "One decoder class, an invertible flow after a learnt measure-preserving rotation, trained by maximum likelihood "
-    "and as a VAE, on Moebius mixings of three sources. Lines join the two on one mixing; faint: restarts that were "
+    "and as a VAE, on Möbius mixings of three sources. Lines join the two on one mixing; faint: restarts that were "
     "not selected. Both fit the density; only the VAE recovers the sources."
 )
 _FAINT = 0.12

@@ -18,7 +18,10 @@ from .curves import letter, series
 from .data import Data, where
 
 EXPERIMENT = "moebius-linear"
-PANELS = {"map_contrast": "IMA contrast of the linear map", "mixing_contrast": "mean IMA contrast of the mixing"}
+PANELS = {
+    "map_contrast": ("a  against the linear map", "IMA contrast of the linear map"),
+    "mixing_contrast": ("b  against the whole mixing", "mean IMA contrast of the mixing"),
+}
 CAPTION = (
     "Recovery of the sources against the contrast of the mixing. Each point is a VAE trained on one mixing outside the "
     "IMA class. The larger the contrast, the less of the sources is recovered, and the more clearly so if the contrast "
@@ -40,7 +43,7 @@ def draw(data: Data) -> Figure:
     """Two scatter plots with one ordinate."""
     figure, (panels,) = subplots(1, 2, width=PAGE, height=2.5, sharey=True)
     runs = selected(data["runs"])
-    for index, (axes, (name, label)) in enumerate(zip(panels, PANELS.items(), strict=True)):
+    for index, (axes, (name, (title, label))) in enumerate(zip(panels, PANELS.items(), strict=True)):
         color, marker = series(index)
         contrast, mcc = runs.column(name), runs.column("mcc_mean")
         axes.plot(contrast, mcc, marker, color=color, markersize=3, alpha=0.7, markeredgewidth=0)
@@ -48,6 +51,6 @@ def draw(data: Data) -> Figure:
         note = f"Spearman {rank:.2f}, n = {len(mcc)}".replace("-", "−")
         axes.text(0.97, 0.95, note, transform=axes.transAxes, ha="right", va="top", fontsize=points(6.8))
         axes.set_xlabel(label)
-        letter(axes, "ab"[index])
+        letter(axes, title)
     panels[0].set_ylabel("mean correlation coefficient")
     return figure

@@ -17,7 +17,7 @@ from .data import Data
 
 EXPERIMENT = "moebius-gamma"
 CAPTION = (
-    "VAEs trained on Moebius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
+    "VAEs trained on Möbius mixings of three uniform sources, over the decoder precision. Left: the mean correlation "
     "with the sources; right: the IMA contrast of the learnt decoder. Points: the restart with the largest held-out "
     "ELBO, one a mixing; faint: the other restarts; lines: medians. As γ grows the sources are recovered."
 )

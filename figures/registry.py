@@ -29,11 +29,15 @@ class Entry:
 
 _ENTRIES = (
     Entry("self-consistency", "self_consistency", "the encoder inverts the decoder, trained", "self-consistency"),
-    Entry("elbo-likelihood", "elbo_likelihood", "ELBO, its limit and log-likelihood over gamma", "fixed-decoder"),
-    Entry("mcc-gamma", "mcc_gamma", "MCC and contrast over gamma, trained", "moebius-gamma"),
+    Entry("elbo-likelihood", "elbo_likelihood", "ELBO, its limit and log-likelihood over the noise", "fixed-decoder"),
+    Entry("mcc-gamma", "mcc_gamma", "MCC and contrast over the noise, trained", "moebius-gamma"),
     Entry("mcc-contrast", "mcc_contrast", "MCC against contrast, trained", "moebius-linear"),
     Entry("affine-flow", "affine_flow", "MCC against contrast of affine flows, trained", "affine-flow"),
     Entry("likelihood-vs-vae", "likelihood_vs_vae", "one decoder class, two objectives, trained", "likelihood-vs-vae"),
+    Entry("beta-collapse", "beta_collapse", "the beta-VAE over beta times the noise, trained", "beta-collapse"),
+    Entry("diagonal-or-full", "diagonal_or_full", "two covariances of the encoder, trained", "diagonal-or-full"),
+    Entry("learned-variance", "learned_variance", "a decoder variance that is learnt", "learned-variance"),
+    Entry("encoder-capacity", "encoder_capacity", "the amortisation gap over capacity, trained", "encoder-capacity"),
     Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
     Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
     Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),
@@ -44,6 +48,9 @@ _ENTRIES = (
     Entry("random-directions", "random_directions", "contrast of random directions against dimension"),
     Entry("conditioning", "conditioning", "condition number against error of the contrast"),
     Entry("work-precision", "work_precision", "error over time, beside sampling and stochastic maximisation"),
+    Entry("posterior-collapse", "posterior_collapse", "latents collapse at exact thresholds"),
+    Entry("pareto-k", "pareto_k", "the tail of the importance weights, and what a sample sees of it"),
+    Entry("vi-accuracy", "vi_accuracy", "the accuracy of Gaussian approximations of the posterior"),
     Entry("audit", "audit_account", "where the gap of a decoder comes from"),
 )
 FIGURES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

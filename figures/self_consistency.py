@@ -36,8 +36,8 @@ def draw(data: Data) -> Figure:
     runs = data["runs"]
     runs_over_noise(left, runs, "self_consistency", 0, "trained")
     runs_over_noise(middle, runs, "variance_over_formula", 2, "trained")
-    runs_over_noise(right, runs, "share_within_5_percent", 2, "columns of J (the formula)")
-    runs_over_noise(right, runs, "share_of_rows_within_5_percent", 3, "rows of J (control)")
+    runs_over_noise(right, runs, "share_within_5_percent", 2, "columns of J")
+    runs_over_noise(right, runs, "share_of_rows_within_5_percent", 3, "rows of J")
     middle.axhline(1.0, color=INK, linewidth=0.6, linestyle="--")
     for axes in (left, middle, right):
         noise_axis(axes)
@@ -50,5 +50,5 @@ def draw(data: Data) -> Figure:
     right.legend(loc="upper center")
     letter(left, "a  mean")
     letter(middle, "b  variance")
-    letter(right, "c  point by point")
+    letter(right, "c  points")
     return figure

@@ -17,6 +17,8 @@ _LATEX = {
     "β": r"\beta",
     "ε": r"\varepsilon",
     "ρ": r"\rho",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
     "₁": "_1",
     "√": r"\surd ",
     "±": r"\pm",
@@ -64,7 +66,7 @@ def latex_text(text: str) -> str:
     """Text with Unicode symbols as LaTeX: neighbouring symbols share one pair of dollars."""
     escaped = _RESERVED.sub(r"\\\1", text)
     found = re.sub(f"(?:{_SYMBOL.pattern})+", lambda match: f"${_symbols(match[0])}$", escaped)
-    return found.replace("−", "$-$").replace("–", "--")
+    return found.replace("−", "$-$").replace("–", "--").replace("ö", r"\"o")
 
 
 def _symbols(text: str) -> str:

@@ -44,6 +44,8 @@ INK = f"#{_PARAMETERS['text.color'].lstrip('#')}"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SCREEN = 1.9
 """CSS pixels a point on a wide screen: text of 7.5 pt becomes 14 px."""
+MOST_TICKS = 7
+"""Labels of a logarithmic axis."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """One marker a series, so that colour is never the only difference."""
 
@@ -86,18 +88,19 @@ def log_axis(axes: Axes, which: str = "y") -> None:
 
 
 def _log_ticks(axis: Axis) -> None:
-    axis.set_major_locator(_PowersOfTen(numticks=7))
+    axis.set_major_locator(_PowersOfTen())
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(power_of_ten))
 
 
 class _PowersOfTen(LogLocator):
-    """Ticks at powers of ten; at 1, 2 and 5 as well where fewer than two decades are shown."""
+    """Ticks at powers of ten, as many as there is room for; at 1, 2 and 5 as well where less than two decades are."""
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """The ticks between vmin and vmax."""
         low, high = sorted((vmin, vmax))
-        self.set_params(subs=(1.0, 2.0, 5.0) if low > 0 and high < 50 * low else (1.0,))
+        few = int(np.clip(self.axis.get_tick_space(), 2, MOST_TICKS)) if self.axis is not None else MOST_TICKS
+        self.set_params(subs=(1.0, 2.0, 5.0) if low > 0 and high < 50 * low else (1.0,), numticks=few)
         return super().tick_values(vmin, vmax)
 
 

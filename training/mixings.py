@@ -149,9 +149,9 @@ def draw_angled(rng: np.random.Generator, cosine: float, *, unit: str = "columns
     requests.one_of("unit", unit, ("columns", "determinant"))
     requests.one_of("sources", sources, ("uniform", "normal"))
     sine = np.sqrt(1 - cosine**2)
-    matrix = orthogonal(rng, 2) @ np.array([[1.0, cosine], [0.0, sine]])
+    matrix = orthogonal(rng, 2) @ np.array([[1.0, cosine], [0.0, sine]]) / np.sqrt(2)  # of norm at most 1
     inner = draw_far_moebius(rng, 2)
-    size = np.array(1.0 if unit == "columns" else sine**-0.5)
+    size = np.array(np.sqrt(2 if unit == "columns" else 2 / sine))
     uniform = sources == "uniform"
     return Angled(inner, matrix * (np.sqrt(12.0) if uniform else 1.0), np.array(0.5 if uniform else 0.0), size)
 

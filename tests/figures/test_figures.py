@@ -123,6 +123,36 @@ def test_spurious_solutions_share_the_likelihood_and_not_the_elbo() -> None:
             assert_follows_its_law(where(table, family=family, instance=instance))
 
 
+def test_latents_collapse_where_they_are_said_to() -> None:
+    """Divergence and length at the maximum are the predicted ones: positive below the threshold, zero beyond it."""
+    table = computed("posterior-collapse")["latents"]
+    for name in ("divergence", "squared_length"):
+        # The maximum is found to 1e-7; either is zero to first order there.
+        np.testing.assert_allclose(table.column(name), table.column(f"predicted_{name}"), atol=1e-6)
+        assert np.ptp(table.column(name)) > 0.5
+
+
+def test_samples_see_less_than_the_index_of_the_tail() -> None:
+    """Hill's estimate grows with the index and stays below it; at weights of size s it is kappa - kappa^2/(2s)."""
+    data = computed("pareto-k")
+    rho, mean = (data["samples"].column(name) for name in ("rho", "mean"))
+    assert np.all(mean < rho) and np.corrcoef(rho, mean)[0, 1] > 0.95
+    seen = where(data["seen"], kappa=0.3)
+    # The next term is of order kappa^3 / s^2.
+    bound = seen.column("kappa") ** 3 / seen.column("s") ** 2
+    assert np.all(np.abs(seen.column("index") - seen.column("predicted")) < bound)
+
+
+@pytest.mark.slow
+def test_the_means_of_gaussian_approximations_have_their_orders() -> None:
+    """Mode and mean field of order one, full covariance and its covariance of order two, on the predicted lines."""
+    table = computed("vi-accuracy")["law"]
+    orders = dict(zip(table.column("quantity"), table.column("order"), strict=True))
+    assert orders == {"mode": 1.0, "mean, mean field": 1.0, "mean, full covariance": 2.0, "covariance": 2.0}
+    for rows in curves(table):
+        assert_follows_its_law(rows)
+
+
 def test_random_directions_have_the_predicted_mean() -> None:
     """The mean contrast of random columns is the predicted one within its standard error, and falls with D."""
     table = computed("random-directions")["contrast"]

@@ -16,6 +16,10 @@ MODULES = {
     "self-consistency": "self_consistency",
     "likelihood-vs-vae": "likelihood_vs_vae",
     "affine-flow": "affine_flow",
+    "beta-collapse": "beta_collapse",
+    "diagonal-or-full": "diagonal_or_full",
+    "learned-variance": "learned_variance",
+    "encoder-capacity": "encoder_capacity",
     "sprites": "sprites",
 }
 
