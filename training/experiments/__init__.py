@@ -20,6 +20,7 @@ MODULES = {
     "diagonal-or-full": "diagonal_or_full",
     "learned-variance": "learned_variance",
     "encoder-capacity": "encoder_capacity",
+    "controlled-angle": "controlled_angle",
     "sprites": "sprites",
 }
 
