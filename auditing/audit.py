@@ -5,6 +5,7 @@ Ctrl-C ends the part under way; what is done is kept, and the report says that i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,7 @@ def audit(
     noise_var: Any = None,
     observation: Any = None,
     output: str | tuple[str, ...] = (),
+    inputs: Mapping[str, Any] | None = None,
     prior: Prior | None = None,
     encoder_output: str = AuditRequest.encoder_output,
     points: int = AuditRequest.points,
@@ -60,12 +62,11 @@ def audit(
 
     model: a `LatentModel`, or a decoder (JAX callable (d,) -> (D,), `torch.nn.Module`) with latent_dim, noise_var
     (1e-3 unless given: scalar, (D,), (D, D), a callable of z, or "log-var", "var", "std", "log-std": what the second of
-    two outputs is) and prior (N(0, I) unless given). observation: instead of Gaussian noise "bernoulli-logits",
-    "bernoulli" (probabilities), "poisson" (rates), "negative-binomial" (outputs mean and inverse dispersion),
-    "categorical" (logits), or an `elbogap.numerics.Observation`. output: names or places of the decoder's outputs that
-    are meant. encoder: x ->
-    (mean, spread), spread one of std, log-std, var, log-var by `encoder_output`. data (n, ...): n points of the
-    decoder's output shape, or flattened; without data z ~ prior, x = f(z).
+    two outputs is), prior (N(0, I) unless given), output (names of those outputs that are meant) and inputs (what it
+    takes beside z). observation: instead of Gaussian noise "bernoulli-logits", "bernoulli", "poisson", "categorical",
+    "negative-binomial" (mean, inverse dispersion), or an `Observation`. encoder: x -> (mean, spread), spread one of
+    std, log-std, var, log-var by `encoder_output`. data (n, ...): n points of the decoder's output shape, or
+    flattened; without data z ~ prior, x = f(z) or a draw.
 
     points, account_points: how many enter the geometry and the account; samples: decoder evaluations an estimate where
     quadrature is out of reach (d > 3, kinks). relative, absolute: the tolerance of the regime, of the mean contrast and
@@ -82,6 +83,7 @@ def audit(
         noise_var=noise_var,
         observation=observation,
         output=(output,) if isinstance(output, str) else output,
+        inputs=inputs,
         prior=prior,
         encoder=encoder,
         encoder_output=encoder_output,
@@ -98,9 +100,8 @@ def audit(
 
 
 def _subject(model: LatentModel | Any, request: AuditRequest) -> Subject:
-    found, decoder = as_model(
-        model, request.latent_dim, request.noise_var, request.prior, request.observation, request.output
-    )
+    asked = (request.latent_dim, request.noise_var, request.prior, request.observation, request.output, request.inputs)
+    found, decoder = as_model(model, *asked)
     encode = None
     if request.encoder is not None:
         encode = as_encoder(request.encoder, found.latent_dim, decoder.shape, request.encoder_output)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from ..errors import RequestError
 from ..shell import requests, terminal
@@ -28,6 +30,7 @@ def audit_command(
     dispersion: str | None = None,
     classes: Whole | None = None,
     output: str | None = None,
+    inputs: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     encoder: str | None = None,
     encoder_output: str = AuditRequest.encoder_output,
     data: str | None = None,
@@ -73,6 +76,9 @@ def audit_command(
         Classes of a block of categorical outputs; all outputs are one block unless given.
     output
         Which of several outputs of the decoder is meant, by name or place; of two, with a comma.
+    inputs
+        NAME=VALUE of what the decoder takes beside z, the same at every point: a number, numbers with commas, a .npy
+        file or FILE.py:NAME; may be given several times.
     encoder
         FILE.py:NAME of x -> (mean, spread).
     encoder_output
@@ -114,7 +120,7 @@ def audit_command(
     with requests.out_folder(out):
         prepare_jax()
         from .audit import audit
-        from .inputs.loading import load_data, load_noise, load_observation, load_prior
+        from .inputs.loading import load_data, load_inputs, load_noise, load_observation, load_prior
 
         likelihood = load_observation(observation, dispersion, classes)
         variance = None if noise_var is None else load_noise(noise_var)
@@ -128,6 +134,7 @@ def audit_command(
                 noise_var=variance if gamma is None else gamma**-2,
                 observation=likelihood,
                 output=() if output is None else tuple(output.split(",")),
+                inputs=load_inputs(inputs or []),
                 prior=chosen_prior,
                 encoder=_loaded(encoder, encoder_weights, "--encoder", "--encoder-weights"),
                 encoder_output=encoder_output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class AuditRequest:
     noise_var: Any = None
     observation: Any = None
     output: tuple[str, ...] = ()
+    inputs: Any = None
     prior: Any = None
     encoder: Any = None
     encoder_output: str = "std"
@@ -47,6 +49,8 @@ class AuditRequest:
         requests.flag("search", self.search)
         if not isinstance(self.output, tuple) or not all(isinstance(name, str) and name for name in self.output):
             raise RequestError(f"output: expected the name of an output, or a tuple of names, got {self.output!r}")
+        if not (self.inputs is None or isinstance(self.inputs, Mapping)):
+            raise RequestError(f"inputs: expected values by name, got {self.inputs!r:.40}")
         requests.one_of("encoder output", self.encoder_output, ENCODER_OUTPUTS)
 
     @property

@@ -45,9 +45,14 @@ def notes_on(subject: Subject) -> tuple[str, ...]:
     if subject.rows is None:
         drawn = "x = f(z)" if observation is None else "x ~ p(x | z)"
         notes.append(f"No data: points are drawn as z ~ prior, {drawn}, so the decoder is judged on its own samples.")
-    elif subject.encode is None and observation is not None:
+    elif tuple(subject.rows.shape[1:]) != decoder.shape:
+        notes.append(
+            f"The data have the shape {tuple(subject.rows.shape[1:])}, the decoder's outputs {decoder.shape}: the "
+            "values are taken in the order in which they stand."
+        )
+    if subject.rows is not None and subject.encode is None and observation is not None:
         notes.append("No encoder: the geometry is taken at the highest mode of p(z | x), searched from several starts.")
-    elif subject.encode is None:
+    elif subject.rows is not None and subject.encode is None:
         notes.append("No encoder: the geometry is taken at z = argmin |f(z) - x|, searched from several starts.")
     if subject.encode is None:
         notes.append("No encoder: the amortisation gap is left out; the account is that of the best encoder.")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from flint import arb, ctx, fmpq
 
+from ..errors import RequestError
 from .balls import dyadic, end_points, hull, interval
 from .fixed import StationaryGap, stationary_gap
 from .global_maximum import Cell, certify_global_maximum
@@ -78,10 +79,10 @@ def enclose_all_eps(instance: ShearInstance, eps0: fmpq, width: fmpq) -> Uniform
     """Enclose (gap - c)/eps on (0, eps0], halving pieces until each interval is at most `width` wide.
 
     Raises EnclosureError if a piece shorter than 2^-40 eps0 still fails (then nothing is proved) and
-    ValueError for eps0 <= 0 or width <= 0.
+    RequestError for eps0 <= 0 or width <= 0.
     """
     if not (eps0 > 0 and width > 0):
-        raise ValueError(f"expected eps0 > 0 and width > 0, got {eps0} and {width}")
+        raise RequestError(f"expected eps0 > 0 and width > 0, got {eps0} and {width}")
     with ctx.workprec(PIECE_BITS):
         stack, pieces = [(fmpq(0), eps0)], []
         guess: Box | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from flint import acb, arb, ctx, fmpq, fmpz
 
+from ..errors import RequestError
 from ..theory.series.ring import FUNCTION_NAMES, Ring
 
 # End points of a ball are dyadic: with this many bits their conversion loses nothing worth having.
@@ -26,7 +27,9 @@ def rational(value: Any) -> fmpq:
     if isinstance(value, fmpq):
         return value
     if isinstance(value, float):
-        raise ValueError(f"an enclosure needs exact numbers: expected a rational such as '1/10', got the float {value}")
+        raise RequestError(
+            f"an enclosure needs exact numbers: expected a rational such as '1/10', got the float {value}"
+        )
     fraction = Fraction(value)
     return fmpq(fraction.numerator, fraction.denominator)
 
@@ -68,7 +71,7 @@ def _decimal(numerator: fmpz, places: int) -> str:
 def decimal_interval(ball: arb, places: int) -> tuple[str, str]:
     """Decimal strings (lower, upper), rounded outwards to `places` >= 1 digits after the point."""
     if not ball.is_finite():
-        raise ValueError(f"an interval must be finite: got {ball}")
+        raise RequestError(f"an interval must be finite: got {ball}")
     lower, upper = end_points(ball)
     scale = fmpz(10) ** places
     return _decimal((lower * scale).floor(), places), _decimal((upper * scale).ceil(), places)

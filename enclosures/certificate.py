@@ -16,6 +16,7 @@ from typing import Any
 import flint
 from flint import arb, ctx, fmpq
 
+from ..errors import RequestError
 from ..shell.files import write_by_rename
 from .all_eps import CENTRE_DIGITS, PIECE_BITS, UniformEnclosure
 from .balls import EXACT_BITS, decimal_interval, dyadic, rational
@@ -75,7 +76,7 @@ def build_certificate(
 ) -> Document:
     """The document with its digest; `version` is elbogap's.
 
-    ValueError for instances too large for the checker, or if a refutation does not stand.
+    RequestError for instances too large for the checker, or if a refutation does not stand.
     """
     with ctx.workprec(EXACT_BITS):
         return _build(fixed, uniform, refuted, version)
@@ -92,7 +93,7 @@ def _build(
     def index(instance: ShearInstance) -> int:
         if instance.dimension > MAXIMAL_LATENTS:
             expected = f"a certificate holds instances of at most {MAXIMAL_LATENTS} latents"
-            raise ValueError(f"{expected}, got one of {instance.dimension}")
+            raise RequestError(f"{expected}, got one of {instance.dimension}")
         if instance not in instances:
             instances.append(instance)
         return instances.index(instance)
@@ -140,7 +141,7 @@ def _uniform(index: int, enclosure: UniformEnclosure) -> Document:
 
 def _refutation(index: int, refutation: Refutation) -> Document:
     if not refutation.rejected:
-        raise ValueError(f"the statement {refutation.statement!r} is not refuted by {refutation.enclosed}")
+        raise RequestError(f"the statement {refutation.statement!r} is not refuted by {refutation.enclosed}")
     return {
         "instance": index,
         "id": refutation.id,

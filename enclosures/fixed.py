@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flint import arb, ctx, fmpq
 
+from ..errors import RequestError
 from .global_maximum import Cell, certify_global_maximum
 from .likelihood import likelihood_integrals
 from .maximiser import Box, approximate_maximiser, elbo_derivatives, enclose_maximiser, objective
@@ -39,11 +40,11 @@ class FixedGap(StationaryGap):
 def stationary_gap(instance: ShearInstance, eps: fmpq, digits: int, start: Box | None = None) -> StationaryGap:
     """The gap at eps >= 0 to about `digits` decimal digits, if the stationary point that Newton finds is the maximum.
 
-    `start` is a guess of that point. Raises EnclosureError where a proof does not go through and ValueError
+    `start` is a guess of that point. Raises EnclosureError where a proof does not go through and RequestError
     for eps < 0 or digits < 1.
     """
     if eps < 0 or digits < 1:
-        raise ValueError(f"expected eps >= 0 and digits >= 1, got eps = {eps} and digits = {digits}")
+        raise RequestError(f"expected eps >= 0 and digits >= 1, got eps = {eps} and digits = {digits}")
     with ctx.workprec(digits * 10 // 3 + GUARD_BITS):
         ball = arb(eps)
         box = enclose_maximiser(instance, ball, approximate_maximiser(instance, eps, start))

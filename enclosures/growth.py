@@ -2,7 +2,7 @@
 
 They carry the tails of Gaussian expectations, where quadrature stops. The rules are structural: constants, the
 symbols themselves (|z| <= exp |z|), sums, products, powers, bounded functions, exp of an affine or bounded argument,
-log(1 + exp), and reciprocals of sums with a positive floor. Anything else raises ValueError.
+log(1 + exp), and reciprocals of sums with a positive floor. Anything else raises RequestError.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sympy
 from flint import arb
 
+from ..errors import RequestError
 from .balls import rational
 
 BOUNDED = {sympy.tanh: 1, sympy.sin: 1, sympy.cos: 1, sympy.erf: 1, sympy.atan: 2}
@@ -40,7 +41,7 @@ def _flat(factor: arb, symbols: Symbols) -> Growth:
 
 
 def growth(expression: sympy.Expr, symbols: Symbols) -> Growth:
-    """The bound of an expression of real symbols; ValueError where no rule applies."""
+    """The bound of an expression of real symbols; RequestError where no rule applies."""
     if expression.is_Rational:
         return _flat(abs(_number(expression)), symbols)
     if expression in (sympy.pi, sympy.E):
@@ -67,7 +68,7 @@ def growth(expression: sympy.Expr, symbols: Symbols) -> Growth:
         floor = _floor(expression.args[0])
         if floor > 0:  # |log t| <= |log floor| + t/floor
             return _flat(abs(_number(floor).log()) + 1, symbols) + growth(expression.args[0] / floor, symbols)
-    raise ValueError(
+    raise RequestError(
         f"no growth bound known for {expression}: expected elementary functions of at most exponential growth"
     )
 
@@ -94,7 +95,7 @@ def _power(expression: sympy.Expr, symbols: Symbols) -> Growth:
         for _ in range(int(sympy.ceiling(exponent)) - 1):
             total = total * whole
         return total
-    raise ValueError(f"no growth bound known for {expression}: expected a base bounded away from 0")
+    raise RequestError(f"no growth bound known for {expression}: expected a base bounded away from 0")
 
 
 def _exponential(expression: sympy.Expr, symbols: Symbols) -> Growth:
@@ -108,7 +109,7 @@ def _exponential(expression: sympy.Expr, symbols: Symbols) -> Growth:
         rest += slope * symbol
     bound = growth(sympy.expand(argument - rest), symbols)
     if not all(rate == 0 for rate in bound.rates):
-        raise ValueError(f"{expression} grows faster than exp(b |z|): no Gaussian tail bound")
+        raise RequestError(f"{expression} grows faster than exp(b |z|): no Gaussian tail bound")
     return Growth(bound.factor.exp(), tuple(rates))
 
 

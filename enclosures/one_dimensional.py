@@ -18,6 +18,7 @@ from functools import cached_property
 
 from flint import acb, arb, ctx, fmpq
 
+from ..errors import RequestError
 from ..theory.series.coefficients import GapSeries
 from ..theory.series.decoders import SymbolicDecoder, gap_coefficients
 from .balls import BALLS, inside
@@ -39,7 +40,7 @@ class OneDimensional:
 
     def __post_init__(self) -> None:
         if len(self.decoder.symbols) != 1:
-            raise ValueError(f"expected a decoder of one latent, got {len(self.decoder.symbols)}")
+            raise RequestError(f"expected a decoder of one latent, got {len(self.decoder.symbols)}")
 
     @cached_property
     def growth(self) -> Growth:
@@ -146,7 +147,7 @@ def _jacobian(eps: fmpq, v: arb, moments: list[arb]) -> tuple[arb, arb, arb, arb
 def gap_at(instance: OneDimensional, eps: fmpq, digits: int = 20) -> OneDimensionalGap:
     """Enclose log p_eps(x) and the gap of the stationary encoder near (m, v) of the series, at a rational eps > 0.
 
-    Raises EnclosureError if Newton's or Krawczyk's method fails, ValueError where no tail bound is known.
+    Raises EnclosureError if Newton's or Krawczyk's method fails, RequestError where no tail bound is known.
     """
     with ctx.workprec(digits * 10 // 3 + 32):
         m, v = _stationary_point(instance, eps)

@@ -85,7 +85,7 @@ def exact_slope(instance: ShearInstance) -> fmpq:
 
 
 def evidence(effort: str = "quick") -> Evidence:
-    """All enclosures and controls of one effort: "quick", "standard" or "full"; ValueError for another name."""
+    """All enclosures and controls of one effort: "quick", "standard" or "full"; RequestError for another name."""
     eps0 = _range(effort)
     instances: list[EnclosedInstance] = []
     first = reference_instances()[0]

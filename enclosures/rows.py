@@ -14,6 +14,7 @@ from functools import lru_cache
 import sympy
 from flint import arb, ctx, fmpq
 
+from ..errors import RequestError
 from ..theory.series.coefficients import GapSeries
 from ..theory.series.decoders import SymbolicDecoder, f2, gap_coefficients, latent_symbols
 from ..theory.series.ring import RATIONALS
@@ -271,11 +272,11 @@ ROWS: dict[str, Callable[[Row], None]] = {
 
 
 def evidence_of(claim: str, effort: str = "quick") -> Evidence:
-    """The enclosed evidence of a claim: `enclosure`, or one of `ROWS`; ValueError for another."""
+    """The enclosed evidence of a claim: `enclosure`, or one of `ROWS`; RequestError for another."""
     if claim == CERTIFIED:
         return evidence(effort)
     if claim not in ROWS:
-        raise ValueError(f"no enclosed evidence for {claim!r}: expected enclosure, {', '.join(ROWS)}")
+        raise RequestError(f"no enclosed evidence for {claim!r}: expected enclosure, {', '.join(ROWS)}")
     row = Row()
     try:
         with ctx.workprec(BITS):

@@ -10,13 +10,14 @@ from typing import Any
 import sympy
 from flint import acb, arb
 
+from ..errors import RequestError
 from .balls import COMPLEX_BALLS, rational
 
 Scalar = Callable[[acb], Any]
 
 
 def scalar_function(expression: sympy.Expr, symbol: sympy.Symbol) -> Scalar:
-    """The function z -> expression(z); ValueError for floats, unknown functions and other symbols."""
+    """The function z -> expression(z); RequestError for floats, unknown functions and other symbols."""
     if expression == symbol:
         return lambda z: z
     if expression.is_Rational:
@@ -38,7 +39,7 @@ def scalar_function(expression: sympy.Expr, symbol: sympy.Symbol) -> Scalar:
     if name in COMPLEX_BALLS.functions:
         function = COMPLEX_BALLS.functions[name]
         return lambda z: function(acb(parts[0](z)))
-    raise ValueError(f"cannot evaluate {expression} on balls: expected +, *, powers or an elementary function")
+    raise RequestError(f"cannot evaluate {expression} on balls: expected +, *, powers or an elementary function")
 
 
 def _product(parts: list[Scalar]) -> Scalar:

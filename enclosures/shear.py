@@ -32,6 +32,7 @@ from typing import Any, no_type_check
 import sympy
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpq_poly
 
+from ..errors import RequestError
 from ..theory.series.decoders import SymbolicDecoder, shear
 from .balls import rational
 
@@ -119,10 +120,13 @@ def _matrix(rows: Sequence[Sequence[fmpq]]) -> fmpq_mat:
 def shear_instance(
     matrix: Sequence[Sequence[Any]], profiles: Sequence[Sequence[Any]], point: Sequence[Any]
 ) -> ShearInstance:
-    """An instance from rationals (integers, Fractions or strings such as "-1/5"); ValueError if it is not one."""
+    """An instance from rationals (integers, Fractions or strings such as "-1/5"); RequestError if it is not one."""
+    for name, value in (("matrix", matrix), ("profiles", profiles), ("point", point)):
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise RequestError(f"{name}: expected a sequence of rationals, got {value!r:.40}")
     size = len(point)
     if size < 2 or len(profiles) != size - 1 or len(matrix) != size or any(len(row) != size for row in matrix):
-        raise ValueError(
+        raise RequestError(
             "not a shear instance: expected d >= 2, a d x d matrix, d - 1 profiles and a point of size d, "
             f"got a point of size {size}, {len(profiles)} profiles, rows of sizes {[len(row) for row in matrix]}"
         )
@@ -132,7 +136,7 @@ def shear_instance(
         tuple(rational(entry) for entry in point),
     )
     if instance.gram.det() == 0:
-        raise ValueError("not a shear instance: expected an invertible matrix, got one of determinant 0")
+        raise RequestError("not a shear instance: expected an invertible matrix, got one of determinant 0")
     return instance
 
 

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ..errors import RequestError
+
 Family = str | tuple[tuple[int, ...], ...]
 Blocks = tuple[tuple[int, ...], ...]
 
@@ -42,7 +44,7 @@ def blocks_of(family: Family, d: int) -> Blocks:
     if family == "full":
         return (tuple(range(d)),)
     if isinstance(family, str) or not _is_partition(family, d):
-        raise ValueError(f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}')
+        raise RequestError(f'family: expected "mean-field", "full" or a partition of range({d}), got {family!r}')
     return tuple(tuple(sorted(block)) for block in family)
 
 

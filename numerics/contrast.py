@@ -26,10 +26,11 @@ import jax.scipy.linalg
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Inexact, Shaped
 
+from ..errors import RequestError
 from .affine_output import shortened
 from .chunks import contrasts_of_chunk
 from .orthogonalise import contrast_of_columns, unit_columns
-from .requests import positive, real_array
+from .requests import array_of, positive, real_array
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
 CHUNK_POINTS = 256  # at most so many points at once: a decoder's hidden layers need cache, too
@@ -47,7 +48,7 @@ def ima_contrast(
     +inf where columns are linearly dependent to working precision (a pivot below 4 d eps), nan where a column
     is zero; the other members of the batch, and their derivatives, are not affected.
 
-    Raises TypeError where z or f(z) is not floating, ValueError where f(z) is not a vector with D >= d
+    Raises TypeError where z or f(z) is not floating, RequestError where f(z) is not a vector with D >= d
     entries, where chunk < 1, or where J is not finite (under `jit`: an equinox runtime error).
 
     A shear of the plane by 1/2 has contrast 1/2 log 1.25:
@@ -55,25 +56,27 @@ def ima_contrast(
         >>> print(f"{ima_contrast(lambda z: jnp.array([z[0] + 0.5 * z[1], z[1]]), jnp.zeros(2)):.6f}")
         0.111572
     """
-    z = jnp.asarray(z)
+    if not callable(decoder):
+        raise RequestError(f"decoder: expected a function (d,) -> (D,), got {type(decoder).__name__} {decoder!r:.40}")
+    z = array_of("z", z)
     if z.ndim == 0 or not jnp.issubdtype(z.dtype, jnp.floating):
         raise TypeError(f"z must be floating with shape (..., d), got {z.dtype} with shape {z.shape}")
     output = jax.eval_shape(decoder, jax.ShapeDtypeStruct(z.shape[-1:], z.dtype))
     _check_output(output, z.shape[-1])
     if chunk is not None and chunk < 1:
-        raise ValueError(f"chunk must be at least 1, got {chunk}")
+        raise RequestError(f"chunk must be at least 1, got {chunk}")
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
     message = "the Jacobian of the decoder must be finite, got nan or inf"
     if not isinstance(finite, jax.core.Tracer):
         if not finite.all():
-            raise ValueError(f"{message} at {int((~finite).sum())} of {finite.size} points")
+            raise RequestError(f"{message} at {int((~finite).sum())} of {finite.size} points")
     else:
         contrast = eqx.error_if(contrast, ~finite, message)
     return contrast.reshape(z.shape[:-1])
 
 
 def contrast_of_jacobian(jacobian: Shaped[Array | np.ndarray, "*batch D d"]) -> Inexact[Array, "*batch"]:
-    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. ValueError if D < d.
+    """c = sum_k log |J_k| - 1/2 log det J'J of each matrix; conventions as `ima_contrast`. RequestError if D < d.
 
     Column scales from 1e-150 to 1e150 do not matter; nan where a column is zero or an entry is not finite.
     """
@@ -105,9 +108,12 @@ def block_contrast(
 
     blocks: a partition of range(d), such as ((0, 1), (2,)). Singletons give the contrast, a single block 0.
     Columns within a block may be replaced by an orthonormal basis of their span, which makes this the
-    contrast of the new columns. nan where the columns of one block are dependent; ValueError where `blocks`
+    contrast of the new columns. nan where the columns of one block are dependent; RequestError where `blocks`
     is not a partition.
     """
+    jacobian = array_of("jacobian", jacobian)
+    if jacobian.ndim < 2:
+        raise RequestError(f"expected shape (..., D, d) with D >= d, got {jacobian.shape}")
     partition = _partition(blocks, jacobian.shape[-1])
     return _over_batch(lambda matrix: _contrast_of_blocks(matrix.T, partition), jacobian)
 
@@ -183,10 +189,10 @@ def amari_distance(
 
 def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.ndarray, "*batch D d"]) -> Array:
     """Applies `function` to each matrix (D, d) of arrays (..., D, d) with the same leading axes; checks their shape."""
-    arrays = [jnp.asarray(matrix) for matrix in matrices]
+    arrays = [array_of("Jacobian", matrix) for matrix in matrices]
     for array in arrays:
         if array.ndim < 2 or array.shape[-2] < array.shape[-1] or array.shape != arrays[0].shape:
-            raise ValueError(f"expected shape (..., D, d) with D >= d, got {[a.shape for a in arrays]}")
+            raise RequestError(f"expected shape (..., D, d) with D >= d, got {[a.shape for a in arrays]}")
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise TypeError(f"expected floating entries, got {array.dtype}")
     batch = arrays[0].shape[:-2]
@@ -195,10 +201,10 @@ def _over_batch(function: Callable[..., Array], *matrices: Shaped[Array | np.nda
 
 
 def _partition(blocks: Sequence[Sequence[int]], size: int) -> tuple[tuple[int, ...], ...]:
-    """The blocks as nested tuples; ValueError where they are not a partition of range(size)."""
+    """The blocks as nested tuples; RequestError where they are not a partition of range(size)."""
     partition = tuple(tuple(int(k) for k in block) for block in blocks)
     if sorted(k for block in partition for k in block) != list(range(size)) or not all(partition):
-        raise ValueError(f"blocks must be a partition of range({size}), got {partition}")
+        raise RequestError(f"blocks must be a partition of range({size}), got {partition}")
     return partition
 
 
@@ -218,7 +224,7 @@ def _check_output(output: Any, latent_dim: int) -> None:
     if not isinstance(output, jax.ShapeDtypeStruct) or not jnp.issubdtype(output.dtype, jnp.floating):
         raise TypeError(f"the decoder must return one floating array of shape (D,), got {output}")
     if output.ndim != 1 or output.size < latent_dim:
-        raise ValueError(f"the decoder must return shape (D,) with D >= d = {latent_dim}, got shape {output.shape}")
+        raise RequestError(f"the decoder must return shape (D,) with D >= d = {latent_dim}, got shape {output.shape}")
 
 
 def _even(count: int, most: int) -> int:

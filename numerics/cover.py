@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .cubature import adapt, box_rule
+from .frame import Frame
 from .model import LatentModel
 from .modes import Mode, whitening
-from .scan import Frame, Scan
+from .scan import Scan
 
 Vector = Float[Array | np.ndarray, " D"]
 

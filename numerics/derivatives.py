@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from .model import LatentModel
 
 Point = Float[Array | np.ndarray, " d"]
@@ -28,7 +29,7 @@ def tower(function: Callable, z: Point, order: int) -> tuple[Any, ...]:
 def decoder_derivatives(decoder: Callable, z: Point, order: int = 3) -> tuple[Float[Array, "..."], ...]:
     """Return (f, J, H, T) at z, with Q too for order = 4; index order is output first, then derivatives."""
     if not 0 <= order <= 4:
-        raise ValueError(f"order: expected 0 to 4, got {order}")
+        raise RequestError(f"order: expected 0 to 4, got {order}")
     return tower(decoder, z, order)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
+from ..errors import RequestError
 from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .high_dimension import maximise_symmetric
 from .model import LatentModel
@@ -166,7 +167,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
 
     x (D,), mean (d,), std (d,) positive or an invertible (d, d) factor. Tensor Gauss-Hermite up to d = 4, the
     symmetric rule of degree 7 above. Never above log p (claim `elbo-decomposition`).
-    Raises `ValueError` for other shapes. Also in float32.
+    Raises `RequestError` for other shapes. Also in float32.
 
     The posterior of a linear model of one latent is in the family, so that its ELBO is log p:
 
@@ -188,7 +189,7 @@ def elbo(model: LatentModel, x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> F
         log_det = jnp.linalg.slogdet(factor)[1]
         factor = refused(factor, ~jnp.isfinite(log_det), "std: expected an invertible factor of finite values")
     else:
-        raise ValueError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
+        raise RequestError(f"std: expected shape ({d},) or ({d}, {d}), got {factor.shape}")
     if d in NODES:
         rule = gauss_hermite(d, NODES[d][1])
         expected, _ = expected_exponent(model, data, centre, factor, rule, jnp.zeros(()))
@@ -205,7 +206,7 @@ def optimal_encoder(
 
     family: "mean-field", "full", or blocks such as ((0, 1), (2,)); start: (d,), (S, d), or None to search.
     The best optimum over the starts wins; `candidates` keeps the others. `converged` reports, nothing is
-    assumed. Raises `ValueError` for wrong shapes or blocks that are no partition.
+    assumed. Raises `RequestError` for wrong shapes or blocks that are no partition.
 
     The variances of a linear model are exactly 1 / (1 + |J_k|^2 / eps):
 

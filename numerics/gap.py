@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
+from ..errors import RequestError
 from .blocks import Family
 from .encoder import best_of_distinct, best_optimum, missed_encoder
 from .likelihood import Evidence, around_starts
@@ -71,7 +72,7 @@ def gap(
 ) -> Float[Array, ""]:
     """Return log p_eps(x) - max ELBO(x) >= 0 for x (D,), D >= d.
 
-    family and start as in `optimal_encoder`. Raises `ValueError` for wrong shapes, and an error (also
+    family and start as in `optimal_encoder`. Raises `RequestError` for wrong shapes, and an error (also
     inside jit) when a search did not converge or the error of the gap exceeds `largest_error` (nat); `measure_gap`
     reports that instead, together with both sides, their errors and the reason.
 
@@ -101,7 +102,7 @@ def gap(
 def _check(model: LatentModel, x: ArrayLike) -> Float[Array, " D"]:
     data = model.check_data(x)
     if len(data) < model.latent_dim:
-        raise ValueError(f"decoder: expected D >= d = {model.latent_dim} outputs for the gap, got D = {len(data)}")
+        raise RequestError(f"decoder: expected D >= d = {model.latent_dim} outputs for the gap, got D = {len(data)}")
     return data
 
 

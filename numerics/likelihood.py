@@ -16,6 +16,7 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from .frame import frame_of
 from .high_dimension import LOW, sampled_evidence
 from .importance_sampling import draws, mixture_evidence
 from .missed import missed_ratio, searched
@@ -26,7 +27,7 @@ from .precision import EPS64, require_float64
 from .quadrature import lattice
 from .reduction import reduction
 from .requests import instance
-from .scan import frame_of, look
+from .scan import look
 from .seed import SEED
 from .starts import starts_or_search, with_scanned
 from .wide import search, serves, wide_evidence

@@ -13,9 +13,10 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from .cover import log_masses
+from .frame import LARGEST, frame_of
 from .model import LatentModel
 from .modes import Mode, distinct_first, highest
-from .scan import INTEGRATED, LARGEST, Scan, distinct_ranks, frame_of
+from .scan import INTEGRATED, Scan, distinct_ranks
 
 # Distinct points beyond all modes that count.
 _STRAYS = 128

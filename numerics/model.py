@@ -17,6 +17,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from .noise import Noise, StateNoise, as_noise
 from .observations import Observation
 from .precision import EPS64
@@ -35,7 +36,7 @@ class LatentModel(eqx.Module):
 
     decoder: JAX-traceable, (d,) -> (D,) floating; noise_var: scalar, (D,), (D, D), a callable of z or a
     `Noise`; observation: None for Gaussian noise, else an `Observation` (noise_var is then unused). Raises
-    `ValueError` when the decoder does not map (latent_dim,) to a floating vector, or for invalid noise.
+    `RequestError` when the decoder does not map (latent_dim,) to a floating vector, or for invalid noise.
 
         >>> model = LatentModel(lambda z: jnp.array([z[0], z[0] ** 2 + z[1], z[1]]), 2, noise_var=1e-2)
         >>> model.latent_dim, model.mean(jnp.zeros(2)).shape
@@ -58,7 +59,7 @@ class LatentModel(eqx.Module):
         observation: Observation | None = None,
     ):
         if not callable(decoder):
-            raise ValueError(f"decoder: expected a function ({latent_dim},) -> (D,), got {type(decoder).__name__}")
+            raise RequestError(f"decoder: expected a function ({latent_dim},) -> (D,), got {type(decoder).__name__}")
         self.decoder = decoder
         self.latent_dim = whole_number("latent_dim", latent_dim, 1)
         self.prior = Normal() if prior is None else prior
@@ -71,13 +72,13 @@ class LatentModel(eqx.Module):
         out = jax.eval_shape(decoder, jax.ShapeDtypeStruct((self.latent_dim,), jnp.result_type(float)))
         if not hasattr(out, "shape") or len(out.shape) != 1:
             received = getattr(out, "shape", type(out).__name__)
-            raise ValueError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
+            raise RequestError(f"decoder: expected ({latent_dim},) -> (D,), got output {received}")
         if not jnp.issubdtype(out.dtype, jnp.floating):
-            raise ValueError(f"decoder: expected a floating output, got {out.dtype}")
+            raise RequestError(f"decoder: expected a floating output, got {out.dtype}")
         self._check_noise(self.noise, out.shape[0])
 
     def _check_noise(self, noise: Noise, size: int) -> None:
-        """Raise `ValueError` unless the noise, or the observation, fits D = size outputs."""
+        """Raise `RequestError` unless the noise, or the observation, fits D = size outputs."""
         if self.observation is not None:
             self.observation.size(size)
             return
@@ -85,7 +86,7 @@ class LatentModel(eqx.Module):
             noise.check(self.latent_dim, size)
         shape = getattr(noise, "shape", None)
         if shape is not None and shape.shape[0] != size:
-            raise ValueError(f"noise_var: expected size D = {size} of the decoder, got {shape.shape[0]}")
+            raise RequestError(f"noise_var: expected size D = {size} of the decoder, got {shape.shape[0]}")
 
     @property
     def eps(self) -> Float[Array, ""]:
@@ -98,7 +99,7 @@ class LatentModel(eqx.Module):
         return float(getattr(self.decoder, "resolution", EPS64))
 
     def with_noise(self, noise_var: ArrayLike | Noise | Callable) -> "LatentModel":
-        """Return a copy with other noise; the same `ValueError`s as for a new model."""
+        """Return a copy with other noise; the same `RequestError`s as for a new model."""
         noise = as_noise(noise_var)
         self._check_noise(noise, self.output_size)
         return eqx.tree_at(lambda m: m.noise, self, noise)
@@ -114,11 +115,11 @@ class LatentModel(eqx.Module):
         return self.output_size if self.observation is None else self.observation.size(self.output_size)
 
     def check_data(self, x: ArrayLike) -> Float[Array, " D"]:
-        """Return x as an array (D,); `ValueError` for a wrong shape, an error (also inside jit) if not finite."""
+        """Return x as an array (D,); `RequestError` for a wrong shape, an error (also inside jit) if not finite."""
         array = real_array("x", x)
         size = (self.data_size,)
         if array.shape != size:
-            raise ValueError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
+            raise RequestError(f"x: expected shape {size} of the decoder's output, got {array.shape}")
         if self.observation is None and isinstance(self.noise, StateNoise):
             array = self.noise.checked_at(self.prior.push(jnp.zeros(self.latent_dim)), array)
         return finite("x", array)
@@ -127,7 +128,7 @@ class LatentModel(eqx.Module):
         """Return z as an array (d,); the same errors as `check_data`."""
         array = real_array(name, z)
         if array.shape != (self.latent_dim,):
-            raise ValueError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
+            raise RequestError(f"{name}: expected shape ({self.latent_dim},), got {array.shape}")
         return finite(name, array)
 
     def mean(self, z: Point) -> Float[Array, " D"]:

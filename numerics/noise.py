@@ -17,6 +17,7 @@ from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from .requests import positive, real_array, refused
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -27,7 +28,7 @@ def _scale(value: ArrayLike) -> Float[Array, ""]:
     """Return `value` as a positive scalar leaf, or say what is wrong with it."""
     array = real_array("noise scale", value)
     if array.shape != ():
-        raise ValueError(f"noise scale: expected a scalar, got shape {array.shape}")
+        raise RequestError(f"noise scale: expected a scalar, got shape {array.shape}")
     return positive("noise scale", array)
 
 
@@ -77,7 +78,7 @@ class DiagonalNoise(Noise):
         self.scale = _scale(scale)
         array = jnp.asarray(shape, dtype=float)
         if array.ndim != 1:
-            raise ValueError(f"noise shape: expected (D,), got shape {array.shape}")
+            raise RequestError(f"noise shape: expected (D,), got shape {array.shape}")
         self.shape = positive("noise variances", array)
 
     def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
@@ -99,7 +100,7 @@ class FullNoise(Noise):
         self.scale = _scale(scale)
         array = jnp.asarray(shape, dtype=float)
         if array.ndim != 2 or array.shape[0] != array.shape[1]:
-            raise ValueError(f"noise shape: expected (D, D), got shape {array.shape}")
+            raise RequestError(f"noise shape: expected (D, D), got shape {array.shape}")
         asymmetry = jnp.max(jnp.abs(array - array.T)) > 1e-12 * jnp.max(jnp.abs(array))
         bad = asymmetry | ~jnp.all(jnp.isfinite(jnp.linalg.cholesky(array)))
         self.shape = refused(array, bad, "noise: expected a symmetric positive definite covariance")
@@ -129,13 +130,13 @@ class StateNoise(Noise):
         return True
 
     def check(self, latent_dim: int, size: int) -> None:
-        """Raise `ValueError` unless fn maps (latent_dim,) to real numbers of shape (), (D,) or (D, D), D = size."""
+        """Raise `RequestError` unless fn maps (latent_dim,) to real numbers of shape (), (D,) or (D, D), D = size."""
         out = jax.eval_shape(self.fn, jax.ShapeDtypeStruct((latent_dim,), jnp.result_type(float)))
         shape, dtype = np.shape(out), getattr(out, "dtype", np.asarray(0.0).dtype)
         if shape not in ((), (size,), (size, size)):
-            raise ValueError(f"noise_var(z): expected shape (), ({size},) or ({size}, {size}), got {shape}")
+            raise RequestError(f"noise_var(z): expected shape (), ({size},) or ({size}, {size}), got {shape}")
         if jnp.issubdtype(dtype, jnp.complexfloating):
-            raise ValueError(f"noise_var(z): expected real numbers, got {dtype}")
+            raise RequestError(f"noise_var(z): expected real numbers, got {dtype}")
 
     def checked_at(self, z: Point, array: Array) -> Array:
         """Return the array, after fn was found positive (definite) and symmetric at z."""
@@ -151,7 +152,7 @@ class StateNoise(Noise):
     def _shape(self, z: Point) -> Float[Array, "..."]:
         shape = jnp.asarray(self.fn(z))
         if shape.ndim > 2:
-            raise ValueError(f"noise_var(z): expected shape (), (D,) or (D, D), got {shape.shape}")
+            raise RequestError(f"noise_var(z): expected shape (), (D,) or (D, D), got {shape.shape}")
         return shape
 
     def whiten(self, residual: Vector, z: Point) -> Float[Array, " D"]:
@@ -175,7 +176,7 @@ def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
     """Convert what users pass: a scalar, (D,) variances, a (D, D) covariance, a callable of z, or a `Noise`.
 
     A vector or matrix is split into scale = its mean variance and shape = noise_var / scale.
-    Raises `ValueError` for values that are not positive (definite) or of another rank.
+    Raises `RequestError` for values that are not positive (definite) or of another rank.
     """
     if isinstance(noise_var, Noise):
         return noise_var
@@ -193,4 +194,4 @@ def as_noise(noise_var: ArrayLike | Noise | Callable) -> Noise:
         if array.ndim == 2:
             scale = jnp.mean(jnp.diagonal(array))
             return FullNoise(scale, array / scale)
-    raise ValueError(f"noise_var: expected shape (), (D,) or (D, D), got {array.shape}")
+    raise RequestError(f"noise_var: expected shape (), (D,) or (D, D), got {array.shape}")

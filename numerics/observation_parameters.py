@@ -19,6 +19,7 @@ from jax.scipy.special import gammaln, logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
+from ..errors import RequestError
 from .observations import Binomial, ExponentialFamily, Observation, Parameters, Poisson, Vector, as_count
 from .requests import positive, real_array, whole_number
 
@@ -102,7 +103,7 @@ class NegativeBinomial(ExponentialFamily):
     def __init__(self, dispersion: ArrayLike, n: ArrayLike = 1.0):
         array = real_array("dispersion", dispersion)
         if array.ndim > 1:
-            raise ValueError(f"dispersion: expected a scalar or (D,), got shape {array.shape}")
+            raise RequestError(f"dispersion: expected a scalar or (D,), got shape {array.shape}")
         self.dispersion = positive("dispersion", array)
         self.n = as_count(n)
 
@@ -124,9 +125,9 @@ class NegativeBinomial(ExponentialFamily):
         return super().magnitude(f, x) + _sensitivity(self, f, x)
 
     def size(self, outputs: int) -> int:
-        """Return the number of outputs; `ValueError` where there are not as many dispersions."""
+        """Return the number of outputs; `RequestError` where there are not as many dispersions."""
         if self.dispersion.shape not in ((), (outputs,)):
-            raise ValueError(
+            raise RequestError(
                 f"dispersion: expected a scalar or one for each of {outputs} outputs, got {self.dispersion.shape}"
             )
         return outputs
@@ -188,9 +189,9 @@ class DecodedNegativeBinomial(Observation):
         return jnp.sum(terms) + _sensitivity(self, f, x)
 
     def size(self, outputs: int) -> int:
-        """Return half the outputs; `ValueError` where that is no whole number."""
+        """Return half the outputs; `RequestError` where that is no whole number."""
         if outputs % 2:
-            raise ValueError(f"observation: expected a mean and a dispersion for each entry, got {outputs} outputs")
+            raise RequestError(f"observation: expected a mean and a dispersion for each entry, got {outputs} outputs")
         return outputs // 2
 
     def in_support(self, x: np.ndarray) -> Bool[np.ndarray, "..."]:
@@ -265,9 +266,9 @@ class Categorical(ExponentialFamily):
         return (jnp.sqrt(p) * (direction - jnp.sum(p * direction, axis=-1, keepdims=True))).reshape(-1)
 
     def size(self, outputs: int) -> int:
-        """Return the number of outputs; `ValueError` where they are not blocks of K."""
+        """Return the number of outputs; `RequestError` where they are not blocks of K."""
         if outputs % (self.classes or outputs) or outputs < 2:
-            raise ValueError(f"classes: expected blocks of {self.classes or 'at least 2'} outputs, got {outputs}")
+            raise RequestError(f"classes: expected blocks of {self.classes or 'at least 2'} outputs, got {outputs}")
         return outputs
 
     def in_support(self, x: np.ndarray) -> Bool[np.ndarray, "..."]:

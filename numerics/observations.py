@@ -20,6 +20,7 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
+from ..errors import RequestError
 from .requests import positive, real_array
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -126,7 +127,7 @@ def as_count(n: ArrayLike) -> Float[Array, ""]:
     """Return n as a positive scalar; `ValueError` for anything else."""
     array = real_array("n", n)
     if array.shape != ():
-        raise ValueError(f"n: expected a scalar, got shape {array.shape}")
+        raise RequestError(f"n: expected a scalar, got shape {array.shape}")
     return positive("n", array)
 
 

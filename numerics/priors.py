@@ -19,6 +19,7 @@ from jax.scipy.special import gammaln
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from ..errors import RequestError
 from .requests import finite, instance, positive, real_array, refused
 
 Point = Float[Array | np.ndarray, " d"]
@@ -38,14 +39,14 @@ class Prior(eqx.Module):
         """Draw one point (d,) with NumPy."""
 
     def check(self, d: int) -> None:
-        """Raise `ValueError` unless the parameters fit d latents: a scalar or (d,) each, and a scalar density."""
+        """Raise `RequestError` unless the parameters fit d latents: a scalar or (d,) each, and a scalar density."""
         for name in ("loc", "scale", "df", "centre"):
             shape = jnp.shape(getattr(self, name, 0.0))
             if shape not in ((), (d,)):
-                raise ValueError(f"prior: expected {name} of shape () or ({d},), got {shape}")
+                raise RequestError(f"prior: expected {name} of shape () or ({d},), got {shape}")
         shape = jnp.shape(jax.eval_shape(self.log_prob, jax.ShapeDtypeStruct((d,), jnp.result_type(float))))
         if shape != ():
-            raise ValueError(f"prior: expected log_prob to return a scalar for z ({d},), got shape {shape}")
+            raise RequestError(f"prior: expected log_prob to return a scalar for z ({d},), got shape {shape}")
 
     @property
     def slope_jump(self) -> Float[Array, ""]:
@@ -97,7 +98,7 @@ class CorrelatedNormal(Prior):
         self.mean = finite("mean", real_array("mean", mean))
         cov = real_array("covariance", covariance)
         if cov.shape != (*self.mean.shape, *self.mean.shape):
-            raise ValueError(f"covariance: expected shape {self.mean.shape * 2}, got {cov.shape}")
+            raise RequestError(f"covariance: expected shape {self.mean.shape * 2}, got {cov.shape}")
         bad = jnp.any(jnp.isnan(jnp.linalg.cholesky(cov))) | jnp.any(cov != cov.T)
         self.covariance = refused(cov, bad, "covariance: expected a symmetric positive definite matrix")
 
@@ -108,9 +109,9 @@ class CorrelatedNormal(Prior):
         return -0.5 * jnp.sum(r * r) - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * z.shape[0] * _LOG_2PI
 
     def check(self, d: int) -> None:
-        """Raise `ValueError` unless the mean is (d,)."""
+        """Raise `RequestError` unless the mean is (d,)."""
         if self.mean.shape != (d,):
-            raise ValueError(f"prior: expected mean of shape ({d},), got {self.mean.shape}")
+            raise RequestError(f"prior: expected mean of shape ({d},), got {self.mean.shape}")
 
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """Draw one point (d,); d must be the dimension of the mean."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import RequestError
+
 # Weights below this add nothing to a float64 sum of values of moderate growth.
 _NEGLIGIBLE = 1e-20
 
@@ -52,7 +54,7 @@ def _hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
 def gauss_hermite(d: int, n: int) -> Rule:
     """Tensor Gauss-Hermite rule with n nodes in each of d coordinates; nodes of weight below 1e-20 are left out."""
     if d < 1 or n < 1:
-        raise ValueError(f"gauss_hermite: expected d >= 1 and n >= 1, got d={d}, n={n}")
+        raise RequestError(f"gauss_hermite: expected d >= 1 and n >= 1, got d={d}, n={n}")
     x, w = _hermite(n)
     nodes = np.array(list(product(x, repeat=d)))
     weights = np.prod(np.array(list(product(w, repeat=d))), axis=1)
@@ -64,7 +66,7 @@ def gauss_hermite(d: int, n: int) -> Rule:
 def lattice(d: int, step: float, radius: float) -> Lattice:
     """Trapezoid rule for Lebesgue measure: step * Z^d in a ball; the last two units of radius are marked."""
     if d < 1 or not 0 < step < radius:
-        raise ValueError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
+        raise RequestError(f"lattice: expected d >= 1 and 0 < step < radius, got d={d}, step={step}, radius={radius}")
     half = int(radius / step)
     index = np.array(list(product(range(-half, half + 1), repeat=d)))
     index = index[np.sum(index**2, axis=1) <= (radius / step) ** 2]

@@ -15,9 +15,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
+from ..errors import RequestError
+from .frame import LARGEST, frame_of
 from .model import LatentModel
 from .requests import real_array, refused
-from .scan import INTEGRATED, KEPT, LARGEST, Scan, frame_of, look
+from .scan import INTEGRATED, KEPT, Scan, look
 from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -77,12 +79,12 @@ def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> Float[Array, "S d
 def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:
     """Return the caller's start (d,) or starts (S, d) as (S, d), or the result of the search when there is none.
 
-    Raises `ValueError` for another shape.
+    Raises `RequestError` for another shape.
     """
     if start is None:
         return search_starts(model, x, LARGEST)
     starts, d = real_array("start", start), model.latent_dim
     if starts.ndim not in (1, 2) or starts.shape[-1] != d or starts.size == 0:
-        raise ValueError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")
+        raise RequestError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")
     bad = ~jnp.any(jnp.all(jnp.isfinite(starts.reshape(-1, d)), axis=1))
     return refused(starts.reshape(-1, d), bad, "start: expected a start of finite values")

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from .quadrature import Rule
 
 _RADIUS = float(np.sqrt(3.0))
@@ -42,7 +43,7 @@ class Levels(NamedTuple):
 def symmetric_rule(d: int, degree: int) -> Rule:
     """Return nodes and weights of Q5 (2 d^2 + 1 nodes) or Q7 (about 4/3 d^3); some weights are negative."""
     if degree not in (5, 7):
-        raise ValueError(f"degree: expected 5 or 7, got {degree}")
+        raise RequestError(f"degree: expected 5 or 7, got {degree}")
     one, two, three = (_orbit(d, order, _RADIUS) for order in (1, 2, 3))
     weights = [1 / 6 - 2 * (d - 1) / 36, 1 / 36]
     orbits = [one, two]

@@ -18,12 +18,13 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
 from .cover import cover_of, log_masses, outside_mass
+from .frame import frame_of
 from .model import LatentModel
 from .modes import Mode, constant_rounding, distinct_first, find_modes, highest, relative_rounding, whitening
 from .outcome import Outcome, outcome_of
 from .precision import EPS64
 from .quadrature import lattice
-from .scan import INTEGRATED, KEPT, Scan, frame_of, look
+from .scan import INTEGRATED, KEPT, Scan, look
 from .seed import SEED
 from .starts import with_scanned
 

@@ -29,6 +29,7 @@ from jaxtyping import Float
 from scipy import special
 from sympy.printing.numpy import SciPyPrinter
 
+from ..errors import RequestError
 from ..shell.kept import kept_json
 from ..theory.formulas.closed_forms import CLOSED_FORMS
 from ..theory.predictions import argument_shapes, in_numbers, prediction
@@ -88,13 +89,13 @@ def _given(
     """Each argument's entries (k, ...) before its leading axes, and its shape."""
     missing = [argument for argument in shapes if argument not in arguments]
     if missing:
-        raise ValueError(f"prediction {name!r}: expected arguments {sorted(shapes)}, missing {missing}")
+        raise RequestError(f"prediction {name!r}: expected arguments {sorted(shapes)}, missing {missing}")
     given = {}
     for argument, shape in shapes.items():
         values = np.asarray(arguments[argument], dtype=float)
         leading = values.ndim - len(shape)
         if leading < 0 or values.shape[leading:] != shape:
-            raise ValueError(f"{name!r}, {argument}: expected shape (n, *{shape}), got {values.shape}")
+            raise RequestError(f"{name!r}, {argument}: expected shape (n, *{shape}), got {values.shape}")
         flat = values.reshape(*values.shape[:leading], int(np.prod(shape)))
         given[argument] = np.moveaxis(flat, -1, 0), shape
     return given

@@ -20,6 +20,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import RequestError
+
 ORDER_RESOLUTION = 0.1
 """An order whose half-width exceeds this is inconclusive: it would not tell 1 from 1.2."""
 
@@ -66,12 +68,12 @@ class OrderEstimate:
 
 
 def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
-    """The ratio r of the descending geometric grid `eps`; ValueError if it is not one."""
+    """The ratio r of the descending geometric grid `eps`; RequestError if it is not one."""
     if eps.size < 2 or not np.all(eps > 0):
-        raise ValueError(f"eps: expected at least 2 positive values, got {eps.tolist()}")
+        raise RequestError(f"eps: expected at least 2 positive values, got {eps.tolist()}")
     ratios = eps[:-1] / eps[1:]
     if ratios[0] <= 1 or not np.all(np.abs(ratios - ratios[0]) <= 1e-6 * ratios[0]):
-        raise ValueError(f"eps: expected a descending geometric grid, got ratios {ratios.tolist()}")
+        raise RequestError(f"eps: expected a descending geometric grid, got ratios {ratios.tolist()}")
     return float(ratios[0])
 
 
@@ -88,7 +90,7 @@ def extrapolate(
     (r^(s + (k-1)q) - 1); its noise is the same combination with absolute values. Needs at least three values.
     """
     if values.size < 3:
-        raise ValueError(f"extrapolate: expected at least 3 values, got {values.size}")
+        raise RequestError(f"extrapolate: expected at least 3 values, got {values.size}")
     best = Estimate(float(values[-1]), float("inf"))
     column, column_noise = values, noise
     # The first column is extrapolated once before it can be compared with anything.

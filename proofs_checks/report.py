@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import RequestError
 from ..shell.files import write_all
 from .claim import Claim, ClaimResult
 from .instances import Rows
@@ -151,13 +152,13 @@ class Report:
     def table(self, claim: str, most: int | None = None) -> ConvergenceTable:
         """Every law of convergence of a claim as a table: .text(), .csv(), .markdown(), .latex().
 
-        most: show only so many instances of each law. ValueError if the claim has no law of convergence.
+        most: show only so many instances of each law. RequestError if the claim has no law of convergence.
         """
         from .convergence_table import ConvergenceTable
 
         curves = self._curves(claim)
         if not curves:
-            raise ValueError(
+            raise RequestError(
                 f"claim {claim}: expected a law of convergence, got {', '.join(r.name for r in self.laws[claim])}"
             )
         return ConvergenceTable.of(claim, curves, most)
@@ -169,7 +170,7 @@ class Report:
         curves = [one for one in self.laws[claim] if one.law in self._curves(claim) and law in (None, one.name)]
         if not curves:
             wanted = f"a law of convergence named {law!r}" if law else "a law of convergence"
-            raise ValueError(f"claim {claim}: expected {wanted}, got {', '.join(r.name for r in self.laws[claim])}")
+            raise RequestError(f"claim {claim}: expected {wanted}, got {', '.join(r.name for r in self.laws[claim])}")
         statement = self._statement(claim, curves[-1].name)
         words = {"xlabel": statement.xlabel, "ylabel": statement.ylabel} if statement else {}
         return law_figure(law_document(curves[-1], most=None) | words)

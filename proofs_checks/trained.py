@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from ..errors import RequestError
 from ..results import names, recorded
 from ..shell import children
 from ..training.experiments import experiment
@@ -26,7 +27,7 @@ STUDY = "false-alarms-trained"
 
 
 def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOutcome, ...]]:
-    """The findings that the claim names as evidence, and their controls; ValueError for one that there is not."""
+    """The findings that the claim names as evidence, and their controls; RequestError for one that there is not."""
     wanted = dict.fromkeys(name for name, _ in claim.trained)
     missing = [name for name in wanted if name != SMALL_CASE and name not in names()]
     found = {name: _findings(name, seed) for name in wanted if name not in missing}
@@ -68,7 +69,7 @@ def _named(findings: Sequence[Finding], id: str, claim: Claim) -> Finding:
         if finding.id == id:
             return finding
     known = ", ".join(finding.id for finding in findings)
-    raise ValueError(f"claim {claim.id}: expected a finding of {findings[0].experiment} among {known}, got {id!r}")
+    raise RequestError(f"claim {claim.id}: expected a finding of {findings[0].experiment} among {known}, got {id!r}")
 
 
 _TRAIN = """

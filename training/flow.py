@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.families.draws import orthogonal
 from .loss import Terms, batch_terms
 from .models import DTYPE, MLP, VAE
@@ -53,7 +54,7 @@ class CouplingFlow(eqx.Module):
         size = data.shape[1]
         moved = size // 2
         if moved < 1:
-            raise ValueError(f"data: expected at least two coordinates for a coupling, got {size}")
+            raise RequestError(f"data: expected at least two coordinates for a coupling, got {size}")
         drawn = [MLP((size - moved, hidden, hidden, 2 * moved), rng) for _ in range(layers)]
         self.conditioners = tuple(eqx.tree_at(lambda net: net.weights[-1], net, replace_fn=_smaller) for net in drawn)
         self.rotations = jnp.asarray(np.stack([orthogonal(rng, size) for _ in range(layers)]), DTYPE)

@@ -156,13 +156,13 @@ def train(
 ) -> Trained:
     """Train the runs. With `checkpoint`, a file, the state is saved after each chunk, and continued if it is there.
 
-    Raises `NotFinite`, ValueError for sizes that do not fit, and RequestError for a checkpoint of other runs.
+    Raises `NotFinite`, RequestError for sizes that do not fit, and RequestError for a checkpoint of other runs.
     """
     count = len(which)
     if noise.start.shape != (count,) or noise.target.shape != (count,):
-        raise ValueError(f"noise: expected shape ({count},), got {noise.start.shape} and {noise.target.shape}")
+        raise RequestError(f"noise: expected shape ({count},), got {noise.start.shape} and {noise.target.shape}")
     if min(which) < 0 or max(which) >= len(data):
-        raise ValueError(f"which: expected indices of the {len(data)} data sets, got {min(which)} to {max(which)}")
+        raise RequestError(f"which: expected indices of the {len(data)} data sets, got {min(which)} to {max(which)}")
     resident = jnp.asarray(data, DTYPE)
     rows = jnp.asarray(which, jnp.int32)
     optimiser = recipe.optimiser()

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..errors import RequestError
 from .models import VAE
 
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -101,7 +102,7 @@ def draw_nodes(key: PRNGKeyArray, shape: tuple[int, ...], antithetic: bool, dtyp
     if not antithetic:
         return jax.random.normal(key, shape, dtype)
     if shape[-2] % 2:
-        raise ValueError(f"antithetic draws come in pairs: expected an even number, got {shape[-2]}")
+        raise RequestError(f"antithetic draws come in pairs: expected an even number, got {shape[-2]}")
     half = jax.random.normal(key, (*shape[:-2], shape[-2] // 2, shape[-1]), dtype)
     return jnp.concatenate([half, -half], axis=-2)
 

@@ -79,7 +79,7 @@ def mcc(sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m k"], *,
 
 def batched_mcc(sources: Float[np.ndarray, "m d"], latents: Float[np.ndarray, "m d"], batch: int = 64) -> float:
     """The mean of the MCC over batches, as the public code of arXiv 2206.02416 logs it: biased upwards."""
-    starts = range(0, len(sources) - batch + 1, batch)
+    starts = range(0, len(sources) - requests.whole("batch", batch, 2) + 1, batch)
     return float(np.mean([mcc(sources[i : i + batch], latents[i : i + batch]) for i in starts]))
 
 
@@ -93,6 +93,7 @@ class Contrasts(NamedTuple):
 
 def contrasts(jacobians: Float[np.ndarray, "m D d"]) -> Contrasts:
     """Both contrasts of a decoder from its Jacobians at m points."""
+    jacobians = requests.numbers("jacobians", jacobians)
     each = np.asarray(contrast_of_jacobian(jacobians))
     of_mean = float(contrast_of_jacobian(jacobians.mean(axis=0)))
     return Contrasts(float(each.mean()), float(np.quantile(each, 0.95)), of_mean)
@@ -115,6 +116,7 @@ def bootstrap(
     values = requests.numbers("values", values)
     if values.ndim != 1 or not len(values):
         raise RequestError(f"values: expected (n,) with n >= 1, got shape {values.shape}")
+    _check_generator(rng)
     resampled = statistic(values[rng.integers(len(values), size=(draws, len(values)))], axis=-1)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(statistic(values, axis=-1)), float(low), float(high))
@@ -122,11 +124,20 @@ def bootstrap(
 
 def bootstrap_spearman(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, *, draws: int = 2000) -> Interval:
     """Spearman's correlation of pairs, with its percentile interval."""
+    _check_generator(rng)
     index = rng.integers(len(x), size=(draws, len(x)))
     low, high = np.quantile([spearman(x[rows], y[rows]) for rows in index], [0.025, 0.975])
     return Interval(spearman(x, y), float(low), float(high))
 
 
+def _check_generator(rng: np.random.Generator) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise RequestError(f"rng: expected a numpy.random.Generator, got {requests.shown(rng)}")
+
+
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation."""
-    return float(correlations(np.asarray(x)[:, None], np.asarray(y)[:, None], rank=True)[0, 0])
+    """Spearman's rank correlation. RequestError unless both are (n,) with n >= 2."""
+    x, y = requests.numbers("x", x), requests.numbers("y", y)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+        raise RequestError(f"x, y: expected (n,) twice with n >= 2, got {x.shape} and {y.shape}")
+    return float(correlations(x[:, None], y[:, None], rank=True)[0, 0])

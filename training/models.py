@@ -44,7 +44,7 @@ class LogitBeta(Prior):
 
     def __init__(self, a: float = 1.0, b: float = 1.0):
         if not (a > 0 and b > 0):
-            raise ValueError(f"a, b: expected > 0, got {a}, {b}")
+            raise RequestError(f"a, b: expected > 0, got {a}, {b}")
         self.a, self.b = jnp.asarray(a, dtype=DTYPE), jnp.asarray(b, dtype=DTYPE)
 
     def log_prob(self, z: Point) -> Float[Array, ""]:

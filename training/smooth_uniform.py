@@ -18,6 +18,7 @@ import numpy as np
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
+from ..errors import RequestError
 from ..numerics.priors import Point, Prior
 
 _FARTHEST = 60.0  # of |v| - 1/2 in scales, where Q is still a float32; no more than a guard
@@ -31,7 +32,7 @@ class SmoothUniform(Prior):
 
     def __init__(self, scale: float = 0.04):
         if not 0 < scale < 1:
-            raise ValueError(f"scale: expected 0 < scale < 1, got {scale}")
+            raise RequestError(f"scale: expected 0 < scale < 1, got {scale}")
         self.scale = scale
 
     @property

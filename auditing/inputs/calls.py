@@ -82,7 +82,7 @@ def output_of(value: Any) -> Any:
     if arrays:
         raise RequestError(
             f"decoder: expected one array or one tensor as output, got {len(arrays)} ({listed(arrays)}): name one, "
-            "as in --output NAME or lambda z: decoder(z)[0]"
+            "as in --output NAME or lambda z: decoder(z)[0], or say what both are (--noise-var log-var, --observation)"
         )
     raise RequestError(f"decoder: expected one array or one tensor as output, got {type(value).__name__}")
 
@@ -100,9 +100,14 @@ def _type_of(value: Any) -> Any:
     return np.dtype(str(value.dtype).removeprefix("torch."))
 
 
+def said_by(error: Exception) -> str:
+    """The message of an exception in one line, without advice on whom to tell."""
+    return " ".join(str(error).split()).split(" Please file an issue")[0].split(" because it has not been implement")[0]
+
+
 def failure(error: Exception) -> str:
     """What went wrong in a user's own code, with file and line, in one line."""
-    text = " ".join(str(error).split())
+    text = said_by(error)
     shown = f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and _HERE not in frame.filename]

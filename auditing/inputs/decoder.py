@@ -122,7 +122,8 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
             lambda z: function(z), jax.ShapeDtypeStruct((d,), jnp.result_type(float))
         )
     except Exception as error:
-        raise RequestError(f"decoder: expected a function that JAX can trace, {failure(error)}") from error
+        hint = " (a Flax NNX module in training mode? call model.eval())" if "TraceContext" in repr(error) else ""
+        raise RequestError(f"decoder: expected a function that JAX can trace, {failure(error)}{hint}") from error
 
     def values(z: np.ndarray) -> np.ndarray:
         return np.asarray(_at_all(converted, jnp.asarray(z)))
@@ -170,7 +171,8 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         except RequestError:
             raise
         except Exception:
-            raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {failure(batch)}") from batch
+            hint = _parts(module)
+            raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {failure(batch)}{hint}") from batch
     if batched:
         check_batch(lambda z: evaluate(module, z), points)
         value = value[0]
@@ -189,6 +191,13 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
     _require_first_order(found, "torch.func")
     single, route = ways[found.route]
     return Decoder(jax_function(single, size, route), tuple(value.shape), "torch", round_off, found)
+
+
+def _parts(module: Any) -> str:
+    """A hint for a module that holds a decoder as one of its parts: a whole VAE."""
+    names = [name for name, _ in module.named_children()]
+    found = [name for name in names if name.lower() in ("decoder", "dec", "generator")]
+    return f" (one of its parts is {found[0]!r}: audit that, as FILE.py:NAME.{found[0]})" if found else ""
 
 
 def _require_first_order(found: Derivatives, library: str) -> None:

@@ -22,6 +22,7 @@ from jaxtyping import Float
 
 from ...numerics.precision import EPS64
 from ...numerics.seed import SEED
+from .calls import said_by
 
 ORDERS = 3
 _STEPS = 0.5 * 2.0 ** -np.arange(15)
@@ -113,7 +114,7 @@ def check(rules: Rules, probed: Iterable[tuple[Probe, Differences]]) -> tuple[in
             try:
                 forward, reverse = rules(k, *probe)
             except Exception as error:
-                reason = " ".join(str(error).split())[:160]
+                reason = said_by(error)[:160]
                 return k - 1, f"the derivative of order {k} fails: {type(error).__name__}: {reason}"
             value, stated = expected.values[k - 1], expected.errors[k - 1]
             weighted = float(np.sum(np.abs(probe.cotangent) * stated))

@@ -134,6 +134,35 @@ def load_observation(name: str, dispersion: str | None, classes: int | None) -> 
     return OBSERVATIONS[name]()
 
 
+def load_inputs(texts: list[str]) -> dict[str, Any]:
+    """The values of `--with NAME=VALUE`: numbers, arrays, or the object FILE.py:NAME."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name.isidentifier() or not value:
+            raise RequestError(f"--with: expected NAME=VALUE, got {text!r}")
+        if ".py:" in value:
+            found[name] = named_object(value, "--with")
+        elif value.endswith(".npy"):
+            found[name] = np.array(read_array(Path(value), None, "--with"))
+        else:
+            found[name] = _numbers(value)
+    return found
+
+
+def _numbers(text: str) -> int | float | np.ndarray:
+    """A number, whole where it is written so, or an array of numbers with commas."""
+    parts = [part for part in text.split(",") if part.strip()]
+    try:
+        kind = int if all(part.strip().lstrip("+-").isdigit() for part in parts) else float
+        values = [kind(part) for part in parts]
+    except ValueError:
+        raise RequestError(
+            f"--with: expected a number, numbers with commas, .npy or FILE.py:NAME, got {text!r}"
+        ) from None
+    return values[0] if "," not in text else np.array(values)
+
+
 def _positive_numbers(text: str, option: str, what: str) -> Any:
     """Numbers > 0 with commas, of a .npy file or of FILE.py:NAME; a callable of that name is returned as it is."""
     if ".py:" in text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -29,6 +29,7 @@ def as_model(
     prior: Prior | None = None,
     observation: Any = None,
     output: tuple[str, ...] = (),
+    inputs: Mapping[str, Any] | None = None,
 ) -> tuple[LatentModel, Decoder]:
     """A LatentModel whose decoder is a `Decoder`, its shape that of the data. RequestError where parts do not fit."""
     if isinstance(model, LatentModel):
@@ -49,7 +50,7 @@ def as_model(
         raise RequestError(f"noise_var: expected variances, or one of {', '.join(DECODED)}, got {noise_var!r}")
     pair = f"mean and {noise_var}" if variance else pair_of(likelihood)
     probes = _probes(latent_dim, prior)
-    decoder = as_decoder(choosing(model, output, pair), latent_dim, prior)
+    decoder = as_decoder(choosing(model, output, pair, inputs), latent_dim, prior)
     if variance:
         noise_var = StateNoise(1.0, _Variance(decoder, noise_var))
     if likelihood is not None:

@@ -21,8 +21,20 @@ from .torch_written_out import written_out
 
 def private_copy(module: Any, points: np.ndarray) -> Any:
     """A copy in evaluation mode, in float64 and on the CPU, without gradients; the module stays as it is."""
+    # Frozen before, not after: the parameters of a copy of a scripted module are no leaves, and cannot be.
+    frozen = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
     try:
-        copied = copy.deepcopy(module)
+        return _copied(module, points).eval().double().cpu()
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+def _copied(module: Any, points: np.ndarray) -> Any:
+    try:
+        return copy.deepcopy(module)
     except RuntimeError:
         # Old weight norm keeps a product of parameters, which only copies once it was made without gradients.
         library, training = torch(), [part.training for part in module.modules()]
@@ -31,11 +43,7 @@ def private_copy(module: Any, points: np.ndarray) -> Any:
             module.eval()(library.as_tensor(points[:1], dtype=parameter.dtype, device=parameter.device))
         for part, mode in zip(module.modules(), training, strict=True):
             part.training = mode
-        copied = copy.deepcopy(module)
-    copied = copied.eval().double().cpu()
-    for parameter in copied.parameters():  # one by one: scripted modules have no requires_grad_
-        parameter.requires_grad_(False)
-    return copied
+        return copy.deepcopy(module)
 
 
 @contextmanager

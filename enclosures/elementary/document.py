@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 from flint import ctx, fmpq
 
+from ...errors import RequestError
 from ..balls import EXACT_BITS
 from ..certificate import Document, empty_certificate, seal, written_interval
 from .fixed import FixedEnclosure
@@ -52,7 +53,7 @@ def fixed_entry(found: FixedEnclosure, slack: fmpq = SLACK) -> Document:
     """One noise variance; the supremum must have been proved."""
     best = found.supremum
     if best is None:
-        raise ValueError("a certificate needs the proof that no encoder is better")
+        raise RequestError("a certificate needs the proof that no encoder is better")
     return described(found.instance) | {
         "eps": str(found.eps),
         "log_likelihood": written_interval(found.log_likelihood, slack),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from flint import arb, ctx, fmpq
 
+from ...errors import RequestError
 from ..maximiser import EnclosureError
 from .instance import Instance
 from .integrals import Encoder, approximate_encoder, likelihood_integral, moments
@@ -80,11 +81,11 @@ def supremum(instance: Instance, eps: fmpq, value: arb, gradient: tuple[arb, ...
 def enclose(instance: Instance, eps: fmpq, digits: int = DIGITS) -> FixedEnclosure:
     """Enclose log p, the best ELBO and the gap at a rational eps > 0.
 
-    Raises EnclosureError if no encoder is found or an integral does not settle, ValueError (UnsupportedError) for
+    Raises EnclosureError if no encoder is found or an integral does not settle, RequestError (UnsupportedError) for
     functions without a rule and for eps <= 0.
     """
     if not eps > 0:
-        raise ValueError(f"the noise variance: expected a number > 0, got {eps}")
+        raise RequestError(f"the noise variance: expected a number > 0, got {eps}")
     with ctx.workprec(int(digits * fmpq(10, 3).ceil()) + GUARD_BITS):
         encoder = approximate_encoder(instance, eps)
         if encoder is None:

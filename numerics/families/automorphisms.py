@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...errors import RequestError
 from .decoder import Decoder, Matrix, Scalar
 from .draws import orthogonal, signed
 from .mlp import SmoothMLP, draw_mlp
@@ -71,7 +72,7 @@ def draw_rotation(rng: np.random.Generator, latent_dim: int) -> Rotation:
 def draw_swirl(rng: np.random.Generator, latent_dim: int) -> Swirl:
     """A swirl of strength 0.4 to 1, of either sense; latent_dim >= 2."""
     if latent_dim < 2:
-        raise ValueError(f"a swirl needs a plane to turn, expected latent_dim >= 2, got {latent_dim}")
+        raise RequestError(f"a swirl needs a plane to turn, expected latent_dim >= 2, got {latent_dim}")
     return Swirl(signed(rng, 0.4, 1.0))
 
 

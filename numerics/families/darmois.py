@@ -17,6 +17,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Float
 
+from ...errors import RequestError
 from .decoder import Decoder, Matrix, Vector
 from .draws import signed
 from .monotone import invert_increasing
@@ -99,7 +100,7 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Arra
 def draw_darmois(rng: np.random.Generator, latent_dim: int) -> Darmois:
     """M near the identity with both off-diagonal entries of size 0.2 to 0.5, p as for shears. latent_dim = 2."""
     if latent_dim != 2:
-        raise ValueError(f"the construction is for the plane, expected latent_dim 2, got {latent_dim}")
+        raise RequestError(f"the construction is for the plane, expected latent_dim 2, got {latent_dim}")
     off = signed(rng, 0.2, 0.5, 2)
     matrix = np.array([[rng.uniform(0.9, 1.2), off[0]], [off[1], rng.uniform(0.9, 1.2)]])
     return Darmois(matrix, signed(rng, 0.15, 0.35, 1), signed(rng, 0.04, 0.1, 1))

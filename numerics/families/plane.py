@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...errors import RequestError
 from .decoder import Decoder, Scalar, Vector
 from .draws import signed
 
@@ -79,4 +80,4 @@ def _complex(modulus: float, angle: float) -> np.ndarray:
 
 def _plane_only(latent_dim: int) -> None:
     if latent_dim != 2:
-        raise ValueError(f"this family lives in the plane, expected latent_dim 2, got {latent_dim}")
+        raise RequestError(f"this family lives in the plane, expected latent_dim 2, got {latent_dim}")

@@ -14,6 +14,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from ...errors import RequestError
+
 STEP = 0.35
 _axis = np.arange(-24, 25)
 _index = np.stack(np.meshgrid(_axis, _axis, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -65,7 +67,7 @@ def _moved(count: int) -> slice:
     """The places of t for which t/K lies on the grid."""
     exponent = int(np.log2(count))
     if 2**exponent != count or exponent > 12:
-        raise ValueError(f"count: expected a power of two up to 4096, got {count}")
+        raise RequestError(f"count: expected a power of two up to 4096, got {count}")
     return slice(_THIRDS * exponent, None)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ...errors import RequestError
 from ...theory.series.coefficients import GapSeries
 from ...theory.series.decoders import SymbolicDecoder, gap_coefficients, latent_symbols, shear
 from ...theory.series.ring import FLOATS
@@ -48,7 +49,7 @@ def _exact(value: Any) -> sp.Rational:
 def _log_prior(name: str, symbols: Sequence[sp.Symbol]) -> sp.Expr | None:
     """The log-density of one of `PRIORS` but for a constant; None is the series engine's standard normal prior."""
     if name not in PRIORS:
-        raise ValueError(f"prior: expected one of {', '.join(PRIORS)}, got {name!r}")
+        raise RequestError(f"prior: expected one of {', '.join(PRIORS)}, got {name!r}")
     return None if name == "normal" else sum(-z - 2 * sp.log(1 + sp.exp(-z)) for z in symbols)
 
 

@@ -6,6 +6,7 @@ import elbogap
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap.auditing.inputs.loading import load_inputs
 from elbogap.auditing.inputs.model import as_model
 from elbogap.auditing.inputs.observation import drawn
 from elbogap.auditing.points import check_data
@@ -17,6 +18,7 @@ from scipy.special import expit, logsumexp, roots_hermitenorm
 
 GRID = 1e-6  # nat: trapezoid rule with 400 steps a direction over +-7 deviations of smooth posteriors
 SEARCHED = 2e-5  # nat: the reference's encoder is searched by differences, its ELBO by 24 nodes a direction
+LARGEST_STATED = 2e-4  # nat: the audit's own stated errors, which must cover its differences from the reference
 STEP = 1e-4
 DIFFERENCED = 1e-4  # nat: contrasts from differences of log-probabilities with that step
 THETA = np.array([0.8, 3.0, 1.5, 6.0])
@@ -149,9 +151,10 @@ def test_every_number_of_the_account_is_that_of_scipy(name: str) -> None:
     for entry, x in zip(report.account.entries, data, strict=True):
         log_p = evidence(likelihood, x)
         best = best_elbo(likelihood, x, entry.mean)
-        assert entry.log_likelihood == pytest.approx(log_p, abs=GRID)
-        assert entry.gap == pytest.approx(log_p - best, abs=SEARCHED)
-        assert entry.amortisation == pytest.approx(best - elbo(likelihood, x, *ENCODER), abs=SEARCHED)
+        assert entry.error < LARGEST_STATED
+        assert entry.log_likelihood == pytest.approx(log_p, abs=GRID + entry.error)
+        assert entry.gap == pytest.approx(log_p - best, abs=SEARCHED + entry.error)
+        assert entry.amortisation == pytest.approx(best - elbo(likelihood, x, *ENCODER), abs=SEARCHED + entry.error)
         assert abs(entry.total - (log_p - elbo(likelihood, x, *ENCODER))) < entry.total_error
     assert report.account.closes
     if name == "decoded dispersion":
@@ -261,6 +264,25 @@ def test_data_outside_the_support_are_refused(name: str, data: np.ndarray, messa
         )
 
 
+def test_other_inputs_are_the_same_at_every_point() -> None:
+    """`inputs` reach the decoder by name; one that it does not take is refused in its own words."""
+    found = as_model(lambda z, label: surface(z, jnp) * label, 2, inputs={"label": 3.0})[1]
+    np.testing.assert_allclose(found(jnp.ones(2)), 3 * surface(np.ones(2)))
+    with pytest.raises(RequestError, match="unexpected keyword argument 'lable'"):
+        as_model(lambda z, label: surface(z, jnp) * label, 2, inputs={"lable": 3})
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [(["label=1"], 1), (["label=7.5"], 7.5), (["label=7.5,"], [7.5]), (["label=0,1,0"], [0, 1, 0])],
+)
+def test_inputs_of_the_command_line_are_numbers_or_arrays(texts: list[str], expected) -> None:
+    """A number stays one, whole where it is written so; a comma makes an array."""
+    found = load_inputs(texts)["label"]
+    np.testing.assert_array_equal(found, expected)
+    assert np.issubdtype(np.asarray(found).dtype, np.integer) == np.issubdtype(np.asarray(expected).dtype, np.integer)
+
+
 def test_labels_become_one_hot_rows() -> None:
     """Numbers of classes (n, blocks) are taken as their one-hot rows."""
     decoder = as_model(lambda z: logits(z, jnp), 2, observation=Categorical(3))[1]
@@ -285,6 +307,8 @@ def test_labels_become_one_hot_rows() -> None:
         (["--observation", "poisson", "--gamma", "3"], "noise_var: expected none for the observation poisson"),
         (["--observation", "categorical", "--classes", "1"], "--classes: expected an integer >= 2, got 1"),
         (["--output", "rate"], "output: expected one of the decoder's outputs"),
+        (["--with", "label"], "--with: expected NAME=VALUE, got 'label'"),
+        (["--with", "label=a"], "--with: expected a number, numbers with commas"),
     ],
 )
 def test_the_command_refuses_in_one_line(options: list[str], message: str, tmp_path, capsys) -> None:

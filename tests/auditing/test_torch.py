@@ -12,9 +12,11 @@ torch = pytest.importorskip("torch", reason='needs torch: pip install "elbogap[t
 
 from elbogap.auditing.inputs.decoder import as_decoder  # noqa: E402
 from elbogap.auditing.inputs.loading import with_weights  # noqa: E402
+from elbogap.auditing.inputs.model import as_model  # noqa: E402
 from elbogap.auditing.torch_contrast import contrast_of_jacobian, ima_contrast  # noqa: E402
 from elbogap.errors import RequestError  # noqa: E402
 
+FLOAT32 = 1e-5  # relative: the module itself computes in float32
 ROUND_OFF = 1e-12  # both sides compute in float64, derivatives are of size one
 
 
@@ -174,6 +176,47 @@ def test_recurrent_layers_are_differentiated_one_point_at_a_time() -> None:
 
     found = as_decoder(Recurrent(), 2).derivatives
     assert found.route.endswith("one at a time") and found.orders == 3
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch announces the end of scripts; people still have them
+def test_scripted_and_traced_modules_are_those_they_were_made_of() -> None:
+    """Frozen before they are copied they keep their values and derivatives, and the user's keep their gradients."""
+    plain = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
+    expected, z = as_decoder(plain, 2), jnp.array([0.3, -0.5])
+    for module in (torch.jit.script(plain), torch.jit.trace(plain, torch.zeros(1, 2))):
+        found = as_decoder(module, 2)
+        np.testing.assert_allclose(jax.jacfwd(found)(z), jax.jacfwd(expected)(z), atol=ROUND_OFF)
+        assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+class Labelled(torch.nn.Module):
+    """(mean, log-variance) of a point and a class; a whole model, too, whose decoder is a part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = torch.nn.Linear(3, 2), torch.nn.Linear(2, 3)
+        self.log_var, self.label = torch.nn.Linear(2, 3), torch.nn.Embedding(2, 3)
+
+    def forward(self, z, label=None):
+        """The pair; without a class the reconstruction of z."""
+        return (
+            self.decoder(self.encoder(z)) if label is None else (self.decoder(z) + self.label(label), self.log_var(z))
+        )
+
+
+def test_a_whole_model_is_refused_with_the_name_of_its_decoder() -> None:
+    """A VAE for its decoder: the line says which part to name."""
+    with pytest.raises(RequestError, match=r"one of its parts is 'decoder': audit that, as FILE.py:NAME.decoder"):
+        as_decoder(Labelled(), 2)
+
+
+def test_learned_variances_and_other_inputs_of_a_module() -> None:
+    """(mean, log-variance) of a module is a mean with a variance of z; a class label is given to every point."""
+    module, z = Labelled(), jnp.array([0.25, -0.5])
+    model, decoder = as_model(module, 2, "log-var", inputs={"label": 1})
+    mean, log_var = (part.detach().numpy()[0] for part in module(torch.tensor([[0.25, -0.5]]), torch.tensor([1])))
+    np.testing.assert_allclose(decoder(z), mean, rtol=FLOAT32)
+    np.testing.assert_allclose(model.noise.whiten(jnp.ones(3), z), np.exp(-0.5 * log_var), rtol=FLOAT32)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap.numerics.frame import frame_of
 from elbogap.numerics.heavy_tails import mean_error, pareto_index
 from elbogap.numerics.missed import missed_ratio
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.modes import find_modes
-from elbogap.numerics.scan import frame_of, look
+from elbogap.numerics.scan import look
 
 DRAWS = 4096
 SAMPLES = 200

@@ -19,8 +19,10 @@ import jax
 jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp, numpy as np
 import elbogap as eg
+import elbogap.numerics as nu
 from elbogap import testing, theorem as th
 from elbogap.enclosures.proofs import certificate, evidence
+from elbogap.enclosures.shear import shear_instance
 from elbogap.errors import RequestError
 from elbogap.figures.registry import entry
 from elbogap.report.look import look
@@ -40,6 +42,7 @@ def K(**changes): return th.Converges(lambda eps, h: 1 + eps, **(dict(along=L, l
 def C(id="mine", title="a title", **changes): return th.Claim(id, title, **(dict(over=q, law=K()) | changes))
 A = dict(latent_dim=1, points=4, account_points=0)
 G = [1, 0.1, 0.01, 0.001]
+m, x = eg.LatentModel(f, 1, noise_var=1e-2), jnp.zeros(2)
 found = {}
 for call in json.load(sys.stdin):
     try:

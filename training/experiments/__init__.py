@@ -19,6 +19,8 @@ MODULES = {
     "beta-collapse": "beta_collapse",
     "diagonal-or-full": "diagonal_or_full",
     "learned-variance": "learned_variance",
+    "encoder-capacity": "encoder_capacity",
+    "controlled-angle": "controlled_angle",
     "sprites": "sprites",
 }
 

@@ -23,9 +23,9 @@ import numpy as np
 from ...results import Recorded, Table, recorded
 from ..convergence import shortfall
 from ..evaluate import evaluate, select
-from ..findings import SHORTFALL, Bound, Finding, column, finding, where
+from ..findings import SEED, SHORTFALL, Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
-from ..metrics import contrasts, mcc
+from ..metrics import bootstrap_spearman, contrasts, mcc, spearman
 from ..mixings import Mixed, draw_angled, mix
 from ..models import VAE, LogitBeta, as_dtype, identity, mlp_vae
 from ..modes import mode_elbo
@@ -34,12 +34,14 @@ from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, tra
 NAME = "controlled-angle"
 COSINES = (0.0, 0.3, 0.6, 0.9, 0.99, 0.999)
 UNITS = ("columns", "determinant")
-GIVEN_NOISE = 1e-4  # noise variance in units of the mean variance of the data with unit columns
-SIGNAL_TO_NOISE = 30.0  # where the decoder is learnt
+GIVEN_NOISE = 1e-3  # noise variance in units of the mean variance of the data with unit columns
+SIGNAL_TO_NOISE = 10.0  # where the decoder is learnt
 HIDDEN = {"given": (48, 48), "learnt": (32, 32)}
 TRAIN, HELD_OUT, POINTS = 20_000, 1000, 300
 # mixings of either part, restarts of the learnt, steps
 SIZES = {"quick": (1, 1, 1000), "standard": (3, 1, 4000), "full": (5, 2, 4000)}
+# Without any relation 95 % of Spearman's correlations of 30 pairs lie within .37 of 0.
+CORRELATED = -0.4
 SELECTION = "given: none; learnt: of the restarts, the one with the largest ELBO of the decoder at held-out points"
 
 
@@ -52,13 +54,13 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     """Train at every angle and measure."""
     mixings, restarts, steps = SIZES[effort]
     how = Recipe(steps=steps, batch=64, draws=2, antithetic=True, path=True, warm_up=min(200, steps // 5))
-    parameters: dict[str, Any] = {"cosines": COSINES, "given_noise": GIVEN_NOISE, "mixings": mixings}
-    parameters |= {"signal_to_noise": SIGNAL_TO_NOISE, "hidden": HIDDEN, "restarts": restarts} | asdict(how)
+    parameters: dict[str, Any] = {"cosines": COSINES, "hidden": HIDDEN, "mixings": mixings} | asdict(how)
     fixed = parameters | {"seed": seed}
+    of_given, of_learnt = {"given_noise": GIVEN_NOISE}, {"signal_to_noise": SIGNAL_TO_NOISE, "restarts": restarts}
     both = batches.run_all(
         [
-            Asked("given", fixed, partial(_given, mixings, seed, how, batches)),
-            Asked("learnt", fixed, partial(_learnt, mixings, restarts, seed, how, batches)),
+            Asked("given", fixed | of_given, partial(_given, mixings, seed, how, batches)),
+            Asked("learnt", fixed | of_learnt, partial(_learnt, mixings, restarts, seed, how, batches)),
         ]
     )
     given, learnt = ([row for row in both if ("gap" in row) == part] for part in (True, False))
@@ -76,7 +78,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         NAME,
         f"elbogap record {NAME} --effort {effort} --seed {seed}",
         seed,
-        parameters | {"effort": effort, "seconds": round(batches.seconds)},
+        parameters | of_given | of_learnt | {"effort": effort, "seconds": round(batches.seconds)},
         len(given) + len(learnt),
         SELECTION,
         tuple(failures),
@@ -179,6 +181,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
     make = partial(finding, result.experiment)
     gap, limit = column(given, "gap"), column(given, "limit")
     right, oblique = where(best, cosine=0.0), where(best, cosine=0.9)
+    cosine, recovered = column(best, "cosine"), column(best, "mcc_mean")
     return (
         make(
             "gap",
@@ -189,14 +192,16 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             bound=Bound("at most", 0.05),
             shortfalls=column(given, "amortisation"),
         ),
-        make(
-            "orthogonal",
-            "median MCC of learnt decoders where the columns are orthogonal",
-            column(right, "mcc_mean"),
-            "the same at cosine .9",
-            column(oblique, "mcc_mean"),
-            bound=Bound("at least", 0.99),
-            shortfalls=_bound(right),
+        Finding(
+            result.experiment,
+            "correlation",
+            "Spearman correlation of the cosine and the MCC of learnt decoders",
+            len(best),
+            *bootstrap_spearman(cosine, recovered, np.random.default_rng(SEED)),
+            bound=CORRELATED,
+            direction="at most",
+            control="the same with the MCCs permuted",
+            control_value=spearman(cosine, np.random.default_rng(SEED).permutation(recovered)),
         ),
         make(
             "beats-truth",

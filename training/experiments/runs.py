@@ -18,6 +18,7 @@ from zlib import crc32
 
 import numpy as np
 
+from ...errors import RequestError
 from ...shell.cache import prepare_once
 from ...shell.executors import Executor, Local
 from ...shell.progress import Progress, silent
@@ -102,7 +103,7 @@ def _batch(content: bytes, parameters: str) -> dict[str, Any]:
     """A batch that was kept, if it is that of these parameters."""
     kept = json.loads(content)
     if kept["parameters"] != parameters:
-        raise ValueError("a batch of other parameters")
+        raise RequestError("a batch of other parameters")
     return {"rows": list(kept["rows"]), "seconds": float(kept["seconds"])}
 
 

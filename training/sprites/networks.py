@@ -31,6 +31,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import eigh
 
+from ...errors import RequestError
 from ..models import DTYPE, MLP, VAE, GaussianEncoder, LogitBeta, ScaledDecoder, as_dtype
 from .renderer import SIZE
 
@@ -96,9 +97,9 @@ class Components(eqx.Module):
 
     @staticmethod
     def of(images: Float[np.ndarray, "n D"], count: int) -> Components:
-        """Of the rows of `images`; ValueError unless 1 <= count <= min(n, D)."""
+        """Of the rows of `images`; RequestError unless 1 <= count <= min(n, D)."""
         if not 1 <= count <= min(images.shape):
-            raise ValueError(f"count: expected 1 to {min(images.shape)}, got {count}")
+            raise RequestError(f"count: expected 1 to {min(images.shape)}, got {count}")
         mean = images.mean(axis=0)
         centred = images - mean
         wide = images.shape[0] <= images.shape[1]

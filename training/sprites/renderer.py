@@ -27,6 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from ...errors import RequestError
+
 FACTORS = ("x", "y", "scale", "hue")
 SIZE = 32
 SHAPES = ("disk", "square", "ellipse")
@@ -45,11 +47,13 @@ _CENTRES = (np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0
 def render(u: Float[Array, "4"], *, shape: str = "disk", palette: str = "cosine") -> Float[Array, "3072"]:
     """f(u), the image of factors u = (x, y, scale, hue) in [0, 1]^4, flattened from (32, 32, 3); values in [0, 1].
 
-    Smooth in u for the palettes `cosine` and `heat`, continuous and piecewise smooth for `hsv`. ValueError for another
-    shape or palette.
+    Smooth in u for the palettes `cosine` and `heat`, continuous and piecewise smooth for `hsv`. RequestError for
+    another shape or palette.
     """
     if shape not in SHAPES or palette not in PALETTES:
-        raise ValueError(f"expected shape {'|'.join(SHAPES)}, palette {'|'.join(PALETTES)}, got {shape!r}, {palette!r}")
+        raise RequestError(
+            f"expected shape {'|'.join(SHAPES)}, palette {'|'.join(PALETTES)}, got {shape!r}, {palette!r}"
+        )
     centres = jnp.asarray(_CENTRES, u.dtype)
     radius = RADII[0] + u[2] * (RADII[1] - RADII[0])
     across = (centres - (2.0 * u[0] - 1.0) * REACH)[None, :]
