@@ -15,6 +15,7 @@ from .sentences import (
     condition_rows,
     gap_rows,
     headline,
+    inference_rows,
     latent_rows,
     noise,
     number,
@@ -56,6 +57,9 @@ def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
         found.append(("gap", "Where the ELBO gap comes from", _gap(findings)))
     if findings.regime:
         found.append(("regime", "The near-deterministic regime", _regime(findings)))
+    if rows := inference_rows(document):
+        caption = "Medians over the account's points"
+        found.append(("inference", "Variational inference", table(["", "value", "beside"], rows, caption=caption)))
     found.append(("contrast", "Contrast over the points", _contrast(findings)))
     found.append(("latents", "Latents", _latents(findings)))
     if findings.traversal is not None:
