@@ -50,6 +50,15 @@ def html(findings: Findings) -> str:
     return page("Audit of a decoder", body, toc=toc)
 
 
+def fragment(findings: Findings) -> str:
+    """Findings and account without the page around them, for a notebook."""
+    document, content = findings.document, _findings(findings.document)
+    if document["gap"]:
+        columns = ["part", "mean (nat)", "95 % interval"]
+        content += table(columns, [row[:3] for row in gap_rows(document["gap"])], caption="log p − ELBO")
+    return str(Markup("<div>{}</div>").format(content))
+
+
 def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
     document = findings.document
     found = [("findings", "Findings", _findings(document))]

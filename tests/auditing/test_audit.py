@@ -204,7 +204,7 @@ def test_translations_agree_with_each_other(rotated: AuditReport) -> None:
 def test_the_files_hold_the_numbers(rotated: AuditReport, tmp_path: Path) -> None:
     """`write` gives a self-contained page with its plots, and CSV files from which the mean can be recomputed."""
     names = {path.name for path in rotated.write(tmp_path)}
-    assert names == {"report.html", "audit.json", "points.csv", "account.csv"}
+    assert names == {"report.html", "audit.json", "points.csv", "latents.csv", "account.csv"}
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 4 and "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
     table = np.genfromtxt(tmp_path / "points.csv", delimiter=",", names=True)

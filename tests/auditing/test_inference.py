@@ -12,10 +12,10 @@ from scipy import stats
 
 ROUND_OFF = 1e-12
 FIT = 0.06  # of k from 425 exact quantiles: the estimator is weakly drawn towards 1/2
-SAMPLED = 0.05  # of an effective share of half, from 8192 draws
+SAMPLED = 0.02  # of an effective share of nine tenths, from 8192 draws: its standard error is 0.008
 
 EPS = 0.05
-COLUMNS = np.array([[1.0, 0.25], [0.2, 0.9], [0.0, 0.3]])
+COLUMNS = np.array([[1.0, 0.1], [0.2, 0.9], [0.0, 0.3]])
 
 
 @pytest.mark.parametrize("k", [0.2, 0.7, 1.2])
@@ -42,7 +42,7 @@ def test_the_effective_share_of_a_linear_decoder_is_that_of_the_closed_form() ->
     scale = np.sqrt(np.diag(precision))
     R = precision / np.outer(scale, scale)
     expected = np.sqrt(np.linalg.det(np.eye(2) + 2 * (R - np.eye(2)))) / np.linalg.det(R)
-    assert 0.3 < expected < 0.8 and share == pytest.approx(expected, abs=SAMPLED)
+    assert 0.85 < expected < 0.95 and share == pytest.approx(expected, abs=SAMPLED)
     wide, _ = weights_of(model, jnp.ones(3), (mean, 2 * std), normal)
     narrow, _ = weights_of(model, jnp.ones(3), (mean, 0.5 * std), normal)
     assert wide < 0.4 < 0.7 < narrow
