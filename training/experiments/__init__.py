@@ -21,6 +21,7 @@ MODULES = {
     "learned-variance": "learned_variance",
     "encoder-capacity": "encoder_capacity",
     "controlled-angle": "controlled_angle",
+    "gamma-million": "gamma_million",
     "sprites": "sprites",
 }
 
