@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 WIDTH = 88
 _ARRAYS = "Array, numpy.ndarray, numpy.bool, numpy.number, bool, int, float, complex"
@@ -84,6 +84,8 @@ def _type(annotation: Any) -> str:
     if annotation is inspect.Parameter.empty:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    if get_origin(annotation) is Union and _ARRAYS not in text:
+        return " or ".join(dict.fromkeys(_type(one) for one in get_args(annotation)))
     text = re.sub(r"jax(lib)?\.[\w.]*\.Array\b", "Array", text).replace(_ARRAYS, "ArrayLike")
     text = re.sub(r"Union\[([^\]]*)\]", lambda match: match[1].replace(", ", " | "), text).replace("NoneType", "None")
     return f"`{_LONG.sub('', text).strip(chr(39))}`".replace("|", "&#124;") if "|" not in text else _alternatives(text)

@@ -18,7 +18,7 @@ from ..errors import RequestError
 from ..theory.series.coefficients import GapSeries
 from ..theory.series.decoders import SymbolicDecoder, f2, gap_coefficients, latent_symbols
 from ..theory.series.ring import RATIONALS
-from .balls import BALLS, rational, shown
+from .balls import BALLS, decimal_interval, rational, shown
 from .elementary.fixed import FixedEnclosure, enclose
 from .elementary.instance import Instance
 from .fixed import gap_at
@@ -55,13 +55,22 @@ class Row:
 
     def excluded(self, name: str, statement: str, ball: arb, claimed: arb) -> None:
         """A false reading that puts the quantity elsewhere."""
-        by = f"it lies in {shown(ball)}"
+        by = f"it lies in {_brief(ball, claimed)}"
         self.controls.append(EnclosedControl(f"enclosed-{name}", statement, not ball.overlaps(claimed), by))
 
     def evidence(self) -> Evidence:
         """The evidence of the row."""
         holds = self.sound and all(control.rejected for control in self.controls)
         return Evidence("holds" if holds else "fails", tuple(self.instances), tuple(self.controls))
+
+
+def _brief(ball: arb, excluded: arb) -> str:
+    """The ball as an interval of as few digits as still exclude this number."""
+    for places in (4, 8, 16):
+        lower, upper = decimal_interval(ball, places)
+        if not arb(lower).union(arb(upper)).overlaps(excluded):
+            return f"[{lower}, {upper}]"
+    return shown(ball)
 
 
 def _shear() -> ShearInstance:

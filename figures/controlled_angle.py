@@ -70,7 +70,7 @@ def draw(data: Data) -> Figure:
         axes.plot(levels, [np.median(sign * where(rows, cosine=c).column(name)) for c in levels], color=color)
         axes.set_xlabel("cosine of the columns")
     middle.set_ylabel("mean correlation coefficient")
-    right.set_ylabel("ELBO less that of the true decoder, nats")
+    right.set_ylabel("ELBO beyond the truth's, nats")
     letter(left, "a  given decoder")
     letter(middle, "b  learnt: recovery")
     letter(right, "c  learnt: ELBO")

@@ -38,6 +38,8 @@ _ENTRIES = (
     Entry("diagonal-or-full", "diagonal_or_full", "two covariances of the encoder, trained", "diagonal-or-full"),
     Entry("learned-variance", "learned_variance", "a decoder variance that is learnt", "learned-variance"),
     Entry("encoder-capacity", "encoder_capacity", "the amortisation gap over capacity, trained", "encoder-capacity"),
+    Entry("controlled-angle", "controlled_angle", "gap and recovery over an angle, trained", "controlled-angle"),
+    Entry("gamma-million", "gamma_million", "gamma = 1000: optimisation or theory, trained", "gamma-million"),
     Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
     Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
     Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..shell import requests
+from ..shell.terminal import say
 from .catalogue import Lesson, lesson, lessons
 
 
@@ -35,7 +36,7 @@ def lessons_command(
     if chosen is None:
         width = max((len(one.name) for one in lessons()), default=0)
         for one in lessons():
-            print(f"{one.number}  {one.name:<{width}}  {one.title}")
+            say(f"{one.number:>2}  {one.name:<{width}}  {one.title}")
         return 0
     from .server import open_in_browser
 

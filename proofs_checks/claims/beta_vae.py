@@ -215,4 +215,5 @@ CLAIM = Claim(
     derivation="beta-vae",
     laws=laws,
     controls=controls,
+    trained=(("beta-collapse", "one-curve-linear"), ("beta-collapse", "one-curve-moebius")),
 )

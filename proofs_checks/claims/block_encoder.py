@@ -224,4 +224,5 @@ CLAIM = Claim(
     derivation="block-encoder",
     laws=laws,
     controls=controls,
+    trained=(("diagonal-or-full", "chance-linear"), ("diagonal-or-full", "mcc-linear")),
 )

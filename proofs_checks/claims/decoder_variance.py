@@ -170,7 +170,13 @@ CLAIM = Claim(
     "constants: new here",
     assumptions=("the assumptions of elbo-limit", "D > d where there is noise in the data"),
     derivation="decoder-variance",
-    trained=(("self-consistency", "order-of-means"),),
+    trained=(
+        ("self-consistency", "order-of-means"),
+        ("learned-variance", "samples"),
+        ("learned-variance", "noise"),
+        ("learned-variance", "never-stationary"),
+        ("learned-variance", "order-of-means"),
+    ),
     over=decoders,
     law=(
         Equal(elbo_slope, _stationary, name="slope in eps"),

@@ -169,7 +169,12 @@ CLAIM = Claim(
     "decoders without a linear part: new here",
     assumptions=("prior N(0, I), Gaussian mean-field encoder", "distinct eigenvalues", "square-integrable decoder"),
     derivation="posterior-collapse",
-    trained=(("moebius-gamma", "collapse"),),
+    trained=(
+        ("moebius-gamma", "collapse"),
+        ("beta-collapse", "kl"),
+        ("beta-collapse", "threshold"),
+        ("beta-collapse", "collapse"),
+    ),
     over=models,
     law=(
         Equal(first_length, _length(1), along=NOISES, tolerance=FOUND, name="|W_1|^2"),

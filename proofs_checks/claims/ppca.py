@@ -221,4 +221,5 @@ CLAIM = Claim(
     derivation="ppca",
     laws=laws,
     controls=controls,
+    trained=(("diagonal-or-full", "mcc-linear"), ("beta-collapse", "threshold")),
 )

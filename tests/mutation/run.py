@@ -6,8 +6,9 @@ The sources are copied, one mutant at a time is written into the copy, and a for
 libraries are imported already, runs its checks (`checks`) until the first fails. Limits are in seconds of the
 processor, so that a busy machine decides nothing: a mutant that exceeds LIMIT counts as noticed, as its unchanged
 checks keep within a third of it (they are run first, and one that fails or takes longer is left out). What was found is
-written after every mutant, and a run that was stopped goes on where it was. Prints the share that was noticed with its
-95 % Clopper-Pearson interval, and every survivor.
+written after every mutant, and a run that was stopped goes on where it was. Compiled programs may be kept in
+ELBOGAP_CACHE_DIR: they go by what was compiled, never by the name of a source. Prints the share that was noticed with
+its 95 % Clopper-Pearson interval, and every survivor.
 """
 
 from __future__ import annotations
@@ -55,11 +56,8 @@ def child(work: Callable[[], int], folder: Path, limit: int) -> tuple[int, float
             log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.environ |= {
-                "PYTHONPATH": str(folder),
-                "ELBOGAP_CACHE_DIR": str(folder / "cache"),
-                "OMP_NUM_THREADS": "1",
-            }
+            os.environ |= {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+            os.environ.setdefault("ELBOGAP_CACHE_DIR", str(folder / "cache"))
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
             sys.dont_write_bytecode = True
             sys.path.insert(0, str(folder))

@@ -80,3 +80,9 @@ def test_one_claim_asks_for_the_case_trained_now() -> None:
     """The claim about what training selects asks for the case that is trained now, by the id that it gives."""
     pairs = [pair for claim in CLAIMS.values() for pair in claim.trained if pair[0] == trained.SMALL_CASE]
     assert pairs == [(trained.SMALL_CASE, judge([]).id)]
+
+
+def test_these_claims_have_trained_evidence() -> None:
+    """What was trained bears on the limit, the encoder, collapse, beta, PCA, covariances and the decoder's variance."""
+    asked = {"elbo-limit", "encoder-mean", "encoder-variance", "posterior-collapse", "beta-vae", "ppca"}
+    assert asked | {"block-encoder", "decoder-variance"} <= {claim.id for claim in CLAIMS.values() if claim.findings}

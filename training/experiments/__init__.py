@@ -20,6 +20,8 @@ MODULES = {
     "diagonal-or-full": "diagonal_or_full",
     "learned-variance": "learned_variance",
     "encoder-capacity": "encoder_capacity",
+    "controlled-angle": "controlled_angle",
+    "gamma-million": "gamma_million",
     "sprites": "sprites",
 }
 

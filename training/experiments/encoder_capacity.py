@@ -147,7 +147,7 @@ def _runs(width: int, count: int, seed: int, how: Recipe, batches: Batches) -> R
 def _with_correction(vaes: VAE, starts: list[np.random.Generator]) -> VAE:
     """The stacked runs with a correction of random weights each."""
     d = LATENT_DIM
-    nets = stack([MLP((d, *CORRECTION, d + d * d), rng, activation=jax.nn.gelu) for rng in starts])  # type: ignore[type-var]
+    nets = stack([MLP((d, *CORRECTION, d + d * d), rng, activation=jax.nn.gelu) for rng in starts])  # type: ignore[misc]
     first: Any = vaes.encoder
     encoder = ResidualEncoder(first, vaes.decoder.decoder, nets)  # type: ignore[attr-defined, arg-type]
     return VAE(encoder, vaes.decoder, vaes.prior, vaes.log_noise_var, vaes.link)

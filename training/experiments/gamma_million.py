@@ -58,8 +58,10 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         [Asked(networks, fixed, partial(_runs, networks, mixings, seed, how, batches)) for networks in NETWORKS]
     )
     cases = [row | {"case": f"{row['networks']}, {row['way']}"} for row in rows]
-    quantities = ("mcc_mean", "mcc_sample_batches_of_64", "contrast_point", "contrast_mean_jacobian")
-    quantities += ("elbo", "decoder_elbo", "true_elbo", "behind")
+    quantities = (
+        *("mcc_mean", "mcc_sample_batches_of_64", "contrast_point", "contrast_mean_jacobian"),
+        *("elbo", "decoder_elbo", "true_elbo", "behind"),
+    )
     late = sum(row["shortfall"] > SHORTFALL for row in rows)
     return Recorded(
         NAME,
@@ -147,22 +149,22 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
     rows = result.tables["runs"].records()
     sudden, warm = (where(rows, networks="smooth", way=way) for way in ("sudden", "warm"))
     make = partial(finding, result.experiment)
-    gain = column(warm, "elbo") - column(sudden, "elbo")
+    gains = {name: column(warm, name) - column(sudden, name) for name in ("elbo", "mcc_mean")}
     return (
-        make(
-            "mcc",
-            "median MCC of the posterior means at gamma^2 = 1e6 from the solution of 1e5",
-            column(warm, "mcc_mean"),
-            "the same with every source point paired with another observation",
-            column(warm, "mcc_shuffled"),
-            bound=Bound("at least", 0.99),
-        ),
         make(
             "elbo",
             "median of the ELBO from the solution of 1e5 less that of training at 1e6 from the first step, nats",
-            gain,
+            gains["elbo"],
             "the same the other way round",
-            -gain,
+            -gains["elbo"],
+            bound=Bound("at least", SHORTFALL),
+        ),
+        make(
+            "mcc",
+            "median of the MCC from the solution of 1e5 less that of training at 1e6 from the first step",
+            gains["mcc_mean"],
+            "the same the other way round",
+            -gains["mcc_mean"],
             bound=Bound("at least", 0.0),
         ),
     )

@@ -64,7 +64,7 @@ class LawPrior(Prior):
         laplace = -float(np.sqrt(2)) * jnp.abs(y) - float(np.log(2) / 2)
         normal = -0.5 * (y**2 + float(np.log(2 * np.pi)))
         each = jnp.stack([inside, laplace, normal, 2 * inside + float(np.log(6))])
-        return jax.lax.stop_gradient(self.law) @ jnp.sum(each, axis=-1)
+        return jax.lax.stop_gradient(jnp.asarray(self.law)) @ jnp.sum(each, axis=-1)
 
     def sample(self, rng: np.random.Generator, d: int) -> np.ndarray:
         """One point z = link(y), of mean 0 and variance 1, (d,)."""
@@ -85,7 +85,7 @@ class Linked(eqx.Module):
 
     def __call__(self, y: Float[Array, "d"]) -> Float[Array, "D"]:
         """f(link(y))."""
-        return self.decoder(link(jax.lax.stop_gradient(self.law), y))
+        return self.decoder(link(jax.lax.stop_gradient(jnp.asarray(self.law)), y))
 
 
 class Transported(Decoder):
