@@ -42,7 +42,7 @@ import sympy  # noqa: F401
 from checks import Checks, checks
 from mutants import ROOT, Mutant, sample
 
-LIMIT = 90
+LIMIT = 180
 """Seconds of the processor for all checks of a mutant."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info", "site", "build", "dist")
 
