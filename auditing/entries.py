@@ -294,7 +294,7 @@ def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | No
     )
 
 
-def _weights(setting: Setting, task: Task, best: tuple[np.ndarray, np.ndarray], centre: Array) -> Weights:
+def _weights(setting: Setting, task: Task, best: tuple[Any, Any], centre: Array) -> Weights:
     """Pareto shapes and effective shares of the best encoder's weights and of the given one's."""
     model, x = setting.model, jnp.asarray(task.data)
     local = jax.device_get(_linearised(model, centre, jnp.asarray(setting.prior_std)))

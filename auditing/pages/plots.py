@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 
 import numpy as np
 from markupsafe import Markup
@@ -29,11 +30,11 @@ def named(findings: Findings, what: str) -> Figure:
     """The figure of this name. RequestError for another name, and where the audit has no such part."""
     account = findings.account if findings.account and findings.account.entries else None
     regime = findings.document["regime"]
-    drawn = {
-        "gap": lambda: account and account_bars(account),
+    drawn: dict[str, Callable[[], Figure | None]] = {
+        "gap": lambda: account_bars(account) if account else None,
         "contrast": lambda: histogram(findings.geometry),
         "correlation": lambda: heat_map(findings.geometry),
-        "regime": lambda: regime and regime_plot(regime, findings.parameters["eps"]),
+        "regime": lambda: regime_plot(regime, findings.parameters["eps"]) if regime else None,
     }
     requests.one_of("plot", what, drawn)
     figure = drawn[what]()
