@@ -1,8 +1,11 @@
 """What a report offers a notebook, a logger and a later run: HTML, figures, scalars, files, a comparison."""
 
+import importlib.util
 import json
 from pathlib import Path
 
+import elbogap
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from elbogap.auditing.audit import audit
 from elbogap.auditing.report import AuditReport
 from elbogap.cli import run
 from elbogap.errors import RequestError
+
+EXAMPLE = Path(elbogap.__file__).parent / "examples" / "audit_during_training.py"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,20 @@ def test_a_notebook_shows_findings_and_figures(report: AuditReport) -> None:
         report.plot()
     with pytest.raises(RequestError, match="plot: expected one of gap, contrast, correlation, regime, got 'bars'"):
         report.plot("bars")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_the_example_audits_while_it_trains(library: str) -> None:
+    """The decoder that each half of the example trains fits its data, with both latents in use."""
+    pytest.importorskip(library)
+    spec = importlib.util.spec_from_file_location("during", EXAMPLE)
+    assert spec is not None and spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    with jax.numpy_dtype_promotion("standard"):  # Optax steps by it
+        found = getattr(example, f"train_{library}")(example.surface())
+    assert found["inactive/count"] == 0 and found["fit/deviations"] < 1.5
 
 
 def test_latents_are_written_as_a_table(report: AuditReport, tmp_path: Path) -> None:
