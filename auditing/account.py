@@ -35,6 +35,19 @@ LEFT_OUT = {
 """Why a1 is left out at a point."""
 
 
+class Weights(NamedTuple):
+    """Importance weights of the best and of the given encoder (nan without one) at a point: see `inference`.
+
+    Shape k of the fitted Pareto tail with its limit for the best encoder, and effective share of the draws.
+    """
+
+    best_shape: float
+    limit: float
+    best_share: float
+    given_shape: float
+    given_share: float
+
+
 class Entry(NamedTuple):
     """The account at one point; a1 is nan where it is left out, amortisation nan without an encoder.
 
@@ -65,6 +78,7 @@ class Entry(NamedTuple):
     formula_std: np.ndarray
     encoder_mean: np.ndarray | None
     encoder_std: np.ndarray | None
+    weights: Weights | None = None
 
     @property
     def sum(self) -> float:

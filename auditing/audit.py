@@ -20,10 +20,12 @@ from ..numerics.reduction import Reduction, reduction
 from ..shell import requests
 from ..shell.progress import Progress, silent
 from .account import Account
+from .active import active_part
 from .consistency import Consistency, consistency
 from .entries import Setting, Task, account
 from .fit import fit_of
-from .geometry import geometry, spread
+from .geometry import geometry, inactive_latents, over_active, posterior_share, spread
+from .inference import collapse
 from .inputs.decoder import Decoder
 from .inputs.encoder import Encodings, as_encoder
 from .inputs.model import as_model
@@ -132,6 +134,10 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
         subject.prior_std,
         notify=lambda done, total: progress(done, total, "geometry: contrast and columns"),
     )
+    inactive = inactive_latents(posterior_share(measured, float(model.eps), subject.prior_std))
+    active = active_part(subject.whole.model, inactive) if complete else None
+    if active is not None:
+        measured = over_active(subject.whole.model, measured, active.latents)
     setting = Setting(
         subject.whole.model,
         subject.prior_std,
@@ -139,6 +145,7 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
         request.search,
         kinks.found,
         decoder.derivatives.orders,
+        active,
     )
     stages = _Stages()
     if complete and decoder.derivatives.orders >= SECOND:
@@ -159,6 +166,7 @@ def run(subject: Subject, request: AuditRequest, progress: Progress) -> AuditRep
         notes=notes_on(subject),
         complete=complete and stages.complete,
         parameters=parameters_of(subject, request, noise, measured.points),
+        collapse=collapse(model, points, model.latent_dim),
     )
 
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def audit_command(
-    decoder: str,
+    decoder: str | None = None,
     /,
     *,
-    latent_dim: Whole,
+    latent_dim: Whole | None = None,
     noise_var: str | None = None,
     gamma: Real | None = None,
     observation: str = GAUSSIAN,
@@ -46,6 +46,7 @@ def audit_command(
     seed: Whole = AuditRequest.seed,
     out: Path | None = None,
     json: Flag = False,
+    compare: Annotated[tuple[Path, Path] | None, Parameter(negative=())] = None,
 ) -> int:
     """Audit a decoder of your own: its ELBO gap, entangled and inactive latents, the noise variance to use.
 
@@ -107,10 +108,17 @@ def audit_command(
     seed
         Seed of the points drawn from the prior.
     out
-        Folder for report.html, audit.json, points.csv and account.csv.
+        Folder for report.html, audit.json, points.csv, latents.csv and account.csv.
     json
         Print one JSON document instead of the page.
+    compare
+        Two audit.json: what changed from the first to the second, instead of an audit.
     """
+    if compare is not None:
+        return _compared(decoder, *compare)
+    if decoder is None or latent_dim is None:
+        missing = "FILE.py:NAME of a decoder" if decoder is None else "--latent-dim, the number of latents"
+        raise RequestError(f"audit: expected {missing}, got none")
     if noise_var is not None and gamma is not None:
         raise RequestError("--noise-var, --gamma: expected one of them, got both")
     if gamma is not None:
@@ -150,6 +158,23 @@ def audit_command(
             )
         written = report.write(out) if out is not None else []
     return _shown(report, written, json)
+
+
+def _compared(decoder: str | None, first: Path, second: Path) -> int:
+    """Print what changed between two audits."""
+    from .compare import read_audit, rows_of, settings_that_differ
+
+    if decoder is not None:
+        raise RequestError(f"--compare: expected two audit.json and no decoder, got {decoder!r}")
+    old, new = read_audit(first), read_audit(second)
+    console = terminal.console(terminal.PAGE)
+    table = terminal.plain_table(["", str(first), str(second), "change", ""])
+    for row in rows_of(old, new):
+        table.add_row(*row)
+    console.print(table)
+    for line in settings_that_differ(old, new):
+        console.print(f"asked for otherwise: {line}", markup=False)
+    return 0
 
 
 def _loaded(text: str | None, weights: Path | None, option: str, weights_option: str) -> Any:

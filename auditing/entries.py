@@ -15,8 +15,8 @@ proposal (`numerics.adaptive`): what is left out would not be missing at random.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -32,8 +32,10 @@ from ..numerics.model import LatentModel
 from ..numerics.modes import Mode
 from ..numerics.newton import minimise, second_derivatives
 from ..numerics.seed import SEED
-from .account import Account, Entry
+from .account import Account, Entry, Weights
+from .active import Active
 from .geometry import columns_at
+from .weights import weight_limit, weights_of
 
 LARGEST_SLOPE_DIMENSION = 16
 _SMALL = 0.1  # posterior variance relative to the prior's, in any direction, up to which a1 is used
@@ -46,7 +48,8 @@ _ROUGH_FACTOR = 8
 class Setting:
     """What is the same at all points: the model, the prior's deviations (d,), pairs a sample, and what is known of f.
 
-    search: also look for modes from fixed starts; kinked: f has kinks; orders: how many derivatives of f are right.
+    search: also look for modes from fixed starts; kinked: f has kinks; orders: how many derivatives of f are right;
+    active: the model of the active latents, where some are not, which contrast, a1 and regime are those of.
     """
 
     model: LatentModel
@@ -55,6 +58,14 @@ class Setting:
     search: bool = True
     kinked: bool = False
     orders: int = 3
+    active: Active | None = None
+
+    @property
+    def of_active(self) -> Setting:
+        """The same for the model of the active latents alone; itself where all are."""
+        if self.active is None:
+            return self
+        return replace(self, model=self.active.model, prior_std=self.prior_std[self.active.latents], active=None)
 
     @property
     def rough_pairs(self) -> int:
@@ -78,13 +89,15 @@ class Task(NamedTuple):
 class Local(NamedTuple):
     """f linearised at z: contrast, finite-noise contrast, and posterior variances in units of the prior.
 
-    variances (d,): of each latent if all were independent; largest: of any direction, to first order.
+    variances (d,): of each latent if all were independent; largest: of any direction, to first order; metric (d, d):
+    A + eps I in units of the prior.
     """
 
     contrast: Float[Array | np.ndarray, ""]
     finite_noise: Float[Array | np.ndarray, ""]
     variances: Float[Array | np.ndarray, " d"]
     largest: Float[Array | np.ndarray, ""]
+    metric: Float[Array | np.ndarray, "d d"]
 
 
 class Slopes(NamedTuple):
@@ -104,7 +117,9 @@ def _linearised(model: LatentModel, z: Array, prior_std: Array) -> Local:
     squares = jnp.sum(scaled**2, axis=0)
     smallest = jnp.linalg.svd(scaled, compute_uv=False)[-1] ** 2
     finite = finite_noise_contrast(scaled, model.eps)
-    return Local(contrast_of_jacobian(jacobian), finite, 1 / (1 + squares / model.eps), model.eps / smallest)
+    metric = scaled.T @ scaled + model.eps * jnp.eye(model.latent_dim)
+    variances = 1 / (1 + squares / model.eps)
+    return Local(contrast_of_jacobian(jacobian), finite, variances, model.eps / smallest, metric)
 
 
 @eqx.filter_jit
@@ -187,7 +202,7 @@ def measured_at(
 
 
 def _again(
-    setting: Setting, x: Array, measured: Measured, encoder: tuple[Array, Array], rng: np.random.Generator
+    setting: Setting, x: Array, measured: Measured, encoder: tuple[Any, Any], rng: np.random.Generator
 ) -> Estimate:
     """log p - ELBO by the second route."""
     d, modes = setting.model.latent_dim, measured.modes
@@ -208,7 +223,12 @@ class Expanded(NamedTuple):
 
 
 def expanded_at(setting: Setting, x: Array, mode: Array, gap: float) -> Expanded:
-    """Contrast and slope near a mode, as far as an expansion in eps applies."""
+    """Contrast and slope near a mode, as far as an expansion in eps applies; over the active latents."""
+    if (part := setting.active) is not None:
+        found = expanded_at(setting.of_active, x, mode[part.latents], gap)
+        return found._replace(
+            preimage=part.among(found.preimage, np.asarray(mode)), std=part.among(found.std, setting.prior_std)
+        )
     model, prior_std = setting.model, setting.prior_std
     local = jax.device_get(_linearised(model, mode, jnp.asarray(prior_std)))
     wide = Expanded(
@@ -245,7 +265,8 @@ def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | No
     found, modes = measured.found, measured.modes
     total = _again(setting, x, measured, (found.mean, found.std) if given is None else given, rng)
     gap = float(found.gap)
-    theory = expanded_at(setting, x, jnp.asarray(found.mean) if measured.sampled else modes.point[0], gap)
+    centre = jnp.asarray(found.mean) if measured.sampled else modes.point[0]
+    theory = expanded_at(setting, x, centre, gap)
     slope = theory.a1 * float(setting.model.eps)
     return Entry(
         point=task.index,
@@ -269,4 +290,16 @@ def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | No
         formula_std=theory.std,
         encoder_mean=None if task.encoding is None else task.encoding[0],
         encoder_std=None if task.encoding is None else task.encoding[1],
+        weights=_weights(setting, task, (found.mean, found.std), centre),
     )
+
+
+def _weights(setting: Setting, task: Task, best: tuple[Any, Any], centre: Array) -> Weights:
+    """Pareto shapes and effective shares of the best encoder's weights and of the given one's."""
+    model, x = setting.model, jnp.asarray(task.data)
+    local = jax.device_get(_linearised(model, centre, jnp.asarray(setting.prior_std)))
+    # Draws of their own: the estimates of the gap stay those of their seed.
+    normal = np.random.default_rng([SEED, task.index]).standard_normal((setting.pairs, model.latent_dim))
+    shape, share = weights_of(model, x, best, normal)
+    given = (np.nan, np.nan) if task.encoding is None else weights_of(model, x, task.encoding, normal)
+    return Weights(shape, weight_limit(local.metric), share, *given)

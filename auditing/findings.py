@@ -20,6 +20,7 @@ from .consistency import Consistency
 from .fit import Fit
 from .geometry import Geometry, collapsed_directions, entangled_pairs, inactive_latents, posterior_share
 from .hypotheses import hypotheses
+from .inference import Collapse, entropies, weights_summary
 from .kinks import Kinks
 from .regime import Regime, translation
 from .rotation import Rotation, best_rotations
@@ -60,6 +61,7 @@ class Findings:
     notes: tuple[str, ...]
     complete: bool
     parameters: dict[str, Any]
+    collapse: Collapse | None = None
 
     @cached_property
     def posterior_share(self) -> Float[np.ndarray, " d"]:
@@ -83,8 +85,10 @@ class Findings:
 
     @cached_property
     def rotations(self) -> list[Rotation]:
-        """The best rotation of every pair."""
-        return best_rotations(self.geometry.metric)
+        """The best rotation of every pair of active latents."""
+        active = np.setdiff1d(np.arange(self.model.latent_dim), self.inactive)
+        found = best_rotations(self.geometry.metric[:, active][:, :, active])
+        return [one._replace(latents=(int(active[one.latents[0]]), int(active[one.latents[1]]))) for one in found]
 
     @cached_property
     def alarms(self) -> list[str]:
@@ -103,7 +107,7 @@ class Findings:
     def conditions(self) -> tuple[Condition, ...]:
         """What the limit theorems assume: what of it holds, fails, or cannot be checked."""
         entries = self.account.entries if self.account else ()
-        return hypotheses(self.model, self.geometry.points, self.geometry.contrast, entries, self.kinks.found)
+        return hypotheses(self.model, self.geometry.points, self.geometry.over_all, entries, self.kinks.found)
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -136,6 +140,9 @@ class Findings:
                 "translation": translation(
                     float(self.model.eps), self.parameters["outputs"], self.model.observation is not None
                 ),
+                "weights": weights_summary(self.account) if self.account else None,
+                "entropies": self._entropies(),
+                "collapse": self.collapse._asdict() if self.collapse else None,
                 "encoder": vars(self.consistency) if self.consistency else None,
                 "notes": list(self.notes),
                 "complete": self.complete,
@@ -150,6 +157,7 @@ class Findings:
             "quantiles": _quantiles(kept),
             "finite_noise": {"mean": np.mean(finite_noise), "quantiles": _quantiles(finite_noise)},
             "points": len(contrast),
+            "latents": self.geometry.latents,
             "rank_deficient": int(np.sum(~np.isfinite(contrast))),
         }
 
@@ -225,6 +233,10 @@ class Findings:
         if observation is not None:
             return "no point has a finite contrast and a1"
         return self._slope_left_out() or "no point has a finite contrast"
+
+    def _entropies(self) -> dict[str, Any] | None:
+        found = entropies(self.model, self.account, self.parameters["outputs"])
+        return found._asdict() if found and self.fit else None
 
     def _worst(self) -> list[dict[str, Any]]:
         # Undefined contrasts first, then the largest.

@@ -53,7 +53,8 @@ class Geometry(NamedTuple):
     contrast (N,): nan where a column is zero, inf where columns are dependent; finite_noise (N,): always finite; norms
     (N, d): lengths |J_k| in the noise's metric; correlation (d, d): mean |cos| over the points where both columns are
     not zero; metric (n, d, d): I + W A W/eps at some of the points, for rotations; posterior (d, d): the mean of its
-    inverse, the posterior covariance of the linearised model in units of the prior; points (N, d).
+    inverse, the posterior covariance of the linearised model in units of the prior; points (N, d). latents: those that
+    the contrast is over, all unless some are inactive; over_all (N,): the contrast over all.
     """
 
     points: Float[np.ndarray, "N d"]
@@ -63,6 +64,8 @@ class Geometry(NamedTuple):
     correlation: Float[np.ndarray, "d d"]
     metric: Float[np.ndarray, "n d d"]
     posterior: Float[np.ndarray, "d d"]
+    latents: np.ndarray
+    over_all: Float[np.ndarray, " N"]
 
 
 @eqx.filter_jit
@@ -128,8 +131,25 @@ def geometry(
     with np.errstate(invalid="ignore"):
         mean = correlation / counts
     contrast, finite_noise, norms = (np.concatenate(column) for column in zip(*parts, strict=True))
-    found = Geometry(points[:done], contrast, finite_noise, norms, mean, np.concatenate(metrics), posterior / done)
-    return found, done == len(points)
+    kept_metrics = np.concatenate(metrics)
+    over = posterior / done, np.arange(d), contrast
+    return Geometry(points[:done], contrast, finite_noise, norms, mean, kept_metrics, *over), done == len(points)
+
+
+@eqx.filter_jit
+def _contrast_over(model: LatentModel, points: Float[Array, "n d"], latents: Array) -> Float[Array, " n"]:
+    return contrasts_of_chunk(columns_at(model, points)[:, latents])[0]
+
+
+def over_active(model: LatentModel, found: Geometry, latents: np.ndarray, chunk: int | None = None) -> Geometry:
+    """The geometry with the contrast over these latents alone."""
+    size = jax.eval_shape(model.decoder, jax.ShapeDtypeStruct((model.latent_dim,), float)).shape[0]
+    chunk = chunk or max(1, min(CHUNK_POINTS, len(found.points), CHUNK_BYTES // (8 * model.latent_dim * size)))
+    parts = [
+        np.asarray(_contrast_over(model, jnp.asarray(part), jnp.asarray(latents)))[:used]
+        for part, used in _chunks(found.points, chunk)
+    ]
+    return found._replace(contrast=np.concatenate(parts), latents=latents)
 
 
 def spread(count: int, wanted: int) -> np.ndarray:

@@ -6,7 +6,7 @@ decoder with kinks D falls like sqrt(eps) (claim `kinks`), and D at the model's 
 
 The gap is then measured at eps*, at points x = f(g) (for observations the mean of x given g); while D exceeds tol
 there, eps* is halved. Where D at the account's own points exceeds tol the threshold is sought below the model's eps:
-the regime never contradicts the account.
+the regime never contradicts the account. Where latents are inactive it is that of the model of the others (`active`).
 """
 
 from __future__ import annotations
@@ -79,7 +79,12 @@ def regime(
     observation = setting.model.observation
     if observation is not None and not observation.manifold:
         return None
-    preimages, slopes = _usable(setting, account.entries)
+    own = _own(setting, account.entries)
+    active, setting = setting.active, setting.of_active
+    entries = account.entries
+    if active is not None:
+        entries = tuple(entry._replace(preimage=entry.preimage[active.latents]) for entry in entries)
+    preimages, slopes = _usable(setting, entries)
     contrasts = _contrasts(setting.model, preimages)
     # A contrast that is infinite at one point would make the tolerance infinite, too.
     kept = np.flatnonzero(np.isfinite(contrasts))[:_MOST_POINTS]
@@ -87,7 +92,6 @@ def regime(
         return None
     preimages, contrasts = preimages[kept], contrasts[kept]
     tolerance = max(relative * float(np.mean(contrasts)), absolute)
-    own = _own(setting, account.entries)
     predicted = _predicted(setting, slopes[kept], own, tolerance)
     checks, noise_var, rng = [], predicted, np.random.default_rng(SEED)
     if not within(own, tolerance):

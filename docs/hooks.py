@@ -46,7 +46,6 @@ def on_post_build(config: Any) -> None:
 
 def with_formulas(markdown: str) -> str:
     """Formulas outside code as MathML, sentences with symbols; code, tags and addresses stay."""
-    from elbogap.shell.typography import typeset
 
     def replace(match: re.Match) -> str:
         if match["kept"]:
@@ -58,9 +57,22 @@ def with_formulas(markdown: str) -> str:
 
     parts, end = [], 0
     for match in _FORMULA.finditer(markdown):
-        parts += [typeset(markdown[end : match.start()]), replace(match)]
+        parts += [_with_symbols(markdown[end : match.start()]), replace(match)]
         end = match.end()
-    return "".join([*parts, typeset(markdown[end:])])
+    return "".join([*parts, _with_symbols(markdown[end:])])
+
+
+def _with_symbols(markdown: str) -> str:
+    """Sentences as in print; a heading that changes keeps the address that it has as written."""
+    from elbogap.shell.typography import typeset
+    from markdown.extensions.toc import slugify
+
+    def shown(line: str) -> str:
+        heading = re.fullmatch(r"#{1,6} ([^{]+)", line)
+        address = f" {{ #{slugify(heading[1], '-')} }}" if heading and typeset(line) != line else ""
+        return typeset(line) + address
+
+    return "\n".join(map(shown, markdown.split("\n")))
 
 
 def _html(latex: str, *, display: bool) -> str:

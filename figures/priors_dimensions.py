@@ -1,6 +1,7 @@
 """Sources and model's priors of four laws in four dimensions, recorded: MCC by ranks, one panel a law of the sources.
 
-Normal sources are the control: no prior of the model recovers them from a conformal mixing.
+Normal sources are the control: no prior of the model recovers them from a conformal mixing. In two dimensions any
+rotation keeps an MCC of .7 or more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ EXPERIMENT = "priors-dimensions"
 CAPTION = (
     "Recovery of sources by VAEs whose prior is or is not the sources' law, over the number of sources, on Moebius "
     "mixings; one panel a law of the sources, one colour a prior. Points: runs selected by ELBO; lines: medians. "
-    "What decides is whether the sources are normal, not whether the prior is right."
+    "Bounded sources are recovered with either bounded prior, and worst with a Laplace one; normal ones with none."
 )
 
 
@@ -46,5 +47,5 @@ def draw(data: Data) -> Figure:
         axes.set_xlabel("sources")
         axes.set_ylabel("MCC by ranks")
         letter(axes, f"{'abcd'[number]}  {sources}")
-    panels[0].legend(loc="lower left")
+    panels[2].legend(loc="lower left")
     return figure

@@ -40,6 +40,7 @@ _ENTRIES = (
     Entry("encoder-capacity", "encoder_capacity", "the amortisation gap over capacity, trained", "encoder-capacity"),
     Entry("controlled-angle", "controlled_angle", "gap and recovery over an angle, trained", "controlled-angle"),
     Entry("gamma-million", "gamma_million", "gamma = 1000: optimisation or theory, trained", "gamma-million"),
+    Entry("priors-dimensions", "priors_dimensions", "sources and priors of four laws, trained", "priors-dimensions"),
     Entry("sprites", "sprites", "sprites: traversals and training curves", "sprites"),
     Entry("convergence", "convergence", "the gap converges to the contrast, with constant and next order"),
     Entry("encoder", "encoder", "mean and variance of the best encoder against prediction"),

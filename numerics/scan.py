@@ -58,8 +58,8 @@ def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
     order = jnp.argsort(distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d]))
-    kept = (leaf[order] for leaf in (found.point, exponent, found.log_det, found.curvature))
-    return jax.lax.stop_gradient(Scan(*kept, between, unsure))
+    point, exponent, log_det = found.point[order], exponent[order], found.log_det[order]
+    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure))
 
 
 def distinct_ranks(

@@ -277,19 +277,19 @@ def _study(
     file: str | None, trained: bool, seeds: range, executor: Executor, notify: Progress
 ) -> tuple[Recorded, Callable[[], None]]:
     """The study that was asked for, and what forgets the seeds that it keeps until it is written down."""
-    cache_dir, how = cache_directory(), {"progress": notify, "executor": executor}
+    count, first, cache_dir = len(seeds), seeds[0], cache_directory()
     if file is not None:
         from .own_study import study_own
 
-        return study_own(file, len(seeds), first=seeds[0], **how), lambda: None
+        return study_own(file, count, first=first, progress=notify, executor=executor), lambda: None
     if trained:
         from . import trained_study
 
-        found = trained_study.study_training(seeds[0], len(seeds), cache_dir=cache_dir, **how)
+        found = trained_study.study_training(first, count, cache_dir=cache_dir, progress=notify, executor=executor)
         return found, partial(trained_study.forget, cache_dir)
     from . import study
 
-    found = study.study(len(seeds), first=seeds[0], cache_dir=cache_dir, **how)
+    found = study.study(count, first=first, cache_dir=cache_dir, progress=notify, executor=executor)
     return found, partial(study.forget, cache_dir)
 
 

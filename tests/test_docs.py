@@ -51,6 +51,12 @@ def test_the_switch_of_colours_finds_its_style_sheets(site: Path) -> None:
     assert wanted and all(f'id="{name}"' in (site / "index.html").read_text() for name in wanted)
 
 
+def test_headings_with_symbols_keep_their_addresses(site: Path) -> None:
+    """A heading is typeset, and its address is what it was in ASCII: one that begins with a letter."""
+    addresses = [one for page in site.rglob("*.html") for one in re.findall(r'<h[2-6] id="([^"]+)"', page.read_text())]
+    assert len(addresses) > 100 and all(one.isascii() and not one[0].isdigit() for one in addresses)
+
+
 def test_the_api_has_every_public_name_with_its_parameters(site: Path) -> None:
     """Every name of `elbogap`, `elbogap.theorem` and their results has an entry, with a table of parameters."""
     import elbogap.theorem

@@ -59,8 +59,13 @@ def shortfall(true: BestElbo, run: BestElbo) -> Shortfall:
     """The mean of best(true) - best(run); error: `MARGIN` standard errors, and the mean errors of both rules.
 
     Infinite where a search for the true decoder's best encoder failed: a reference that may be too low shows nothing.
+    Points at which an ELBO is not finite are left out of the value, and the error is infinite then as well; without a
+    finite one both are.
     """
     difference = true.elbo - run.elbo
+    finite = np.isfinite(difference)
+    if not finite.all():
+        return Shortfall(float(difference[finite].mean()) if finite.any() else np.inf, np.inf)
     sampling = MARGIN * difference.std(ddof=1) / np.sqrt(len(difference))
     error = sampling + true.error.mean() + run.error.mean() if true.found.all() else np.inf
     return Shortfall(float(difference.mean()), float(error))

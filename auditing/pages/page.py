@@ -15,6 +15,7 @@ from .sentences import (
     condition_rows,
     gap_rows,
     headline,
+    inference_rows,
     latent_rows,
     noise,
     number,
@@ -49,6 +50,15 @@ def html(findings: Findings) -> str:
     return page("Audit of a decoder", body, toc=toc)
 
 
+def fragment(findings: Findings) -> str:
+    """Findings and account without the page around them, for a notebook."""
+    document, content = findings.document, _findings(findings.document)
+    if document["gap"]:
+        columns = ["part", "mean (nat)", "95 % interval"]
+        content += table(columns, [row[:3] for row in gap_rows(document["gap"])], caption="log p − ELBO")
+    return str(Markup("<div>{}</div>").format(content))
+
+
 def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
     document = findings.document
     found = [("findings", "Findings", _findings(document))]
@@ -56,6 +66,9 @@ def _sections(findings: Findings) -> list[tuple[str, str, Markup]]:
         found.append(("gap", "Where the ELBO gap comes from", _gap(findings)))
     if findings.regime:
         found.append(("regime", "The near-deterministic regime", _regime(findings)))
+    if rows := inference_rows(document):
+        caption = "Medians over the account's points"
+        found.append(("inference", "Variational inference", table(["", "value", "beside"], rows, caption=caption)))
     found.append(("contrast", "Contrast over the points", _contrast(findings)))
     found.append(("latents", "Latents", _latents(findings)))
     if findings.traversal is not None:

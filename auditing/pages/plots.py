@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from ...errors import RequestError
 from ...report.style import INK, PALETTE, style, subplots
+from ...shell import requests
 from ..account import PARTS, Account
+from ..findings import Findings
 from ..geometry import ENTANGLED, Geometry
 from .sentences import PART_NAMES
 
@@ -20,6 +24,23 @@ _HATCHES = ("", "//", "..", "xx")
 _MOST_LABELLED = 16  # latents up to which each cell of the heat map carries its number
 _SPREAD = 1e-10  # contrasts that differ by less are one value: nothing to draw
 _PIXEL = 3  # enlargement of small images
+
+
+def named(findings: Findings, what: str) -> Figure:
+    """The figure of this name. RequestError for another name, and where the audit has no such part."""
+    account = findings.account if findings.account and findings.account.entries else None
+    regime = findings.document["regime"]
+    drawn: dict[str, Callable[[], Figure | None]] = {
+        "gap": lambda: account_bars(account) if account else None,
+        "contrast": lambda: histogram(findings.geometry),
+        "correlation": lambda: heat_map(findings.geometry),
+        "regime": lambda: regime_plot(regime, findings.parameters["eps"]) if regime else None,
+    }
+    requests.one_of("plot", what, drawn)
+    figure = drawn[what]()
+    if figure is None:
+        raise RequestError(f"plot: expected an audit with something to draw as {what!r}, got one without")
+    return figure
 
 
 def histogram(geometry: Geometry) -> Figure | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..geometry import INACTIVE as _INACTIVE
 from ..regime import TRANSLATIONS
 
 PART_NAMES = {
@@ -17,6 +18,7 @@ PART_NAMES = {
     "remainder": "remainder",
 }
 _ROUND_OFF = 1e-12  # what is smaller is shown as 0
+_MOST_INACTIVE = 4  # inactive latents up to which each has a row of its own
 _SHOWN = 0.1  # share of a direction below which a latent is not named
 _WORTH = 0.01  # nats: rotations that save less are not listed
 
@@ -81,7 +83,9 @@ def _contrast(document: dict[str, Any]) -> str:
     noisy = f"finite-noise contrast {number(contrast['finite_noise']['mean'])}"
     if contrast["mean"] is None:
         return f"undefined at all {contrast['points']} points: the Jacobian is rank-deficient everywhere; {noisy} nat."
-    text = f"mean {number(contrast['mean'])} nat over {contrast['points']} points; {noisy}."
+    active, d = len(contrast["latents"]), document["parameters"]["latent_dim"]
+    over = "" if active == d else f", over the {active} active latent{'s' if active > 1 else ''}"
+    text = f"mean {number(contrast['mean'])} nat over {contrast['points']} points{over}; {noisy}."
     if contrast["rank_deficient"]:
         text += f" Rank-deficient Jacobian at {contrast['rank_deficient']} of them, left out of the mean."
     return text
@@ -103,12 +107,23 @@ def _inactive(document: dict[str, Any]) -> str:
     )
     if not document["inactive"]:
         return "no latent; each is known better from x than from the prior, the others given." + directions
-    named = ", ".join(map(str, document["inactive"]))
+    named = spans(document["inactive"])
     several = len(document["inactive"]) > 1
     return (
         f"latent{'s' if several else ''} {named}: eps s_k exceeds half the prior variance, the posterior is nearly the "
         "prior (collapse)." + directions
     )
+
+
+def spans(latents: list[int]) -> str:
+    """Numbers in words, three or more in a row as a span: "2, 6 to 31"."""
+    runs: list[list[int]] = []
+    for k in latents:
+        if runs and k == runs[-1][-1] + 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
 def direction(vector: list[float]) -> str:
@@ -168,21 +183,32 @@ def interval(stated: dict[str, Any]) -> str:
 
 def latent_rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of the table of latents; the encoder's columns only where there is one."""
-    latents, encoder = document["latents"], document["encoder"]
+    latents, encoder, inactive = document["latents"], document["encoder"], document["inactive"]
+    shared = inactive if len(inactive) > _MOST_INACTIVE else []
     columns = ["latent", "column norm", "eps s / prior var", "most correlated with"]
     if encoder:
         columns += ["mean off by (std)", "std / best std", "best std / formula", "KL to prior"]
     rows = []
     for k, norm in enumerate(latents["median_column_norm"]):
-        others = [(value or 0.0, other) for other, value in enumerate(latents["correlation"][k]) if other != k]
+        if k in shared:
+            continue
+        others = [
+            (value or 0.0, other)
+            for other, value in enumerate(latents["correlation"][k])
+            if other != k and (k in inactive or other not in inactive)
+        ]
         value, other = max(others, default=(0.0, 0))
         share = latents["posterior_share"][k]
-        mark = " (inactive)" if k in document["inactive"] else ""
+        mark = " (inactive)" if k in inactive else ""
         row = [f"{k}{mark}", number(norm), "inf" if share is None else number(share)]
         row.append(f"{other} ({number(value)})" if value > _ROUND_OFF else "none")
         if encoder:
             row += [number(encoder[name][k]) for name in ("mean_offset", "std_ratio", "formula_ratio", "divergence")]
         rows.append(row)
+    if shared:
+        norms = [latents["median_column_norm"][k] for k in shared]
+        row = [f"{spans(shared)} (inactive)", f"at most {number(max(norms))}", f"above {_INACTIVE}", "–"]
+        rows.append(row + ["–"] * (len(columns) - len(row)))
     return columns, rows
 
 
@@ -214,6 +240,35 @@ def translation_rows(document: dict[str, Any]) -> list[list[str]]:
         for key, (name, loss) in TRANSLATIONS.items()
         if key in document["translation"]
     ]
+
+
+def inference_rows(document: dict[str, Any]) -> list[list[str]]:
+    """What users of variational inference look for: name, value, what to hold it against."""
+    rows = []
+    if found := document["weights"]:
+        use = "below 0.7 importance-weighted estimates can be trusted"
+        against = f"1 - lambda_min(R) = {number(found['limit'])} predicted; {use}"
+        rows.append(["Pareto k, best encoder", number(found["best_shape"]), against])
+        rows.append(["effective draws, best encoder", percent(found["best_share"]), "of the importance weights"])
+        if found["given_shape"] is not None:
+            largest = f"at most {number(found['largest_given_shape'])} over the points"
+            rows.append(["Pareto k, this encoder", number(found["given_shape"]), largest])
+            rows.append(["effective draws, this encoder", percent(found["given_share"]), "of the importance weights"])
+    if found := document["entropies"]:
+        low, high = min(found["second_moments"]), max(found["second_moments"])
+        against = f"the mean ELBO is {number(found['elbo'])}; equal once noise variance and scales are trained"
+        rows.append(["sum of entropies (nat)", number(found["entropy_sum"]), against])
+        rows.append(["mean of mu^2 + sigma^2", f"{number(low)} to {number(high)}", "1 for every latent once trained"])
+    if found := document["collapse"]:
+        against = f"{found['above']} of the first {document['parameters']['latent_dim']} eigenvalues of the data's "
+        against += "covariance are above eps: a linear decoder keeps so many latents"
+        rows.append(["all latents collapse at eps =", number(found["largest"]), against])
+    return rows
+
+
+def percent(value: float | None) -> str:
+    """Two digits."""
+    return "–" if value is None else f"{100 * value:.2g} %"
 
 
 def units_title(document: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from .sentences import (
     condition_rows,
     gap_rows,
     headline,
+    inference_rows,
     latent_rows,
     noise,
     remarks,
@@ -54,6 +55,8 @@ def print_report(findings: Findings, console: Console) -> None:
         console.print(f"... and {len(rows) - _MOST_LATENTS} more (--json has all)")
     if rotations := rotation_rows(document):
         _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
+    if rows := inference_rows(document):
+        _table(console, "Variational inference, medians over the account's points", ["", "value", "beside"], rows)
     columns = ["point", "contrast", "finite-noise", "z"]
     _table(console, "Points of the largest contrast", columns, worst_rows(document))
     _table(console, "What the theorem assumes", ["condition", "", "seen"], condition_rows(document))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import elbogap
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from elbogap.auditing.audit import audit
 from elbogap.auditing.geometry import geometry
 from elbogap.auditing.report import AuditReport
 from elbogap.cli import run
+from elbogap.numerics.contrast import contrast_of_jacobian
 
 ROOT = Path(elbogap.__file__).parent
 DECODERS = ROOT / "examples" / "decoders.py"
@@ -86,16 +88,48 @@ def test_a_collapsed_latent_is_found_and_named() -> None:
     report = geometry_of("collapsed", 3)
     assert report.inactive == [1] and report.document["inactive"] == [1]
     assert "latent 1: eps s_k exceeds" in report.text()
+    jacobian = jax.vmap(jax.jacfwd(example("collapsed")))(jnp.asarray(report.geometry.points))[:, :, jnp.array([0, 2])]
+    np.testing.assert_allclose(report.geometry.contrast, contrast_of_jacobian(jacobian), atol=CONTRAST_IS_ZERO)
+    assert {rotation.latents for rotation in report.rotations} == {(0, 2)}
     assert np.all(np.isfinite(report.geometry.finite_noise))
 
 
 def test_a_vanishing_column_is_reported_and_not_fatal() -> None:
-    """A decoder that ignores a latent has no contrast anywhere, a finite-noise contrast, and an inactive latent."""
+    """A decoder that ignores a latent: it is inactive, and contrast and finite-noise contrast are the others'."""
     report = audit(lambda z: jnp.stack([z[0], z[0] ** 2]), latent_dim=2, points=8, account_points=0)
     document = report.document
-    assert document["contrast"]["rank_deficient"] == 8 and document["contrast"]["mean"] is None
+    assert document["contrast"]["rank_deficient"] == 0 and document["contrast"]["mean"] == pytest.approx(0.0, abs=1e-12)
     assert document["contrast"]["finite_noise"]["mean"] == pytest.approx(0.0, abs=1e-12)
-    assert document["inactive"] == [1] and "rank-deficient everywhere" in report.text()
+    assert document["inactive"] == [1] and document["contrast"]["latents"] == [0]
+    assert "over the 1 active latent;" in report.text()
+
+
+@pytest.mark.slow
+def test_many_inactive_latents_leave_the_account_of_the_others() -> None:
+    """Six active latents of 32: contrast, a1 and regime are those of six, and the others are named once."""
+    rng = np.random.default_rng(0)
+    first, last = rng.normal(size=(40, 6)), rng.normal(size=(64, 40)) / 6
+    small = 1e-6 * rng.normal(size=(64, 26))
+    report = audit(
+        lambda z: jnp.asarray(last) @ jnp.tanh(0.5 * jnp.asarray(first) @ z[:6]) + jnp.asarray(small) @ z[6:],
+        latent_dim=32,
+        points=20,
+        account_points=1,
+        noise_var=1e-2,
+    )
+    assert report.inactive == list(range(6, 32)) and report.account is not None and report.regime is not None
+    (entry,) = report.account.entries
+    assert np.isfinite(entry.a1) and abs(entry.remainder) < 0.01 < abs(entry.gap) and report.regime.inside
+    assert report.text().count("6 to 31") == 2 and "31 (inactive)" in report.text()
+
+
+def test_dependent_columns_are_reported_and_not_fatal() -> None:
+    """A decoder of z0 + z1 alone has no contrast anywhere, but a finite-noise contrast."""
+    report = audit(lambda z: jnp.stack([z[0] + z[1], (z[0] + z[1]) ** 2]), latent_dim=2, points=8, account_points=0)
+    document = report.document
+    assert document["contrast"]["rank_deficient"] == 8 and document["contrast"]["mean"] is None
+    assert document["contrast"]["finite_noise"]["mean"] > 1
+    assert document["inactive"] == [] and "rank-deficient everywhere" in report.text()
     assert "undefined" in report.text()
 
 
@@ -170,7 +204,7 @@ def test_translations_agree_with_each_other(rotated: AuditReport) -> None:
 def test_the_files_hold_the_numbers(rotated: AuditReport, tmp_path: Path) -> None:
     """`write` gives a self-contained page with its plots, and CSV files from which the mean can be recomputed."""
     names = {path.name for path in rotated.write(tmp_path)}
-    assert names == {"report.html", "audit.json", "points.csv", "account.csv"}
+    assert names == {"report.html", "audit.json", "points.csv", "latents.csv", "account.csv"}
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 4 and "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
     table = np.genfromtxt(tmp_path / "points.csv", delimiter=",", names=True)

@@ -23,6 +23,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ import sympy  # noqa: F401
 from checks import Checks, checks
 from mutants import ROOT, Mutant, sample
 
-LIMIT = 90
+LIMIT = 180
 """Seconds of the processor for all checks of a mutant."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info", "site", "build", "dist")
 
@@ -63,7 +64,11 @@ def child(work: Callable[[], int], folder: Path, limit: int) -> tuple[int, float
             sys.path.insert(0, str(folder))
             os.chdir(folder / "elbogap")
             status = work()
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
     _, status, used = os.wait4(process, 0)
     return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
@@ -71,7 +76,7 @@ def child(work: Callable[[], int], folder: Path, limit: int) -> tuple[int, float
 
 def tested(files: tuple[str, ...]) -> int:
     """The status of pytest on some files: 0 if all passes."""
-    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
+    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--assert=plain", "-m", "not slow"]
     return int(pytest.main([*options, *files])) if files else 0
 
 

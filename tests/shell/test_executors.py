@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -111,7 +111,7 @@ def dask() -> Iterator[Any]:
         yield started
 
 
-def killing(log: Path, goals: list[int], killed: list[int]) -> threading.Thread:
+def killing(log: Path, goals: list[int], killed: list[int], replace: Callable[[], object]) -> threading.Thread:
     """A thread that ends the worker of the latest unit by signal 9, each time that so many units were begun."""
     rng = random.Random(0)
 
@@ -122,16 +122,19 @@ def killing(log: Path, goals: list[int], killed: list[int]) -> threading.Thread:
             time.sleep(rng.uniform(0, 0.05))
             killed.append(_lines(log)[-1][1])
             os.kill(killed[-1], signal.SIGKILL)
+            replace()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
 
 
-def killed_runs_are_whole(address: str, folder: Path, count: int, kills: int) -> None:
+def killed_runs_are_whole(
+    address: str, folder: Path, count: int, kills: int, replace: Callable[[], object] = lambda: None
+) -> None:
     """`count` units on a cluster, `kills` workers killed: the result is the local one, every unit once."""
     log, outcomes, killed = folder / "log", [], []
-    killer = killing(log, [count * (k + 1) // (kills + 2) for k in range(kills)], killed)
+    killer = killing(log, [count * (k + 1) // (kills + 2) for k in range(kills)], killed, replace)
 
     class Counted(Cluster):
         """Remembers what comes."""
@@ -157,9 +160,28 @@ def test_a_cluster_whose_worker_is_killed(dask: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_whose_workers_are_killed_twenty_times(dask: Any, tmp_path: Path) -> None:
-    """The same at twenty random moments."""
-    killed_runs_are_whole(dask.scheduler_address, tmp_path, 400, 20)
+def test_a_cluster_whose_workers_are_killed_twenty_times(tmp_path: Path) -> None:
+    """The same at twenty random moments; a batch system would start another worker each time, here the test does."""
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    started: list[subprocess.Popen] = []
+
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as dask:
+
+        def start() -> None:
+            command = [*worker, "--local-directory", str(tmp_path), dask.scheduler_address]
+            started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+
+        try:
+            for _ in range(2):
+                start()
+            killed_runs_are_whole(dask.scheduler_address, tmp_path, 400, 20, start)
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+    assert len(started) == 22
 
 
 def test_workers_of_another_version_are_refused(dask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def localisation_steps() -> tuple[Step, ...]:
 
 def optimum_steps() -> tuple[Step, ...]:
     """The best encoder concentrates at g, and the value at S is the optimum up to eps^2."""
-    x, t, mu, lipschitz, eps = sp.symbols("x t mu L varepsilon", positive=True)
+    x, t, mu, lipschitz, eps = sp.symbols("x t mu L eps", positive=True)
     growth = x - 1 - sp.log(x) - (x - 1) ** 2 / 4
     y = sp.Symbol("y", positive=True)
     return (

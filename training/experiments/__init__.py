@@ -22,6 +22,7 @@ MODULES = {
     "encoder-capacity": "encoder_capacity",
     "controlled-angle": "controlled_angle",
     "gamma-million": "gamma_million",
+    "priors-dimensions": "priors_dimensions",
     "sprites": "sprites",
 }
 

@@ -28,7 +28,7 @@ from ...numerics.contrast import contrast_of_jacobian
 from ...results import Recorded, Table, recorded
 from ..evaluate import evaluate
 from ..findings import Bound, Finding, column, finding, where
-from ..loop import Recipe, annealing, stack, train
+from ..loop import Recipe, annealing, run_of, stack, train
 from ..mixings import Mixed
 from ..models import MLP, VAE, GaussianEncoder, as_dtype, identity, mlp_vae
 from ..modes import mode_elbo
@@ -146,11 +146,13 @@ def _runs(width: int, count: int, seed: int, how: Recipe, batches: Batches) -> R
 
 def _with_correction(vaes: VAE, starts: list[np.random.Generator]) -> VAE:
     """The stacked runs with a correction of random weights each."""
-    d = LATENT_DIM
-    nets = stack([MLP((d, *CORRECTION, d + d * d), rng, activation=jax.nn.gelu) for rng in starts])  # type: ignore[misc]
-    first: Any = vaes.encoder
-    encoder = ResidualEncoder(first, vaes.decoder.decoder, nets)  # type: ignore[attr-defined, arg-type]
-    return VAE(encoder, vaes.decoder, vaes.prior, vaes.log_noise_var, vaes.link)
+    d, made = LATENT_DIM, []
+    for r, rng in enumerate(starts):
+        vae: Any = run_of(vaes, r)
+        net = MLP((d, *CORRECTION, d + d * d), rng, activation=jax.nn.gelu)
+        encoder = ResidualEncoder(vae.encoder, vae.decoder.decoder, net)
+        made.append(VAE(encoder, vae.decoder, vae.prior, vae.log_noise_var, vae.link))
+    return stack(made)
 
 
 def _rows(encoder: str, labels: list[tuple[str, int]], mixed: list[Mixed], vaes: VAE, log_noise_var: Array) -> Rows:

@@ -120,18 +120,20 @@ def _rows(networks: str, way: str, mixed: list[Mixed], vaes: VAE) -> Rows:
     prior = as_dtype(LogitBeta())
     truth = stack([VAE(identity, as_dtype(m.mixing, float), prior, jnp.zeros(()), jax.nn.sigmoid) for m in mixed])
     true = mode_elbo(truth, few, which, log_eps, np.log(s) - np.log1p(-s))
-    best = mode_elbo(vaes, few, which, log_eps, found.mean[:, :POINTS])
+    modes = mode_elbo(vaes, few, which, log_eps, found.mean[:, :POINTS])
+    own = found.elbo_points[:, :POINTS].astype(float)  # where no mode was found
+    best = [each._replace(elbo=np.where(np.isfinite(each.elbo), each.elbo, own[k])) for k, each in enumerate(modes)]
     rows: Rows = []
     for k, each in enumerate(mixed):
         short, sources = shortfall(true[k], best[k]), each.sources[:2000]
         contrast = contrasts(np.asarray(found.jacobian[k], float))
         row = {
-            "elbo": found.elbo_points[k, :POINTS].astype(float).mean(),
+            "elbo": own[k].mean(),
             "decoder_elbo": best[k].elbo.mean(),
             "true_elbo": true[k].elbo.mean(),
-            "behind": true[k].elbo.mean() - found.elbo_points[k, :POINTS].astype(float).mean(),
+            "behind": true[k].elbo.mean() - own[k].mean(),
             "shortfall": short.value,
-            "shortfall_error": short.error if np.isfinite(short.error) else 1e9,
+            "shortfall_error": min(short.error, 1e9),
             "mcc_mean": mcc(sources, found.latent[k]),
             "mcc_sample_batches_of_64": batched_mcc(sources, found.sample[k]),
             "mcc_shuffled": mcc(np.roll(sources, 1, axis=0), found.latent[k]),

@@ -33,7 +33,7 @@ from ..convergence import shortfall
 from ..evaluate import nodes
 from ..findings import SHORTFALL, Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, stack, train
-from ..loss import Terms, marginal_std
+from ..loss import Terms, moved
 from ..metrics import mcc
 from ..mixings import Mixed, draw_moebius, mix
 from ..models import DTYPE, VAE, LogitBeta, as_dtype, identity, mlp_vae
@@ -170,7 +170,7 @@ def _errors(vaes: VAE, points: Array) -> tuple[Array, Array]:
         def at(x: Array) -> tuple[Array, Array]:
             mean, spread = vae.encoder(x, vae.log_noise_var)
             square = lambda y: jnp.mean((x - vae.decode(y)) ** 2)  # noqa: E731
-            return weights @ jax.vmap(square)(mean + marginal_std(spread) * xi), square(mean)
+            return weights @ jax.vmap(lambda node: square(moved(mean, spread, node)))(xi), square(mean)
 
         samples, means = jax.vmap(at)(data)
         return jnp.mean(samples), jnp.mean(means)

@@ -5,6 +5,12 @@ held-out points, `self_consistency` is the root mean square of z(f(z)) - z, f th
 variance_over_formula is the median of the encoder's variance at f(z) over 1 / (1 + |J_k|^2 / eps), J that of the learnt
 decoder; share_within_5_percent is the share of points where that ratio is. The control has the rows of J in place of
 its columns: its share must stay small (its median does not, as rows and columns have the same sum of squares).
+
+Of the aggregate posterior, the mean over points of q(z | x): second_moment is the one farthest from 1 of the mean over
+points of mean_k^2 + std_k^2, which is 1 for every k where training is stationary in the latents' scales (claim
+`entropy-sums`), second_moment_of_means the same without std_k^2, off_diagonal the largest modulus of a correlation.
+Two measures of how far the decoder's columns are from equal lengths: conformal_contrast (`numerics.contrast`), and
+column_norm_variance, that of their lengths over the square of their mean.
 """
 
 from dataclasses import asdict
@@ -12,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from ...numerics.contrast import conformal_contrast
 from ...numerics.families.mlp import draw_orthogonal_mlp
 from ...results import Recorded, Table, recorded
 from ..evaluate import Evaluation, evaluate
@@ -40,7 +47,7 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
     """Train one VAE for every mixing and gamma^2 and measure it."""
     mixings, steps = SIZES[effort]
     how = Recipe(steps=steps, batch=64, draws=2, antithetic=True, path=True, warm_up=min(200, steps // 5))
-    parameters = {"gamma2": GAMMA2, "latent_dim": LATENT_DIM, "hidden": HIDDEN} | asdict(how)
+    parameters = {"gamma2": GAMMA2, "latent_dim": LATENT_DIM, "hidden": HIDDEN, "prior": "fixed"} | asdict(how)
     asked: list[Asked] = []
     for first in range(0, mixings, TOGETHER):
         members = range(first, min(first + TOGETHER, mixings))
@@ -48,7 +55,10 @@ def compute(effort: Effort, seed: int, batches: Batches) -> Recorded:
         fixed = parameters | {"seed": seed, "mixings": list(members)}
         asked.append(Asked(name, fixed, partial(_runs, members, seed, how, batches, name)))
     rows = batches.run_all(asked)
-    quantities = ("self_consistency", "variance_over_formula", "share_within_5_percent", "variance_over_rows")
+    quantities = (
+        *("self_consistency", "variance_over_formula", "share_within_5_percent", "variance_over_rows"),
+        *("reconstruction", "second_moment", "off_diagonal", "conformal_contrast", "column_norm_variance"),
+    )
     rng = generator(NAME, seed, 999_983)
     failures = [
         f"gamma2 {row['gamma2']:g}, mixing {row['mixing']}: {LATENT_DIM - row['active']} latents collapsed"
@@ -98,7 +108,7 @@ def _runs(members: range, seed: int, how: Recipe, batches: Batches, name: str) -
     found = evaluate(trained.vaes, held_out, which, noise.target)
     measured = learnt_rows(found, [mixed[k] for k in which], 1.0)
     return [
-        {"mixing": members[k], "gamma2": gamma2} | _variances(found, r, gamma2) | measured[r]
+        {"mixing": members[k], "gamma2": gamma2} | _variances(found, r, gamma2) | _aggregate(found, r) | measured[r]
         for r, (k, gamma2) in enumerate(labels)
     ]
 
@@ -115,6 +125,24 @@ def _variances(found: Evaluation, run: int, gamma2: float) -> dict[str, float]:
         "variance_over_rows": plain(np.median(rows)),
         "share_of_rows_within_5_percent": plain(np.mean(np.abs(rows - 1) < 0.05)),
     }
+
+
+def _aggregate(found: Evaluation, run: int) -> dict[str, float]:
+    """Moments of the aggregate posterior, and how equal the columns of the decoder's Jacobian are."""
+    mean, variance = found.mean[run].astype(float), found.std[run].astype(float) ** 2
+    of_means = np.mean(mean**2, axis=0)
+    moments = of_means + variance.mean(axis=0)
+    covariance = np.cov(mean, rowvar=False) + np.diag(variance.mean(axis=0))
+    scales = np.sqrt(covariance.diagonal())
+    lengths = np.linalg.norm(found.jacobian[run].astype(float), axis=1)
+    row = {
+        "second_moment": moments[np.argmax(np.abs(moments - 1))],
+        "second_moment_of_means": of_means[np.argmax(np.abs(of_means - 1))],
+        "off_diagonal": np.abs(covariance / np.outer(scales, scales) - np.eye(len(scales))).max(),
+        "conformal_contrast": np.mean(np.asarray(conformal_contrast(found.jacobian[run].astype(float)))),
+        "column_norm_variance": np.mean(lengths.var(axis=1) / lengths.mean(axis=1) ** 2),
+    }
+    return {key: plain(value) for key, value in row.items()}
 
 
 def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
@@ -139,6 +167,14 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same with the rows of the Jacobian for its columns",
             column(at, "share_of_rows_within_5_percent"),
             bound=Bound("at least", 0.5),
+        ),
+        make(
+            "second-moment",
+            "median |second moment of the aggregate posterior's latent farthest from 1, less 1| at gamma^2 = 10",
+            np.abs(column(noisy, "second_moment") - 1),
+            "the same of the posterior means",
+            np.abs(column(noisy, "second_moment_of_means") - 1),
+            bound=Bound("at most", 0.1),
         ),
         make(
             "order-of-means",
