@@ -57,7 +57,7 @@ def mean_error(terms: Float[Array, " n"]) -> Float[Array, ""]:
     """Return four standard errors of the mean of the terms, enlarged where their tail is heavy.
 
     error = (4 std / sqrt(n) + largest / n) n^(k - 1/2) for an index 1/2 < k < 1, without the last factor for a smaller
-    k; inf for a larger one. An estimate: of 1000 means of 4096 Pareto draws it misses 5, 20 and 28 at k = .6, .75 and
+    k; inf for a larger one and where a term is not finite. An estimate: of 1000 means of 4096 Pareto draws it misses 5, 20 and 28 at k = .6, .75 and
     .9, where the error without that factor misses 6, 65 and 459.
     """
     n, k = len(terms), pareto_index(terms)
@@ -66,4 +66,4 @@ def mean_error(terms: Float[Array, " n"]) -> Float[Array, ""]:
     fewer = pareto_index(terms, _FEWER)
     k = jnp.where((k >= 1) & (fewer < 0.5), fewer, k)
     error = STANDARD_ERRORS * jnp.std(terms) / jnp.sqrt(n) + jnp.max(jnp.abs(terms)) / n
-    return jnp.where(k < 1, error * n ** jnp.clip(k - 0.5, 0.0, 0.5), jnp.inf)
+    return jnp.where((k < 1) & jnp.isfinite(error), error * n ** jnp.clip(k - 0.5, 0.0, 0.5), jnp.inf)

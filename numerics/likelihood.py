@@ -223,4 +223,6 @@ def _found(model: LatentModel, data: Vector, left_out: Constant, starts: Float[A
         value = model.log_constant(data) + reference + local.value
         error = local.error + constant_rounding(model, data, modes)
     modes = modes._replace(exponent=modes.exponent + left_out.exponent)
-    return LogLikelihood(value + left_out.value, error + left_out.error, modes, outcome)
+    error = error + left_out.error
+    error = jnp.where(jnp.isnan(value) | jnp.isnan(error), jnp.inf, error)
+    return LogLikelihood(value + left_out.value, error, modes, outcome)

@@ -55,6 +55,8 @@ def test_error_of_a_light_mean_is_four_standard_errors():
     plain = 4 * normal.std() / np.sqrt(DRAWS) + np.abs(normal).max() / DRAWS
     assert float(mean_error(jnp.asarray(normal))) == pytest.approx(plain, rel=1e-12)
     assert float(mean_error(jnp.asarray(pareto(1.5, 4, 1)[0]))) == np.inf
+    for bad in (np.nan, np.inf):
+        assert float(mean_error(jnp.asarray(np.append(normal[1:], bad)))) == np.inf
 
 
 def test_every_mode_left_out_counts():

@@ -66,7 +66,7 @@ def judge(case, value, error):
         "true": true,
         "stated": stated,
         "outcome": Outcome(outcome).name,
-        "violated": bool(not true <= stated + error) and stated < np.inf,
+        "violated": bool(not true <= stated + error and stated != np.inf),  # nan is one, too
         # Where the reference itself is no better, the ratio means nothing.
         "ratio": stated / max(true, FLOOR) if true > 2 * error or true < FLOOR else np.nan,
     }
