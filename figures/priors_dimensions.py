@@ -47,5 +47,5 @@ def draw(data: Data) -> Figure:
         axes.set_xlabel("sources")
         axes.set_ylabel("MCC by ranks")
         letter(axes, f"{'abcd'[number]}  {sources}")
-    panels[2].legend(loc="upper right")
+    panels[2].legend(loc="lower left")
     return figure

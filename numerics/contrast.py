@@ -30,6 +30,7 @@ from ..errors import RequestError
 from .affine_output import shortened
 from .chunks import contrasts_of_chunk
 from .orthogonalise import contrast_of_columns, unit_columns
+from .program import Frozen
 from .requests import array_of, positive, real_array
 
 CHUNK_BYTES = 2**20  # of Jacobians held at once: about what a core's cache holds
@@ -65,6 +66,8 @@ def ima_contrast(
     _check_output(output, z.shape[-1])
     if chunk is not None and chunk < 1:
         raise RequestError(f"chunk must be at least 1, got {chunk}")
+    if not any(eqx.is_array(leaf) for leaf in jax.tree.leaves(decoder)):
+        decoder = Frozen(decoder, z.shape[-1], z.dtype)
     contrast, finite = _contrast_of_batch(decoder, z.reshape(-1, z.shape[-1]), chunk)
     message = "the Jacobian of the decoder must be finite, got nan or inf"
     if not isinstance(finite, jax.core.Tracer):

@@ -17,17 +17,19 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from ..errors import RequestError
-from .blocks import Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
+from .blocks import Blocks, Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
+from .frame import LARGEST
 from .high_dimension import maximise_symmetric
 from .model import LatentModel
 from .modes import Mode, constant_rounding, find_modes, highest, kink_error, relative_rounding
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
-from .reduction import reduction
+from .reduction import Constant, reduction
 from .requests import instance, positive, real_array, refused
-from .starts import starts_or_search
+from .starts import as_starts, search_starts
 from .symmetric import symmetric_levels
+from .traced import reused
 from .wide import Found, search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -219,16 +221,23 @@ def optimal_encoder(
     instance("model", model, LatentModel)
     whole = reduction(model)
     data, left_out = whole.data(model.check_data(x))
-    model = whole.model
-    if start is None and serves(model.latent_dim):
+    starts = None if start is None else as_starts(model.latent_dim, start)
+    return _best(whole, data, left_out, starts, blocks_of(family, model.latent_dim))
+
+
+@reused
+def _best(
+    model: LatentModel, data: Vector, left_out: Constant, starts: Float[Array, "S d"] | None, blocks: Blocks
+) -> Encoding:
+    if starts is None and serves(model.latent_dim):
         found = wide_evidence(model, data, *search(model, data))
         modes, reference = found.modes, found.reference
-        optima, best = best_of_distinct(model, data, found, family)
+        optima, best = best_of_distinct(model, data, found, blocks)
         missed = missed_encoder(found, best)
     else:
-        modes = find_modes(model, data, starts_or_search(model, data, start))
+        modes = find_modes(model, data, search_starts(model, data, LARGEST) if starts is None else starts)
         reference, missed = highest(modes), jnp.zeros(())
-        optima, best = best_optimum(model, data, modes, family, reference)
+        optima, best = best_optimum(model, data, modes, blocks, reference)
     covariance = best.factor @ best.factor.T
     constant = model.log_constant(data) + reference + left_out.value
     candidates = jnp.where(optima.converged, optima.value, jnp.nan)

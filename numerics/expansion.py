@@ -104,7 +104,7 @@ def expansion(
 
     z (d,): the preimage g of x = f(z) (of the model's mean for observations) when x is None; else where the
     search for the minimiser g of V(., x) starts, x (D,) on or off the manifold. Assumes a unique
-    minimiser, M > 0, V smooth (claim `general-limit`). Does not depend on the noise scale. Raises `ValueError` for
+    minimiser, M > 0, V smooth (claim `general-limit`). Does not depend on the noise scale. Raises `RequestError` for
     wrong shapes, and an error (also inside jit) when no minimiser is reached whose M is positive definite beyond
     round-off.
 

@@ -10,20 +10,25 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import RequestError
-from .blocks import Family
+from .blocks import Blocks, Family, blocks_of
 from .encoder import best_of_distinct, best_optimum, missed_encoder
 from .likelihood import Evidence, around_starts
 from .model import LatentModel
 from .modes import constant_rounding
 from .outcome import Outcome
 from .precision import require_float64
-from .reduction import reduction
+from .reduction import Constant, reduction
 from .requests import instance, positive, real_array
+from .starts import as_starts
+from .traced import reused
 from .wide import search, serves, wide_evidence
+
+Vector = Float[Array | np.ndarray, " D"]
 
 
 class GapMeasurement(NamedTuple):
@@ -118,15 +123,23 @@ def _too_large(model: LatentModel, measured: GapMeasurement, largest_error: floa
 
 def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | None, family: Family) -> GapMeasurement:
     whole = reduction(model)
-    model, (data, left_out) = whole.model, whole.data(data)
-    if start is None and serves(model.latent_dim):
+    data, left_out = whole.data(data)
+    starts = None if start is None else as_starts(model.latent_dim, start)
+    return _measured(whole, data, left_out, starts, blocks_of(family, model.latent_dim))
+
+
+@reused
+def _measured(
+    model: LatentModel, data: Vector, left_out: Constant, starts: Float[Array, "S d"] | None, blocks: Blocks
+) -> GapMeasurement:
+    if starts is None and serves(model.latent_dim):
         found = wide_evidence(model, data, *search(model, data))
         modes, reference, likelihood = found.modes, found.reference, Evidence(found.value, found.error)
-        outcome, optimum = found.outcome, best_of_distinct(model, data, found, family)[1]
+        outcome, optimum = found.outcome, best_of_distinct(model, data, found, blocks)[1]
         optimum = optimum._replace(error=optimum.error + missed_encoder(found, optimum))
     else:
-        modes, reference, likelihood, outcome = around_starts(model, data, start)
-        _, optimum = best_optimum(model, data, modes, family, reference)
+        modes, reference, likelihood, outcome = around_starts(model, data, starts)
+        _, optimum = best_optimum(model, data, modes, blocks, reference)
     constant = model.log_constant(data) + reference + left_out.value
     rounding = constant_rounding(model, data, modes) + left_out.error
     covariance = optimum.factor @ optimum.factor.T

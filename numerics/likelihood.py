@@ -16,7 +16,7 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from .frame import frame_of
+from .frame import LARGEST, frame_of
 from .high_dimension import LOW, sampled_evidence
 from .importance_sampling import draws, mixture_evidence
 from .missed import missed_ratio, searched
@@ -25,11 +25,12 @@ from .modes import SAME_MODE, Mode, constant_rounding, distinct_first, find_mode
 from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
-from .reduction import reduction
+from .reduction import Constant, reduction
 from .requests import instance
 from .scan import look
 from .seed import SEED
-from .starts import starts_or_search, with_scanned
+from .starts import as_starts, search_starts, with_scanned
+from .traced import reused
 from .wide import search, serves, wide_evidence
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -122,14 +123,16 @@ def evidence_and_outcome(
 
 
 def around_starts(
-    model: LatentModel, x: Vector, start: ArrayLike | None
+    model: LatentModel, x: Vector, starts: Float[Array, "S d"] | None
 ) -> tuple[Mode, Float[Array, ""], Evidence, Int[Array, ""]]:
     """Return modes, their highest exponent, and evidence and outcome around them: from these starts, or a search.
 
     Without a start the error holds what the search may have missed, for 4 <= d <= 8.
     """
-    scan = look(model, x, frame_of(model)) if start is None and searched(model.latent_dim) else None
-    modes = find_modes(model, x, starts_or_search(model, x, start) if scan is None else with_scanned(model, x, scan))
+    scan = look(model, x, frame_of(model)) if starts is None and searched(model.latent_dim) else None
+    if starts is None:
+        starts = search_starts(model, x, LARGEST) if scan is None else with_scanned(model, x, scan)
+    modes = find_modes(model, x, starts)
     reference = highest(modes)
     found, outcome = evidence_and_outcome(model, x, modes, reference)
     if scan is None:
@@ -201,18 +204,23 @@ def log_likelihood(
     instance("model", model, LatentModel)
     whole = reduction(model)
     data, left_out = whole.data(model.check_data(x))
-    model = whole.model
-    if start is None and serves(model.latent_dim):
-        found = wide_evidence(model, data, *search(model, data))
-        value, error = found.log_likelihood(model, data)
-        modes, outcome = found.modes, found.outcome
-    else:
-        modes, reference, local, outcome = around_starts(model, data, start)
-        value = model.log_constant(data) + reference + local.value
-        error = local.error + constant_rounding(model, data, modes)
-    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
-    result = LogLikelihood(value + left_out.value, error + left_out.error, modes, outcome)
+    starts = None if start is None else as_starts(model.latent_dim, start)
+    result = _found(whole, data, left_out, starts)
     if full_output:
         return result
     message = "log_likelihood: expected a mode of p(z | x), found none"
     return eqx.error_if(result.value, ~jnp.isfinite(result.value), message)
+
+
+@reused
+def _found(model: LatentModel, data: Vector, left_out: Constant, starts: Float[Array, "S d"] | None) -> LogLikelihood:
+    if starts is None and serves(model.latent_dim):
+        found = wide_evidence(model, data, *search(model, data))
+        value, error = found.log_likelihood(model, data)
+        modes, outcome = found.modes, found.outcome
+    else:
+        modes, reference, local, outcome = around_starts(model, data, starts)
+        value = model.log_constant(data) + reference + local.value
+        error = local.error + constant_rounding(model, data, modes)
+    modes = modes._replace(exponent=modes.exponent + left_out.exponent)
+    return LogLikelihood(value + left_out.value, error + left_out.error, modes, outcome)

@@ -69,7 +69,7 @@ class Observation(eqx.Module):
         return 1 / self.n
 
     def size(self, outputs: int) -> int:
-        """Return how many entries x has for so many outputs of the decoder; `ValueError` where they do not fit."""
+        """Return how many entries x has for so many outputs of the decoder; `RequestError` where they do not fit."""
         return outputs
 
     def in_support(self, x: np.ndarray) -> Bool[np.ndarray, "..."]:
@@ -124,7 +124,7 @@ class ExponentialFamily(Observation):
 
 
 def as_count(n: ArrayLike) -> Float[Array, ""]:
-    """Return n as a positive scalar; `ValueError` for anything else."""
+    """Return n as a positive scalar; `RequestError` for anything else."""
     array = real_array("n", n)
     if array.shape != ():
         raise RequestError(f"n: expected a scalar, got shape {array.shape}")

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from scipy.special import ndtri
 
 from ..errors import RequestError
-from .frame import LARGEST, frame_of
+from .frame import frame_of
 from .model import LatentModel
 from .requests import real_array, refused
 from .scan import INTEGRATED, KEPT, Scan, look
@@ -76,14 +76,9 @@ def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> Float[Array, "S d
     return jnp.concatenate([fixed_starts(model, x), scan.point[: KEPT[model.latent_dim]]])
 
 
-def starts_or_search(model: LatentModel, x: Vector, start: ArrayLike | None) -> Float[Array, "S d"]:
-    """Return the caller's start (d,) or starts (S, d) as (S, d), or the result of the search when there is none.
-
-    Raises `RequestError` for another shape.
-    """
-    if start is None:
-        return search_starts(model, x, LARGEST)
-    starts, d = real_array("start", start), model.latent_dim
+def as_starts(d: int, start: ArrayLike) -> Float[Array, "S d"]:
+    """Return (d,) or (S, d) as (S, d); `RequestError` for another shape, or where no start is finite."""
+    starts = real_array("start", start)
     if starts.ndim not in (1, 2) or starts.shape[-1] != d or starts.size == 0:
         raise RequestError(f"start: expected shape ({d},) or (S, {d}), got {starts.shape}")
     bad = ~jnp.any(jnp.all(jnp.isfinite(starts.reshape(-1, d)), axis=1))
