@@ -65,7 +65,9 @@ class Fit(NamedTuple):
             return None
         if self.observation is not None:
             wide = (
-                " Counts that vary more than Poisson ones: negative-binomial?" if self.observation == "poisson" else ""
+                " Counts vary more than Poisson ones (negative-binomial?), or z is off."
+                if self.observation == "poisson"
+                else ""
             )
             return (
                 f"the {self.observation} likelihood does not fit the data: reconstructions are off by "

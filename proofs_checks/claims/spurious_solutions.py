@@ -150,6 +150,12 @@ def linear_truths(measured: Measurements) -> tuple[np.ndarray, np.ndarray, np.nd
     return W, *(predict("contrast", 2, 2, J=matrices) for matrices in (W, factors))
 
 
+def rotated(y: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """R(angle) y, row by row: the data that a rotation makes of the sources y (n, 2)."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.stack([cosine * y[:, 0] - sine * y[:, 1], sine * y[:, 0] + cosine * y[:, 1]], axis=1)
+
+
 def darmois_laws(measured: Measurements) -> list[Law]:
     """The Darmois decoder of a Gaussian in closed form, and its contrast where the truth has none."""
     W, _, of_factor = linear_truths(measured)
@@ -158,12 +164,10 @@ def darmois_laws(measured: Measurements) -> list[Law]:
     x = np.einsum("nab,nb->na", W, rng.standard_normal((count, 2)))
     gaussian = darmois_contrast(gaussian_density(W), x)
     angle, bend = rng.uniform(0.3, 1.2, count), rng.uniform(0.4, 0.9, (count, 2))
-    cosine, sine = np.cos(angle), np.sin(angle)
     curved = []
     for _ in range(DARMOIS_POINTS):
         y = np.sinh(bend * rng.standard_normal((count, 2))) / bend
-        rotated = np.stack([cosine * y[:, 0] - sine * y[:, 1], sine * y[:, 0] + cosine * y[:, 1]], axis=1)
-        curved.append(darmois_contrast(rotated_density(angle, bend), rotated))
+        curved.append(darmois_contrast(rotated_density(angle, bend), rotated(y, angle)))
     excess = np.mean(curved, axis=0)[:, None] - DARMOIS_TOLERANCE
     tolerance = np.full((count, 1), DARMOIS_TOLERANCE)
     return [
