@@ -57,8 +57,8 @@ def mean_error(terms: Float[Array, " n"]) -> Float[Array, ""]:
     """Return four standard errors of the mean of the terms, enlarged where their tail is heavy.
 
     error = (4 std / sqrt(n) + largest / n) n^(k - 1/2) for an index 1/2 < k < 1, without the last factor for a smaller
-    k; inf for a larger one and where a term is not finite. An estimate: of 1000 means of 4096 Pareto draws it misses 5, 20 and 28 at k = .6, .75 and
-    .9, where the error without that factor misses 6, 65 and 459.
+    k; inf for a larger one and where a term is not finite. An estimate: of 1000 means of 4096 Pareto draws it misses 5,
+    20 and 28 at k = .6, .75 and .9, where the error without that factor misses 6, 65 and 459.
     """
     n, k = len(terms), pareto_index(terms)
     # Terms that a clamp makes alike may lie just above the threshold, with few far beyond: no Pareto density fits, and
