@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap.errors import RequestError
 from elbogap.numerics.noise import DiagonalNoise, FullNoise, Noise, ScalarNoise, StateNoise
 
 S = jnp.array([[1.3, 0.2, 0.0], [0.2, 0.9, -0.1], [0.0, -0.1, 0.7]])
@@ -33,3 +34,12 @@ def test_the_kinds_know_whether_they_depend_on_the_state(kind: str) -> None:
     noise: Noise = KINDS[kind][0]
     moved = not np.allclose(noise.whiten(jnp.ones(3), Z), noise.whiten(jnp.ones(3), Z + 0.3))
     assert moved == noise.depends_on_state
+
+
+def test_a_callable_variance_is_judged_by_its_sign() -> None:
+    """At the prior's centre variances > 0 and positive definite matrices pass, others are refused with what came."""
+    for good in (jnp.array([0.1, 2.0]), jnp.eye(2)):
+        assert np.array_equal(StateNoise(1.0, lambda z, good=good: good).checked_at(Z, Z), Z)
+    for bad in (jnp.array([0.1, -2.0]), jnp.array([0.1, 0.0]), -jnp.eye(2), jnp.array([[1.0, 0.5], [0.0, 1.0]])):
+        with pytest.raises(RequestError, match=r"noise_var\(z\): expected .* at the prior's centre, got "):
+            StateNoise(1.0, lambda z, bad=bad: bad).checked_at(Z, Z)
