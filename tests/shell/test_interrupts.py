@@ -28,10 +28,10 @@ PATIENCE = 60.0
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_command_in_one_line(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_ends_a_command_in_one_line(number: signal.Signals, command_line: list[str], tmp_path: Path) -> None:
     """A `verify` that is told to end in the middle of its work says so in one line, with status 130 and no results."""
     (tmp_path / "slow.py").write_text(CLAIM)
-    command = [sys.executable, "-m", "elbogap", "verify", "slow.py", "--out", "out"]
+    command = [*command_line, "verify", "slow.py", "--out", "out"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + PATIENCE
     while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < end:
