@@ -54,7 +54,7 @@ def entropies(model: LatentModel, account: Account | None, size: int) -> Entropi
     mean, std = (np.array([getattr(entry, f"encoder_{name}") for entry in entries]) for name in ("mean", "std"))
     loc, scale = np.asarray(model.prior.loc), np.asarray(model.prior.scale)  # type: ignore[attr-defined]
     log_det = float(model.noise.log_det(jnp.zeros(model.latent_dim), size))
-    noise = -0.5 * (size * np.log(2 * np.pi * np.e * float(model.eps)) + log_det)
+    noise = -0.5 * (size * (1 + np.log(2 * np.pi * float(model.eps))) + log_det)
     total = float(noise + np.sum(np.mean(np.log(std / scale), axis=0)))
     measured = float(np.mean([entry.log_likelihood - entry.total for entry in entries]))
     return Entropies(total, measured, np.mean(((mean - loc) ** 2 + std**2) / scale**2, axis=0))
