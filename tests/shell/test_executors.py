@@ -154,6 +154,7 @@ def killed_runs_are_whole(
     assert set(_begun(log)) == set(range(count))
 
 
+@pytest.mark.slow  # where Dask's nanny does not start the worker again, the client waits for ever
 def test_a_cluster_whose_worker_is_killed(dask: Any, tmp_path: Path) -> None:
     """One of two workers is ended by signal 9 while it works: nothing is lost, doubled or different."""
     killed_runs_are_whole(dask.scheduler_address, tmp_path, 24, 1)
