@@ -25,6 +25,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 from jaxtyping import Array, Float, Inexact
 
+from .program import traced_now
+
 Decoder = Callable[[Array], Array]
 _LOG = logging.getLogger("elbogap.affine_output")
 
@@ -128,7 +130,7 @@ def with_factor(hidden: Hidden, factor: np.ndarray) -> Hidden:
 def _find(decoder: Decoder, latent_dim: int, dtype: Any) -> Cut | None:
     """The cut that saves most, written to the log; None where there is none or where its constants are not known."""
     point = jax.ShapeDtypeStruct((latent_dim,), dtype)
-    traced = jax.make_jaxpr(lambda z: decoder(z))(point)  # a new function: JAX would remember what it read before
+    traced = traced_now(decoder, latent_dim, dtype)
     if traced.effects or len(traced.jaxpr.outvars) != 1 or traced.out_avals[0].ndim != 1:
         return None
     flat = jax.make_jaxpr(lambda z: _opened(traced.jaxpr, traced.consts, [z]))(point)

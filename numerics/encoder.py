@@ -27,7 +27,7 @@ from .precision import EPS64, require_float64
 from .quadrature import Rule, gauss_hermite
 from .reduction import Constant, reduction
 from .requests import instance, positive, real_array, refused
-from .starts import as_starts, search_starts
+from .starts import search_starts
 from .symmetric import symmetric_levels
 from .traced import reused
 from .wide import Found, search, serves, wide_evidence
@@ -219,10 +219,7 @@ def optimal_encoder(
     """
     require_float64("optimal_encoder")
     instance("model", model, LatentModel)
-    whole = reduction(model)
-    data, left_out = whole.data(model.check_data(x))
-    starts = None if start is None else as_starts(model.latent_dim, start)
-    return _best(whole, data, left_out, starts, blocks_of(family, model.latent_dim))
+    return _best(model, model.check_data(x), start, blocks_of(family, model.latent_dim))
 
 
 @reused

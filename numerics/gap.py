@@ -22,9 +22,8 @@ from .model import LatentModel
 from .modes import constant_rounding
 from .outcome import Outcome
 from .precision import require_float64
-from .reduction import Constant, reduction
+from .reduction import Constant
 from .requests import instance, positive, real_array
-from .starts import as_starts
 from .traced import reused
 from .wide import search, serves, wide_evidence
 
@@ -63,8 +62,7 @@ def measure_gap(model: LatentModel, x: ArrayLike, *, start: ArrayLike, family: F
     """
     require_float64("measure_gap")
     instance("model", model, LatentModel)
-    data = _check(model, x)
-    return _measure(model, data, start, family)
+    return _measured(model, _check(model, x), start, blocks_of(family, model.latent_dim))
 
 
 def gap(
@@ -93,8 +91,7 @@ def gap(
     require_float64("gap")
     instance("model", model, LatentModel)
     positive("largest_error", real_array("largest_error", largest_error))
-    data = _check(model, x)
-    measured = _measure(model, data, start, family)
+    measured = _measured(model, _check(model, x), start, blocks_of(family, model.latent_dim))
     unsure = ~(measured.gap_error <= largest_error)
     if not isinstance(unsure, jax.core.Tracer) and bool(unsure & measured.converged):
         raise ArithmeticError(_too_large(model, measured, largest_error))
@@ -119,13 +116,6 @@ def _too_large(model: LatentModel, measured: GapMeasurement, largest_error: floa
     if reason is Outcome.ROUNDING and error < float("inf"):
         return f"{line}{reason.message}; eps >= {eps * error / largest_error:.1g} would be"
     return line + reason.message
-
-
-def _measure(model: LatentModel, data: Float[Array, " D"], start: ArrayLike | None, family: Family) -> GapMeasurement:
-    whole = reduction(model)
-    data, left_out = whole.data(data)
-    starts = None if start is None else as_starts(model.latent_dim, start)
-    return _measured(whole, data, left_out, starts, blocks_of(family, model.latent_dim))
 
 
 @reused

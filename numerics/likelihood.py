@@ -25,11 +25,11 @@ from .modes import SAME_MODE, Mode, constant_rounding, distinct_first, find_mode
 from .outcome import Outcome, outcome_of
 from .precision import EPS64, require_float64
 from .quadrature import lattice
-from .reduction import Constant, reduction
+from .reduction import Constant
 from .requests import instance
 from .scan import look
 from .seed import SEED
-from .starts import as_starts, search_starts, with_scanned
+from .starts import search_starts, with_scanned
 from .traced import reused
 from .wide import search, serves, wide_evidence
 
@@ -192,7 +192,7 @@ def log_likelihood(
     of the modes missed. Beyond d = 8 the search is eight starts. The error is inf where nothing is known, and `outcome`
     says why. How often it is too small was measured on models with known log p (see "Log-likelihood: stated against
     true errors" in the documentation).
-    Raises `ValueError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
+    Raises `RequestError` for wrong shapes, and an error (also inside jit) when no start leads to a mode.
 
     With one latent and x = 2 z, x ~ N(0, 4 + eps):
 
@@ -202,10 +202,7 @@ def log_likelihood(
     """
     require_float64("log_likelihood")
     instance("model", model, LatentModel)
-    whole = reduction(model)
-    data, left_out = whole.data(model.check_data(x))
-    starts = None if start is None else as_starts(model.latent_dim, start)
-    result = _found(whole, data, left_out, starts)
+    result = _found(model, model.check_data(x), start)
     if full_output:
         return result
     message = "log_likelihood: expected a mode of p(z | x), found none"

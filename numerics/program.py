@@ -30,6 +30,11 @@ class Program:
         self.text = str(jaxpr)
         self.origin = origin if any(word in self.text for word in _UNREADABLE) else None
 
+    def __call__(self, constants: list, z: Inexact[Array | np.ndarray, " d"]) -> Inexact[Array, " D"]:
+        """p(c, z)."""
+        (value,) = jaxpr_as_fun(ClosedJaxpr(self.jaxpr, constants))(z)
+        return value
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.text == other.text and self.origin is other.origin
 
@@ -48,8 +53,7 @@ class Frozen:
 
     def __call__(self, z: Inexact[Array | np.ndarray, " d"]) -> Inexact[Array, " D"]:
         """f(z)."""
-        (value,) = jaxpr_as_fun(ClosedJaxpr(self.program.jaxpr, self.constants))(z)
-        return value
+        return self.program(self.constants, z)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frozen) or self.program != other.program:

@@ -11,13 +11,16 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
-from jaxtyping import Array, Inexact
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Inexact
 
 from .model import LatentModel
 from .priors import Choice
 from .program import Program, traced_now
-from .reduction import Reduction
+from .reduction import reduction
+from .starts import as_starts
+
+Vector = Float[Array | np.ndarray, " D"]
 
 
 class TracedDecoder(eqx.Module):
@@ -29,8 +32,7 @@ class TracedDecoder(eqx.Module):
 
     def __call__(self, z: Inexact[Array | np.ndarray, " d"]) -> Inexact[Array, " D"]:
         """f(z)."""
-        (value,) = jaxpr_as_fun(ClosedJaxpr(self.program.jaxpr, self.constants))(z)
-        return value
+        return self.program(self.constants, z)
 
 
 def traced(model: LatentModel, origin: Any) -> LatentModel | None:
@@ -57,16 +59,22 @@ def _parts(model: LatentModel) -> list[Any]:
 
 
 def reused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn function(model, ...) into one of a reduced model, as one program that later calls use again.
+    """Turn function(model, data, left_out, starts, ...) of a reduced model into one of (model, data, start, ...).
 
-    Operation by operation hundreds of programs are compiled, and the loops among them anew at every call. What the
-    program cannot be compared for is computed in that way. Arguments: arrays are traced, all else is static.
+    It becomes one program that later calls use again: operation by operation hundreds are compiled, and the loops among
+    them anew at every call. What the program cannot be compared for is computed in that way. start: (d,), (S, d), or
+    None to search. Further arguments: arrays are traced, all else is static. Raises `RequestError` for a wrong start.
     """
     at_once = eqx.filter_jit(function)
 
     @wraps(function)
-    def run(whole: Reduction, *arguments: Any) -> Any:
-        same = traced(whole.model, whole.original.decoder)
-        return function(whole.model, *arguments) if same is None else at_once(same, *arguments)
+    def run(model: LatentModel, data: Vector, start: ArrayLike | None, *arguments: Any) -> Any:
+        whole = reduction(model)
+        reduced, left_out = whole.data(data)
+        starts = None if start is None else as_starts(model.latent_dim, start)
+        same = traced(whole.model, model.decoder)
+        if same is None:
+            return function(whole.model, reduced, left_out, starts, *arguments)
+        return at_once(same, reduced, left_out, starts, *arguments)
 
     return run
