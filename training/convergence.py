@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float
 
 from ..numerics.newton import minimise, second_derivatives
 from ..numerics.precision import require_float64
-from ..numerics.quadrature import gauss_hermite
+from ..numerics.quadrature import Rule, gauss_hermite
 from .loss import elbo_terms
 from .models import VAE
 
@@ -83,7 +83,7 @@ def best_elbo(
     """
     require_float64("best_elbo")
     found = _best(
-        jax.tree.map(_in_float64, vaes),
+        in_float64(vaes),
         jnp.asarray(points, float),
         jnp.asarray(log_noise_var, float),
         jnp.asarray(start, float),
@@ -91,8 +91,9 @@ def best_elbo(
     return [BestElbo(*run) for run in zip(*map(np.asarray, found), strict=True)]
 
 
-def _in_float64(leaf: Any) -> Any:
-    return leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf
+def in_float64(tree: Any) -> Any:
+    """The tree with every array of floats in float64."""
+    return jax.tree.map(lambda leaf: leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf, tree)
 
 
 @eqx.filter_jit
@@ -120,9 +121,14 @@ def _best(vaes: VAE, points: Array, log_noise_var: Array, start: Array) -> tuple
     return jax.lax.map(of_run, (arrays, log_noise_var, start))
 
 
-def _elbo(vae: VAE, x: Array, u: Array, log_eps: Array, rule: Any) -> Array:
+def _elbo(vae: VAE, x: Array, u: Array, log_eps: Array, rule: Rule) -> Array:
     """The ELBO at x of the encoder u = (mean, log_std)."""
     mean, log_std = jnp.split(u, 2)
-    encoder: Callable = lambda _x, _log_eps: (mean, log_std)  # noqa: E731
+    return elbo_of(vae, x, mean, log_std, log_eps, rule)
+
+
+def elbo_of(vae: VAE, x: Array, mean: Array, spread: Array, log_eps: Array, rule: Rule) -> Array:
+    """The ELBO at x of one encoder, whose spread is as in `loss`, by a rule for N(0, I)."""
+    encoder: Callable = lambda _x, _log_eps: (mean, spread)  # noqa: E731
     fixed = VAE(encoder, vae.decoder, vae.prior, vae.log_noise_var, vae.link)
     return elbo_terms(fixed, x, log_eps, jnp.asarray(rule.nodes), jnp.asarray(rule.weights)).elbo

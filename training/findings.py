@@ -122,3 +122,8 @@ def where(rows: list[dict[str, Any]], **equal: Any) -> list[dict[str, Any]]:
 def column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
     """One column of the rows, as numbers."""
     return np.array([row[name] for row in rows], float)
+
+
+def upper_shortfalls(rows: list[dict[str, Any]]) -> np.ndarray:
+    """The shortfall of every run and its error (see `convergence`), in nats."""
+    return column(rows, "shortfall") + column(rows, "shortfall_error")

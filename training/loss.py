@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..errors import RequestError
-from .models import VAE
+from .models import VAE, constant
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -46,7 +46,7 @@ def elbo_terms(
 ) -> Terms:
     """The terms at one observation x, with the nodes xi (K, d): equal weights, or those of a quadrature rule."""
     mean, spread = vae.encoder(x, log_noise_var)
-    log_prior = _fixed(vae.prior).log_prob
+    log_prior = constant(vae.prior).log_prob  # location and scale are leaves, but are not learnt
 
     def at(node: Array) -> tuple[Array, Array, Array]:
         y = moved(mean, spread, node)
@@ -68,11 +68,6 @@ def elbo_terms(
     # The value is the exact entropy on either route; only the gradient differs.
     entropy = gradient_of + jax.lax.stop_gradient(entropy - gradient_of)
     return Terms(reconstruction + expected_prior + entropy, reconstruction, expected_prior, entropy)
-
-
-def _fixed(tree: Any) -> Any:
-    """The tree with every array constant: a prior's location and scale are leaves, but are not learnt."""
-    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if isinstance(leaf, jax.Array) else leaf, tree)
 
 
 def factor(spread: Float[Array, "d d"]) -> Float[Array, "d d"]:

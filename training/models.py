@@ -91,6 +91,11 @@ class MLP(eqx.Module):
         return self.weights[-1] @ self.features(v) + self.biases[-1]
 
 
+def constant(tree: Any) -> Any:
+    """The tree with every array constant: its leaves are not learnt."""
+    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, tree)
+
+
 class Frozen(eqx.Module):
     """A decoder whose parameters are not learnt."""
 
@@ -98,7 +103,7 @@ class Frozen(eqx.Module):
 
     def __call__(self, z: Float[Array, "d"]) -> Array:
         """f(z)."""
-        return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, self.decoder)(z)
+        return constant(self.decoder)(z)
 
 
 class GaussianEncoder(eqx.Module):
@@ -142,9 +147,7 @@ class FullEncoder(eqx.Module):
         shift, scale = jax.lax.stop_gradient((self.shift, self.scale))
         found = self.net((x - shift) / scale)
         d = round((np.sqrt(1 + 4 * found.size) - 1) / 2)
-        relative = 0.5 * log_noise_var - jnp.log(scale)
-        below = jnp.tril(found[d:].reshape(d, d), -1) * jnp.exp(relative)
-        return found[:d], below + jnp.diag(found[d :: d + 1] + relative)
+        return found[:d], _rescaled(found[d:].reshape(d, d), 0.5 * log_noise_var - jnp.log(scale))
 
 
 class ConstantSpread(eqx.Module):
@@ -161,11 +164,14 @@ class ConstantSpread(eqx.Module):
     def __call__(self, x: Float[Array, "D"], log_noise_var: Float[Array, ""]) -> tuple[Array, Array]:
         """(mean, spread)."""
         shift, scale = jax.lax.stop_gradient((self.shift, self.scale))
-        relative = 0.5 * log_noise_var - jnp.log(scale)
-        mean = self.net((x - shift) / scale)
-        if self.spread.ndim == 1:
-            return mean, self.spread + relative
-        return mean, jnp.tril(self.spread, -1) * jnp.exp(relative) + jnp.diag(self.spread.diagonal() + relative)
+        return self.net((x - shift) / scale), _rescaled(self.spread, 0.5 * log_noise_var - jnp.log(scale))
+
+
+def _rescaled(spread: Float[Array, "d *d"], log_factor: Float[Array, ""]) -> Float[Array, "d *d"]:
+    """The spread of deviations, or of a factor L, exp(log_factor) times as large."""
+    if spread.ndim == 1:
+        return spread + log_factor
+    return jnp.tril(spread, -1) * jnp.exp(log_factor) + jnp.diag(spread.diagonal() + log_factor)
 
 
 class ScaledDecoder(eqx.Module):

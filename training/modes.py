@@ -11,10 +11,9 @@ and a run whose bound is within a tolerance of the true decoder's is at the opti
 The expectation is by a Gauss-Hermite rule up to d = 4, by the rule of degree five of McNamee and Stenger above.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations, product
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -24,9 +23,8 @@ from jaxtyping import Array, Float
 
 from ..numerics.newton import minimise, second_derivatives
 from ..numerics.precision import require_float64
-from ..numerics.quadrature import gauss_hermite
-from .convergence import BestElbo
-from .loss import elbo_terms
+from ..numerics.quadrature import Rule, gauss_hermite
+from .convergence import BestElbo, elbo_of, in_float64
 from .models import VAE
 
 _NODES = {1: (9, 12), 2: (6, 9), 3: (4, 6), 4: (3, 4)}  # Gauss-Hermite nodes a coordinate: two rules
@@ -35,7 +33,7 @@ _BATCH = 100
 
 
 @lru_cache
-def degree_five(d: int) -> tuple[np.ndarray, np.ndarray]:
+def degree_five(d: int) -> Rule:
     """Nodes (2 d^2 + 1, d) and weights of a rule for N(0, I_d) that is exact for polynomials of degree five.
 
     J. McNamee and F. Stenger, Numerische Mathematik 10 (1967) 327-344.
@@ -48,7 +46,7 @@ def degree_five(d: int) -> tuple[np.ndarray, np.ndarray]:
         for a, b in product((1, -1), repeat=2)
     ]
     weights = [2 / (d + 2), *[(4 - d) / (2 * (d + 2) ** 2)] * len(axes), *[1 / (d + 2) ** 2] * len(planes)]
-    return np.array([np.zeros(d), *axes, *planes]), np.array(weights)
+    return Rule(np.array([np.zeros(d), *axes, *planes]), np.array(weights))
 
 
 def mode_elbo(
@@ -67,7 +65,7 @@ def mode_elbo(
     """
     require_float64("mode_elbo")
     found = _modes(
-        jax.tree.map(lambda leaf: leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf, vaes),
+        in_float64(vaes),
         jnp.asarray(points, float),
         jnp.asarray(list(which), jnp.int32),
         jnp.asarray(log_noise_var, float),
@@ -82,7 +80,7 @@ def _modes(vaes: VAE, points: Array, which: Array, log_noise_var: Array, start: 
     """The fields of `BestElbo`, in order, with a leading axis R."""
     arrays, static = eqx.partition(vaes, eqx.is_array)
     d = start.shape[-1]
-    rules: list[Any] = [gauss_hermite(d, count) for count in _NODES[d]] if d in _NODES else [degree_five(d)]
+    rules = [gauss_hermite(d, count) for count in _NODES[d]] if d in _NODES else [degree_five(d)]
 
     def of_run(run: tuple[VAE, Array, Array, Array]) -> tuple[Array, ...]:
         leaves, row, log_eps, begin = run
@@ -95,7 +93,7 @@ def _modes(vaes: VAE, points: Array, which: Array, log_noise_var: Array, start: 
                 return 0.5 * jnp.sum((x - vae.decode(y)) ** 2) * jnp.exp(-log_eps) - vae.prior.log_prob(y)
 
             mode = minimise(second_derivatives(negative), first, tolerance=_TOLERANCE)
-            values = [_elbo(vae, x, mode.point, _spread(mode.hessian, full), log_eps, rule) for rule in rules]
+            values = [elbo_of(vae, x, mode.point, _spread(mode.hessian, full), log_eps, rule) for rule in rules]
             converged = mode.converged & jnp.isfinite(values[-1])
             return values[-1], jnp.abs(values[-1] - values[0]), vae.link(mode.point), converged
 
@@ -110,10 +108,3 @@ def _spread(hessian: Array, full: bool) -> Array:
         return -0.5 * jnp.log(hessian.diagonal())
     lower = jnp.linalg.cholesky(jnp.linalg.inv(hessian))
     return jnp.tril(lower, -1) + jnp.diag(jnp.log(lower.diagonal()))
-
-
-def _elbo(vae: VAE, x: Array, mean: Array, spread: Array, log_eps: Array, rule: Any) -> Array:
-    encoder: Callable = lambda _x, _log_eps: (mean, spread)  # noqa: E731
-    fixed = VAE(encoder, vae.decoder, vae.prior, vae.log_noise_var, vae.link)
-    nodes, weights = rule
-    return elbo_terms(fixed, x, log_eps, jnp.asarray(nodes), jnp.asarray(weights)).elbo

@@ -23,7 +23,7 @@ import numpy as np
 from ...results import Recorded, Table, recorded
 from ..convergence import shortfall
 from ..evaluate import evaluate, select
-from ..findings import SEED, SHORTFALL, Bound, Finding, column, finding, where
+from ..findings import SEED, SHORTFALL, Bound, Finding, column, finding, upper_shortfalls, where
 from ..loop import Recipe, annealing, stack, train
 from ..metrics import bootstrap_spearman, contrasts, mcc, spearman
 from ..mixings import Mixed, draw_angled, mix
@@ -210,11 +210,6 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same where the columns are orthogonal",
             -column(right, "shortfall"),
             bound=Bound("at least", 0.3),
-            shortfalls=_bound(oblique),
+            shortfalls=upper_shortfalls(oblique),
         ),
     )
-
-
-def _bound(rows: Rows) -> np.ndarray:
-    """The shortfalls with their errors."""
-    return column(rows, "shortfall") + column(rows, "shortfall_error")

@@ -27,7 +27,7 @@ from ...numerics.families.linear import Linear
 from ...results import Recorded, Table, recorded
 from ..convergence import shortfall
 from ..evaluate import evaluate, select
-from ..findings import SHORTFALL, Bound, Finding, column, finding, where
+from ..findings import SHORTFALL, Bound, Finding, column, finding, upper_shortfalls, where
 from ..loop import Recipe, annealing, stack, train
 from ..metrics import contrasts, mcc
 from ..mixings import Mixed, draw_moebius, mix
@@ -200,7 +200,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same with a full covariance",
             column(full, "mcc_mean"),
             bound=Bound("at least", 0.99),
-            shortfalls=_bound(diagonal),
+            shortfalls=upper_shortfalls(diagonal),
         ),
         make(
             "chance-linear",
@@ -209,7 +209,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same with a diagonal covariance",
             column(diagonal, "mcc_mean"),
             bound=Bound("at most", 0.95),
-            shortfalls=_bound(full),
+            shortfalls=upper_shortfalls(full),
         ),
     ]
     for encoder, rows in networks.items():
@@ -221,12 +221,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
                 "the same of the sources remixed at random",
                 column(rows, "mcc_chance"),
                 bound=Bound("at least", 0.99),
-                shortfalls=_bound(rows),
+                shortfalls=upper_shortfalls(rows),
             )
         )
     return tuple(found)
-
-
-def _bound(rows: Rows) -> np.ndarray:
-    """The shortfalls with their errors."""
-    return column(rows, "shortfall") + column(rows, "shortfall_error")

@@ -30,7 +30,7 @@ from ..evaluate import evaluate
 from ..findings import Bound, Finding, column, finding, where
 from ..loop import Recipe, annealing, run_of, stack, train
 from ..mixings import Mixed
-from ..models import MLP, VAE, GaussianEncoder, as_dtype, identity, mlp_vae
+from ..models import MLP, VAE, GaussianEncoder, as_dtype, constant, identity, mlp_vae
 from ..modes import mode_elbo
 from . import fixed_decoder
 from .runs import Asked, Batches, Effort, Rows, generator, plain, summaries, training_key
@@ -59,17 +59,13 @@ class ResidualEncoder(eqx.Module):
         self, x: Float[Array, "D"], log_noise_var: Float[Array, ""]
     ) -> tuple[Float[Array, "d"], Float[Array, "d"]]:
         """(mean, log_std)."""
-        first: GaussianEncoder = _constant(self.first)
+        first: GaussianEncoder = constant(self.first)
         mean = first(x, log_noise_var)[0]
         found = self.net((x - first.shift) / first.scale)
         relative, matrix = found[: len(mean)], found[len(mean) :].reshape(len(mean), len(x))
         for _ in range(PASSES):
-            mean = mean + matrix @ (x - _constant(self.decoder)(mean)) / first.scale
+            mean = mean + matrix @ (x - constant(self.decoder)(mean)) / first.scale
         return mean, relative + 0.5 * log_noise_var - jnp.log(first.scale)
-
-
-def _constant(tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, tree)
 
 
 def batch_count(effort: Effort) -> int:

@@ -31,7 +31,7 @@ from ...numerics.families.draws import orthogonal
 from ...results import Recorded, Table, recorded
 from ..convergence import shortfall
 from ..evaluate import nodes
-from ..findings import SHORTFALL, Bound, Finding, column, finding, where
+from ..findings import SHORTFALL, Bound, Finding, column, finding, upper_shortfalls, where
 from ..loop import Recipe, annealing, stack, train
 from ..loss import Terms, moved
 from ..metrics import mcc
@@ -219,7 +219,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same for the estimate from means",
             np.abs(np.log(column(noisy, "from_means") / column(noisy, "gamma2_data"))),
             bound=Bound("at most", 0.1),
-            shortfalls=column(noisy, "shortfall") + column(noisy, "shortfall_error"),
+            shortfalls=upper_shortfalls(noisy),
         ),
         make(
             "order-of-means",

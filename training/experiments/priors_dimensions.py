@@ -27,7 +27,7 @@ from ...numerics.priors import Point, Prior
 from ...results import Recorded, Table, recorded
 from ..convergence import shortfall
 from ..evaluate import evaluate, select
-from ..findings import SHORTFALL, Bound, Finding, column, finding, where
+from ..findings import SHORTFALL, Bound, Finding, column, finding, upper_shortfalls, where
 from ..loop import Recipe, annealing, stack, train
 from ..metrics import mcc
 from ..mixings import Mixed, mix
@@ -261,7 +261,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same of normal sources with any prior",
             column(normal, "mcc_spearman"),
             bound=Bound("at least", 0.97),
-            shortfalls=_bound(swapped),
+            shortfalls=upper_shortfalls(swapped),
         ),
         make(
             "normal",
@@ -270,7 +270,7 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same of uniform sources with a Beta prior and of Beta sources with a uniform one",
             column(swapped, "mcc_spearman"),
             bound=Bound("at most", 0.9),
-            shortfalls=_bound(beyond),
+            shortfalls=upper_shortfalls(beyond),
         ),
         make(
             "laplace-prior",
@@ -279,11 +279,6 @@ def findings(result: Recorded | None = None) -> tuple[Finding, ...]:
             "the same with each other's prior",
             column(swapped, "mcc_spearman"),
             bound=Bound("at most", 0.8),
-            shortfalls=_bound(kinked),
+            shortfalls=upper_shortfalls(kinked),
         ),
     )
-
-
-def _bound(rows: Rows) -> np.ndarray:
-    """The shortfalls with their errors."""
-    return column(rows, "shortfall") + column(rows, "shortfall_error")
