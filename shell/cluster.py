@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
@@ -25,6 +27,8 @@ Outcome = TypeVar("Outcome")
 _LIBRARIES = ("elbogap", "jax", "jaxlib", "numpy", "scipy")
 _FOLDERS = ("shell", "theory", "numerics", "results", "enclosures", "training", "proofs_checks")
 """What a unit of work can run."""
+LOOK = 10.0
+"""Seconds between two looks at whether there is still a worker."""
 
 
 @cache
@@ -129,9 +133,10 @@ class Cluster:
         # Not pure in Dask's sense: equal tasks of one call stay two tasks.
         futures = {self.client.submit(checked, task, pure=False): index for index, task in enumerate(tasks)}
         try:
-            for future in as_completed(list(futures), loop=self.client.loop):
-                outcome: Any = future.result()
-                yield futures.pop(future), outcome  # and the workers may forget it
+            with self._watched():
+                for future in as_completed(list(futures), loop=self.client.loop):
+                    outcome: Any = future.result()
+                    yield futures.pop(future), outcome  # and the workers may forget it
         except _OtherVersion as error:
             raise self._refused(str(error)) from None
         except RuntimeError as error:
@@ -144,6 +149,31 @@ class Cluster:
             raise RuntimeError(f"the scheduler at {self.address} is gone; what was finished is kept") from None
         finally:
             self.client.cancel(list(futures), force=True)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Say so, once, whenever the last worker is gone: a batch system may start another, and so we wait for it."""
+        ended = threading.Event()
+        none_yet = not self.client.nthreads()  # said when the connection was made
+
+        def look() -> None:
+            said = none_yet
+            while not ended.wait(LOOK):
+                try:
+                    none_left = not self.client.nthreads()
+                except Exception:  # the scheduler is gone, and whoever waits for a task is told
+                    return
+                if none_left and not said:
+                    notice(f"no worker left at {self.address}: waiting for another (Ctrl-C ends; what is done is kept)")
+                said = none_left
+
+        thread = threading.Thread(target=look, name="elbogap-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def close(self) -> None:
         """End the connection; tasks that nobody waits for any more are dropped by the scheduler."""

@@ -69,7 +69,10 @@ class Workers:
                     yield index, outcome
             fruitless = fruitless + 1 if len(left) == before else 0
             if fruitless == FRUITLESS:
-                raise RuntimeError(f"workers were lost {FRUITLESS} times before they finished a task (out of memory?)")
+                raise RuntimeError(
+                    f"workers were lost {FRUITLESS} times before they finished a task "
+                    "(out of memory, or a function that they cannot import?)"
+                )
 
     def _attempt(
         self, function: Callable[[Task], Outcome], tasks: Mapping[int, Task]

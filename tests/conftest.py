@@ -28,8 +28,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_collection_modifyitems(items: list) -> None:
-    """Start the longest file first, so that two processes end together (with --no-loadscope-reorder)."""
+    """Start the longest file first, so that two processes end together (with --no-loadscope-reorder).
+
+    A quick test that waits for ever fails by name after ten minutes; slow ones may take hours.
+    """
     items.sort(key=lambda item: "test_verify" not in item.nodeid)
+    for item in items:
+        if "slow" not in item.keywords:
+            item.add_marker(pytest.mark.timeout(600, method="thread"))
 
 
 @pytest.fixture(scope="session")

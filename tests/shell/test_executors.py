@@ -1,6 +1,5 @@
 """Executors: every unit of work is in the result exactly once, wherever it was computed and whatever was killed."""
 
-import hashlib
 import json
 import os
 import random
@@ -9,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,40 +22,9 @@ from elbogap.shell import cluster as clusters
 from elbogap.shell.cluster import Cluster
 from elbogap.shell.executors import Local, Workers, chosen
 from elbogap.shell.units import Unit, collect
+from units_of_work import begun, deadly, digits, lines_of, mortal
 
 COMMANDS = (("verify", "contrast"), ("false-alarms",), ("record", "sprites"), ("sweep", "sweep.toml"))
-
-
-def digits(task: int, log: str = "", pause: float = 0.0) -> dict[str, Any]:
-    """A unit of work: digits that depend on the task alone. It says in a file that it was begun, and by whom."""
-    if log:
-        with open(log, "a") as stream:
-            stream.write(f"{task} {os.getpid()}\n")
-    time.sleep(pause)
-    return {"task": task, "digits": hashlib.sha256(str(task).encode()).hexdigest()}
-
-
-def deadly(task: int, log: str) -> dict[str, Any]:
-    """The same, but task 3 ends its worker by signal 9 the first time that it is done."""
-    found = digits(task, log)
-    if task == 3 and Path(log).read_text().split("\n").count(f"3 {os.getpid()}") and _begun(Path(log))[3] == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return found
-
-
-def mortal(task: int) -> None:
-    """A unit that ends every worker."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _lines(log: Path) -> list[list[int]]:
-    """(task, process) of everything that was begun."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [[int(number) for number in line.split()] for line in lines]
-
-
-def _begun(log: Path) -> Counter:
-    return Counter(task for task, _ in _lines(log))
 
 
 def units_in(folder: Path, count: int) -> list[Unit]:
@@ -71,7 +38,7 @@ def test_a_killed_worker_costs_no_unit_and_doubles_none(tmp_path: Path) -> None:
     found = list(Workers(2).map(partial(deadly, log=str(log)), range(8)))
     assert sorted(index for index, _ in found) == list(range(8))
     assert all(outcome == digits(index) for index, outcome in found)
-    assert _begun(log)[3] == 2 and len({process for _, process in _lines(log)}) > 2
+    assert begun(log)[3] == 2 and len({process for _, process in lines_of(log)}) >= 2
 
 
 def test_a_unit_that_ends_every_worker_is_said_so() -> None:
@@ -99,7 +66,7 @@ def test_what_is_finished_is_kept_and_never_done_again(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["4.json", "5.json", "6.json"]
     found = collect(Local(), work, units_in(folder, 7), lambda *said: seen.append(said))
     assert found == [digits(task) for task in range(7)]
-    assert _begun(log) == dict.fromkeys(range(7), 1)
+    assert begun(log) == dict.fromkeys(range(7), 1)
     assert seen == [(3 + k, 7, f"task {k}") for k in range(4)]
 
 
@@ -107,7 +74,7 @@ def test_what_is_finished_is_kept_and_never_done_again(tmp_path: Path) -> None:
 def dask() -> Iterator[Any]:
     """A scheduler with two workers, each a process of its own that is started again when it is lost."""
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
         yield started
 
 
@@ -117,10 +84,10 @@ def killing(log: Path, goals: list[int], killed: list[int], replace: Callable[[]
 
     def run() -> None:
         for goal in goals:
-            while len(lines := _lines(log)) < goal or lines[-1][1] in killed:
+            while len(lines := lines_of(log)) < goal or lines[-1][1] in killed:
                 time.sleep(0.02)
             time.sleep(rng.uniform(0, 0.05))
-            killed.append(_lines(log)[-1][1])
+            killed.append(lines_of(log)[-1][1])
             os.kill(killed[-1], signal.SIGKILL)
             replace()
 
@@ -151,37 +118,63 @@ def killed_runs_are_whole(
     assert sorted(outcomes) == list(range(count))
     assert found == collect(Local(), digits, units_in(folder / "local", count))
     assert {path.name for path in (folder / "kept").iterdir()} == {f"{task}.json" for task in range(count)}
-    assert set(_begun(log)) == set(range(count))
+    assert set(begun(log)) == set(range(count))
 
 
-@pytest.mark.slow  # where Dask's nanny does not start the worker again, the client waits for ever
 def test_a_cluster_whose_worker_is_killed(dask: Any, tmp_path: Path) -> None:
     """One of two workers is ended by signal 9 while it works: nothing is lost, doubled or different."""
     killed_runs_are_whole(dask.scheduler_address, tmp_path, 24, 1)
 
 
-@pytest.mark.slow
-def test_a_cluster_whose_workers_are_killed_twenty_times(tmp_path: Path) -> None:
-    """The same at twenty random moments; a batch system would start another worker each time, here the test does."""
+@contextmanager
+def lone_workers(folder: Path) -> Iterator[tuple[str, Callable[[], subprocess.Popen], list[subprocess.Popen]]]:
+    """A scheduler's address, what starts a worker that nobody replaces, and the workers started so far."""
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     started: list[subprocess.Popen] = []
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as dask:
 
-    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as dask:
-
-        def start() -> None:
-            command = [*worker, "--local-directory", str(tmp_path), dask.scheduler_address]
+        def start() -> subprocess.Popen:
+            command = [*worker, "--local-directory", str(folder), dask.scheduler_address]
             started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+            return started[-1]
 
         try:
-            for _ in range(2):
-                start()
-            killed_runs_are_whole(dask.scheduler_address, tmp_path, 400, 20, start)
+            yield dask.scheduler_address, start, started
         finally:
             for process in started:
                 process.kill()
                 process.wait()
+
+
+def test_a_cluster_without_workers_is_said_so_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only worker is ended in a unit: one line says that none is left; another one finishes, digits as local."""
+    said: list[str] = []
+    log = tmp_path / "log"
+    with lone_workers(tmp_path) as (address, start, _):
+
+        def replace(line: str) -> None:
+            said.append(line)
+            start()
+
+        monkeypatch.setattr(clusters, "LOOK", 0.1)
+        monkeypatch.setattr(clusters, "notice", replace)
+        with closing(Cluster(address)) as cluster:
+            found = dict(cluster.map(partial(deadly, log=str(log), pause=0.3), range(5)))
+    assert found == {task: digits(task) for task in range(5)}
+    assert said[0] == f"no worker at {address} yet: waiting for the first"
+    assert said[1:] == [f"no worker left at {address}: waiting for another (Ctrl-C ends; what is done is kept)"]
+    assert begun(log)[3] == 2
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_workers_are_killed_twenty_times(tmp_path: Path) -> None:
+    """The same at twenty random moments; a batch system would start another worker each time, here the test does."""
+    with lone_workers(tmp_path) as (address, start, started):
+        for _ in range(2):
+            start()
+        killed_runs_are_whole(address, tmp_path, 400, 20, start)
     assert len(started) == 22
 
 
