@@ -31,9 +31,57 @@ _PATCHES = 32  # kernels of more entries go to XLA's convolution: their patches 
 _LAYOUTS = {1: ("NCH", "OIH", "NCH"), 2: ("NCHW", "OIHW", "NCHW"), 3: ("NCDHW", "OIDHW", "NCDHW")}
 
 
-def as_matrix(x: Array, matrix: Array, offset: Array, shape: tuple[int, ...]) -> Array:
-    """A small layer written as a matrix: x of one point to an output of that shape."""
-    return jnp.reshape(matrix @ jnp.ravel(x) + offset, shape)
+class Rows(NamedTuple):
+    """A convolution of small images whose kernels act on whole rows: how the kernel's rows move along the height.
+
+    shape: (O, H', W') of the output; stride, padding along H.
+    """
+
+    shape: tuple[int, int, int]
+    stride: int
+    padding: int
+    transposed: bool
+
+
+def by_rows(x: Array, matrices: Array, bias: Array, how: Rows) -> Array:
+    """x (1, C, H, W) by matrices (K, C W, O W'), one for each row of the kernel: (1, O, H', W').
+
+    A product with whole rows, zeros of the kernel included, is faster for small images than one with the kernel alone.
+    """
+    outputs, height, width = how.shape
+    count, size, new = matrices.shape
+    rows = jnp.reshape(jnp.moveaxis(x[0], 0, 1), (x.shape[2], size))
+    if how.transposed:
+        q = -(-count // how.stride)
+        matrices = jnp.pad(matrices, ((0, q * how.stride - count), (0, 0), (0, 0)))
+        phases = jnp.reshape(matrices, (q, how.stride, size, new))
+        out = _rows_of_phases(rows, phases) if size <= how.stride * new else _rows_added(rows, phases)
+        out = jnp.pad(out, ((0, max(0, how.padding + height - len(out))), (0, 0)))[how.padding : how.padding + height]
+    else:
+        rows = jnp.pad(rows, ((how.padding, how.padding), (0, 0)))
+        last = how.stride * (height - 1) + 1
+        patches = jnp.concatenate([rows[k : k + last : how.stride] for k in range(count)], axis=1)
+        out = patches @ jnp.reshape(matrices, (-1, new))
+    return jnp.moveaxis(jnp.reshape(out, (height, outputs, width)), 0, 1)[None] + bias[:, None, None]
+
+
+def _rows_of_phases(rows: Array, phases: Array) -> Array:
+    """Patches of q rows times the phases (q, s, C W, O W')."""
+    q, s, size, new = phases.shape
+    rows = jnp.pad(rows, ((q - 1, q - 1), (0, 0)))
+    count = len(rows) - q + 1
+    patches = jnp.concatenate([rows[k : k + count] for k in range(q)], axis=1)
+    kernel = jnp.reshape(jnp.moveaxis(phases[::-1], 2, 1), (q * size, s * new))
+    return jnp.reshape(patches @ kernel, (count * s, new))
+
+
+def _rows_added(rows: Array, phases: Array) -> Array:
+    """The same, rows first times the phases."""
+    q, s, size, new = phases.shape
+    parts = rows @ jnp.reshape(jnp.moveaxis(phases, 2, 0), (size, -1))
+    parts = jnp.reshape(parts, (len(rows), q, s * new))
+    terms = [jnp.pad(parts[:, a], ((a, q - 1 - a), (0, 0))) for a in range(q)]
+    return jnp.reshape(sum(terms[1:], terms[0]), (-1, new))
 
 
 class _Moves(NamedTuple):
@@ -50,7 +98,8 @@ def _convolution(x: Array, weight: Array, bias: Array | None, *how: Any) -> Arra
     """how: stride, padding, dilation, transposed, output_padding, groups."""
     stride, padding, dilation, transposed, behind, groups = how
     rank = x.ndim - 2
-    moves = _Moves(*(_every(part, rank) for part in (stride, padding, dilation, behind)), groups)
+    stride, padding, dilation, behind = (_every(part, rank) for part in (stride, padding, dilation, behind))
+    moves = _Moves(stride, padding, dilation, behind, groups)
     plain = groups == 1 and max(moves.dilation) == 1
     if transposed:
         out = _transposed(x, weight, moves) if plain else _transposed_by_xla(x, weight, moves)

@@ -88,7 +88,7 @@ def _mean(x: Array, axes: Any = None, keepdim: bool = False, *, dtype: Any = Non
 
 
 def _variance(x: Array, axes: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Array:
-    return jnp.var(x, _axes(axes), ddof=1 if correction is None else correction, keepdims=keepdim)
+    return jnp.var(x, _axes(axes), correction=1 if correction is None else correction, keepdims=keepdim)
 
 
 def _amax(x: Array, axes: Any = (), keepdim: bool = False) -> Array:

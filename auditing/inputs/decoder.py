@@ -188,13 +188,17 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
     single, round_off = single_point(module, batched), resolution(values, points)
     ways = torch_ways(single)
     rules = [(name, torch_rules(*way)) for name, way in ways.items()]
-    graph = attempted(single, module, points)
-    if graph is not None:
-        graph = eqx.filter_closure_convert(graph, jax.ShapeDtypeStruct((d,), jnp.result_type(float)))
-        rules.insert(0, (TRANSLATED, rules_of(graph)))
+    translation: Any = attempted(single, module, points)
+    if translation is not None:
+        translation = eqx.filter_closure_convert(translation, jax.ShapeDtypeStruct((d,), jnp.result_type(float)))
+        rules.insert(0, (TRANSLATED, rules_of(translation)))
     found = best_route(rules, values, points, size, round_off)
     _require_first_order(found, "torch.func")
-    function = graph if found.route == TRANSLATED else jax_function(ways[found.route][0], size, ways[found.route][1])
+    if found.route == TRANSLATED:
+        function = translation
+    else:
+        best, route = ways[found.route]
+        function = jax_function(best, size, route)
     return Decoder(function, tuple(value.shape), "torch", round_off, found)
 
 

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .aten_layers import LAYERS, as_matrix
+from .aten_layers import LAYERS, Rows, by_rows
 from .aten_layout import LAYOUT
 from .aten_pointwise import POINTWISE
 from .calls import said_by
@@ -33,8 +33,8 @@ OPERATORS: dict[str, Callable] = POINTWISE | LAYOUT | LAYERS | {"getitem": opera
 _KEPT_WHOLE = ("softplus", "logsumexp", "upsample_bicubic2d")
 """Operators that are not taken apart: their parts overflow where they do not, or hide that they are linear."""
 _AGREE = 1e-11  # relative to the largest output or gradient: round-off of a deep network is far below
-_SMALL = 2**19
-"""Entries of the matrix of a convolution up to which it is the fastest way: 4 MiB."""
+_SMALL = 2**18
+"""Multiplications of a convolution by whole rows up to which that is the fastest way."""
 TRANSLATED = "translated"
 """The name of this way among those to derivatives."""
 _LOG = logging.getLogger("elbogap.torch_graph")
@@ -146,11 +146,10 @@ def _graph(program: Any) -> Graph:
             raise Untranslated(f"the graph has a node {node.op!r}")
         elif all(argument.name in known for argument in node.all_input_nodes):
             known[node.name] = _computed(node, known)
-        elif (matrix := _small_matrix(node, known)) is not None:
-            known |= {f"{node.name}.matrix": matrix[0], f"{node.name}.offset": matrix[1]}
-            places = [_Value(f"{node.name}.{part}") for part in ("matrix", "offset")]
-            shape = tuple(node.meta["val"].shape)
-            calls.append(_Call(node.name, as_matrix, (_Value(node.args[0].name), *places, shape), {}))
+        elif (rows := _row_matrices(node, known)) is not None:
+            names = [f"{node.name}.{part}" for part in ("rows", "offset")]
+            known |= dict(zip(names, rows[:2], strict=True))
+            calls.append(_Call(node.name, by_rows, (_Value(node.args[0].name), *map(_Value, names), rows[2]), {}))
         else:
             calls.append(_Call(node.name, _operator(node.target), *_arguments(node)))
     used = {value.name for call in calls for value in _values(call)}
@@ -161,25 +160,26 @@ def _graph(program: Any) -> Graph:
     return Graph(calls, constants, given, output)
 
 
-def _small_matrix(node: Any, known: dict[str, Any]) -> tuple[Any, Any] | None:
-    """A convolution of one small x by constant kernels as matrix and offset, from PyTorch; None for what is none."""
+def _row_matrices(node: Any, known: dict[str, Any]) -> tuple[Any, Any, Rows] | None:
+    """A convolution of a small image by constant kernels as `by_rows` takes it, made by PyTorch; None for others."""
     library = torch()
-    if node.target is not library.ops.aten.convolution.default:
+    if node.target is not library.ops.aten.convolution.default or node.args[0].name in known:
         return None
-    data, *fixed = node.all_input_nodes
-    size, new = (value.meta["val"].numel() for value in (data, node))
-    if data.name in known or not all(value.name in known for value in fixed) or size * new > _SMALL:
+    data, weight, bias, stride, padding, dilation, transposed, behind, groups = node.args
+    given, new = data.meta["val"].shape, node.meta["val"].shape
+    if len(given) != 4 or given[0] != 1 or not all(one.name in known for one in node.all_input_nodes[1:]):
         return None
-    given = data.meta["val"]
-    if given.shape[0] != 1:
+    kernel = known[weight.name]
+    (_, channels, height, width), count = given, kernel.shape[2]
+    entries = channels * width * count * new[1] * new[3] * (height if transposed else new[2])
+    if entries > _SMALL or dilation[0] != 1:
         return None
+    basis = library.eye(channels * width, dtype=kernel.dtype).reshape(-1, channels, 1, width)
+    how = [1, stride[-1]], [0, padding[-1]], [1, dilation[-1]], transposed, [0, behind[-1]], groups
     with library.no_grad():
-        arguments = library.fx.map_arg(node.args[1:], lambda value: known[value.name])
-        basis = library.eye(size, dtype=given.dtype).reshape(size, *given.shape[1:])
-        nothing = library.zeros(given.shape, dtype=given.dtype)
-        offset = node.target(nothing, *arguments).reshape(-1)
-        matrix = node.target(basis, arguments[0], None, *arguments[2:]).reshape(size, -1).T
-    return matrix.contiguous(), offset
+        rows = [node.target(basis, kernel[:, :, k : k + 1], None, *how).reshape(len(basis), -1) for k in range(count)]
+        offset = library.zeros(new[1], dtype=kernel.dtype) if bias is None else known[bias.name]
+    return library.stack(rows), offset, Rows(tuple(new[1:]), stride[0], padding[0], transposed)
 
 
 def _operator(target: Any) -> Callable:
