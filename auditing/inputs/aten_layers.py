@@ -229,13 +229,13 @@ def _scaled(x: Array, weight: Array | None, bias: Array | None) -> Array:
     return x if bias is None else x + bias
 
 
-def _standardised(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+def _standardised(x: Array, axes: tuple[int, ...], eps: int | float) -> Array:
     centred = x - jnp.mean(x, axes, keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(centred * centred, axes, keepdims=True) + eps)
 
 
 def _batch_norm(
-    x: Array, weight: Any, bias: Any, mean: Array, variance: Array, momentum: float, eps: float
+    x: Array, weight: Any, bias: Any, mean: Array, variance: Array, momentum: int | float, eps: float
 ) -> tuple[Array]:
     """Of the running mean and variance."""
     scale = jax.lax.rsqrt(variance + eps) * (1.0 if weight is None else weight)
@@ -243,7 +243,9 @@ def _batch_norm(
     return (_scaled(x, _channels(scale, x), _channels(shift, x)),)
 
 
-def _instance_norm(x: Array, weight: Any, bias: Any, training: bool, momentum: float, eps: float) -> tuple[Array]:
+def _instance_norm(
+    x: Array, weight: Any, bias: Any, training: bool, momentum: int | float, eps: int | float
+) -> tuple[Array]:
     """Batch norm by the input's own statistics; (1, n C, ..) makes instance norm of it."""
     if not training:
         raise NotImplementedError("batch norm without statistics")
@@ -251,7 +253,7 @@ def _instance_norm(x: Array, weight: Any, bias: Any, training: bool, momentum: f
     return (_scaled(out, _channels(weight, x), _channels(bias, x)),)
 
 
-def _layer_norm(x: Array, shape: Any, weight: Any, bias: Any, eps: float) -> tuple[Array]:
+def _layer_norm(x: Array, shape: Any, weight: Any, bias: Any, eps: int | float) -> tuple[Array]:
     return (_scaled(_standardised(x, tuple(range(-len(shape), 0)), eps), weight, bias),)
 
 
@@ -308,7 +310,7 @@ def _average_pool(name: str) -> Callable:
         padding: Any = 0,
         up: bool = False,
         counted: bool = True,
-        divisor: float | None = None,
+        divisor: int | float | None = None,
     ) -> Array:
         if divisor is not None:
             raise NotImplementedError("a pool with a divisor of its own")

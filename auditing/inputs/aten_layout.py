@@ -73,7 +73,7 @@ def _gather(x: Array, axis: int, index: Array, *, sparse_grad: bool = False) -> 
     return jnp.take_along_axis(x, index, axis)
 
 
-def _pad(x: Array, widths: Any, value: float = 0.0) -> Array:
+def _pad(x: Array, widths: Any, value: int | float = 0.0) -> Array:
     """Widths (before, after) from the last axis on; negative ones cut."""
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2) + [
         (widths[k], widths[k + 1]) for k in range(len(widths) - 2, -1, -2)
@@ -93,7 +93,7 @@ def _padded_by(mode: str) -> Callable:
     return pad
 
 
-def _full_like(x: Array, value: float, *, dtype: Any = None, **_: Any) -> Array:
+def _full_like(x: Array, value: int | float, *, dtype: Any = None, **_: Any) -> Array:
     return jnp.full(x.shape, value, x.dtype if dtype is None else dtype_of(dtype))
 
 

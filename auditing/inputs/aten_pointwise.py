@@ -20,16 +20,16 @@ def _gelu(x: Array, *, approximate: str = "none") -> Array:
     return jax.nn.gelu(x, approximate=approximate == "tanh")
 
 
-def _softplus(x: Array, beta: float = 1, threshold: float = 20) -> Array:
+def _softplus(x: Array, beta: int | float = 1, threshold: int | float = 20) -> Array:
     return jnp.where(x * beta > threshold, x, jax.nn.softplus(x * beta) / beta)
 
 
-def _elu(x: Array, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Array:
+def _elu(x: Array, alpha: int | float = 1, scale: int | float = 1, input_scale: int | float = 1) -> Array:
     below = alpha * jnp.expm1(jnp.where(x > 0, 0.0, x) * input_scale)
     return scale * jnp.where(x > 0, x, below)
 
 
-def _leaky_relu(x: Array, slope: float = 0.01) -> Array:
+def _leaky_relu(x: Array, slope: int | float = 0.01) -> Array:
     return jnp.where(x > 0, x, slope * x)
 
 
@@ -43,19 +43,19 @@ def _clamp(x: Array, low: Any = None, high: Any = None) -> Array:
     return x if high is None else jnp.where(x > high, jnp.asarray(high, x.dtype), x)
 
 
-def _hardtanh(x: Array, low: float = -1, high: float = 1) -> Array:
+def _hardtanh(x: Array, low: int | float = -1, high: int | float = 1) -> Array:
     return _clamp(x, low, high)
 
 
-def _scaled(function: Callable, x: Array, y: Any, alpha: float) -> Array:
+def _scaled(function: Callable, x: Array, y: Any, alpha: int | float) -> Array:
     return function(x, y if alpha == 1 else alpha * y)
 
 
-def _add(x: Array, y: Any, *, alpha: float = 1) -> Array:
+def _add(x: Array, y: Any, *, alpha: int | float = 1) -> Array:
     return _scaled(jnp.add, x, y, alpha)
 
 
-def _sub(x: Array, y: Any, *, alpha: float = 1) -> Array:
+def _sub(x: Array, y: Any, *, alpha: int | float = 1) -> Array:
     return _scaled(jnp.subtract, x, y, alpha)
 
 
@@ -87,7 +87,7 @@ def _mean(x: Array, axes: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return jnp.mean(x, _axes(axes), dtype=dtype_of(dtype), keepdims=keepdim)
 
 
-def _variance(x: Array, axes: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Array:
+def _variance(x: Array, axes: Any = None, *, correction: int | float | None = 1, keepdim: bool = False) -> Array:
     return jnp.var(x, _axes(axes), correction=1 if correction is None else correction, keepdims=keepdim)
 
 
@@ -115,7 +115,9 @@ def _cumprod(x: Array, axis: int, *, dtype: Any = None) -> Array:
     return jnp.cumprod(x, axis, dtype=dtype_of(dtype))
 
 
-def _vector_norm(x: Array, order: float = 2, axes: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+def _vector_norm(
+    x: Array, order: int | float = 2, axes: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Array:
     if order != 2:
         raise NotImplementedError(f"a norm of order {order}")
     return jnp.sqrt(jnp.sum(x * x, _axes(axes), dtype=dtype_of(dtype), keepdims=keepdim))
@@ -133,7 +135,7 @@ def _logsumexp(x: Array, axes: Any, keepdim: bool = False) -> Array:
     return jax.scipy.special.logsumexp(x, _axes(axes), keepdims=keepdim)
 
 
-def _addmm(bias: Array, x: Array, y: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+def _addmm(bias: Array, x: Array, y: Array, *, beta: int | float = 1, alpha: int | float = 1) -> Array:
     product = x @ y
     return (product if alpha == 1 else alpha * product) + (bias if beta == 1 else beta * bias)
 
