@@ -54,7 +54,7 @@ class EpsModel:
     def log1p(self) -> EpsModel:
         """log(1 + u) of a model u with u(0) = 0; EnclosureError where |u| may reach 1.
 
-        Beyond u^n/n the series of the logarithm leaves at most |u|^(n+1)/((n + 1)(1 - |u|)).
+        Beyond u^(n+1)/(n + 1) the series of the logarithm leaves at most |u|^(n+2)/((n + 2)(1 - |u|)).
         """
         order, size = len(self.coefficients) - 1, self.range().abs_upper()
         if self.coefficients[0] != 0 or not size < 1:
@@ -70,7 +70,7 @@ class EpsModel:
 
     def range(self) -> arb:
         """A ball that contains every value on (0, eps0]."""
-        return hull([self.on(piece) for piece in pieces(self.eps0)])
+        return hull([self.on(interval(*ends)) for ends in pieces(self.eps0)])
 
     def over_eps(self) -> arb:
         """A ball that contains u(eps)/eps on (0, eps0], for u(0) = 0."""
@@ -85,6 +85,6 @@ class EpsModel:
         return total
 
 
-def pieces(eps0: fmpq) -> list[arb]:
-    """Balls that cover [0, eps0]."""
-    return [interval(eps0 * fmpq(k, RANGE_PIECES), eps0 * fmpq(k + 1, RANGE_PIECES)) for k in range(RANGE_PIECES)]
+def pieces(eps0: fmpq) -> list[tuple[fmpq, fmpq]]:
+    """The ends of pieces that cover [0, eps0]."""
+    return [(eps0 * fmpq(k, RANGE_PIECES), eps0 * fmpq(k + 1, RANGE_PIECES)) for k in range(RANGE_PIECES)]

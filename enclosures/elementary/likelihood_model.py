@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import no_type_check
 
 from flint import arb, arb_mat, arb_poly, arb_series, ctx, fmpq
@@ -27,10 +26,14 @@ from .quadrature import Box
 from .rays import along_ray, exponential, from_the_point, gaussian_mean
 from .small_noise import Ground
 
-NOISE_CUTS = (fmpq(0), fmpq(1, 8), fmpq(1, 4), fmpq(1, 2), fmpq(1))
-"""Where [0, h0] is cut."""
-REFINEMENTS = 2_500
-"""Boxes that are cut on each piece of [0, h0]."""
+NOISE_PIECES = 8
+"""Pieces of [0, h0]."""
+ACCURACY = fmpq(1, 1000)
+"""By how much the remainder may widen (gap - c)/eps before boxes are no longer cut."""
+REFINEMENTS = 5_000
+"""The most boxes that are cut on one piece."""
+GLANCE = 128
+"""Cuts between two looks at the sum."""
 FARTHEST = 40
 NEGLIGIBLE = fmpq(1, 1000)
 
@@ -39,16 +42,16 @@ NEGLIGIBLE = fmpq(1, 1000)
 def potential_terms(ground: Ground, x: Sequence[arb], xi: arb) -> list[arb]:
     """[s^k] U(x; xi + s) for k = 0, ..., m, for all x and xi of balls, xi >= 0.
 
-    phi(xi + s) is expanded about 0: its Taylor coefficients there to order m - 1, and the m-th on [0, xi].
+    Two enclosures of phi(xi + s) are intersected: its Taylor polynomial about 0 with the m-th coefficient on [0, xi],
+    sharp near g, and every coefficient as a hull over [0, xi], sharp where the Taylor series of f are not.
     """
     m, instance = ground.derivatives, ground.instance
     at_zero = from_the_point(instance, [x], m + 1)
     at_zero[2] = quadratic(ground.matrix, x) / 2
     whole = interval(0, xi.upper())
-    last = along_ray(instance, [whole * entry for entry in x], x, m + 2)[m + 2]
-    phi = [*at_zero[2:], last]
-    terms = arb_poly(phi)(arb_poly([xi, 1])).coeffs()
-    terms += [arb(0)] * (m + 1 - len(terms))
+    hulls = along_ray(instance, [whole * entry for entry in x], x, m + 2)[2:]
+    shifted = arb_poly([*at_zero[2:], hulls[m]])(arb_poly([xi, 1]))
+    terms = [_common(shifted[k], hulls[k]) for k in range(m + 1)]
     moves = [arb(scale) * entry for scale, entry in zip(instance.scale, x, strict=True)]
     slope = sum((arb(g) * move for g, move in zip(instance.point, moves, strict=True)), arb(0))
     length = sum((square(move) for move in moves), arb(0))
@@ -59,16 +62,42 @@ def potential_terms(ground: Ground, x: Sequence[arb], xi: arb) -> list[arb]:
 
 
 @no_type_check
+def _common(a: arb, b: arb) -> arb:
+    """What two balls that hold the same number have in common."""
+    if not (a.is_finite() and b.is_finite()):
+        return b if b.is_finite() else a
+    return a.intersection(b)
+
+
+@no_type_check
 def derivative_size(ground: Ground, box: Box, xi: arb) -> arb:
-    """An upper bound of |E_m(xi; x)| for x in a box and xi in a ball."""
-    first, *rest = potential_terms(ground, balls_of(box), xi)
-    last = arb_series([arb(0), *(-term for term in rest)], len(rest) + 1).exp()[len(rest)]
+    """An upper bound of |E_m(xi; x)| for x in a box and xi in a ball, wherever |xi x|_oo <= r."""
+    x = balls_of(box)
+    first, *rest = potential_terms(ground, x, xi)
+    # V >= theta/2 y'Ry where |y|_oo <= r, and the prior's part of U is at least -|g|^2/2.
+    grown = quadratic(ground.matrix, x) * ground.barrier.theta / 2 - ground.shift.log()
+    first = first.lower().max(grown.lower()) if first.is_finite() else grown.lower()
+    last = _last_of_exponential([-term for term in rest])
     return ((-first).exp() * abs(last)).upper()
 
 
 @no_type_check
-def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, refinements: int) -> arb:
-    """A bound of int |E_m(xi; x)| dx over |x|_oo <= min(width, r/xi): the boxes that contribute most are cut first."""
+def _last_of_exponential(terms: list[arb]) -> arb:
+    """[s^m] exp(sum_{k=1}^m terms_k s^k)."""
+    size, cap = len(terms) + 1, ctx.cap
+    try:
+        ctx.cap = size  # beyond the cap python-flint's series end
+        return arb_series([arb(0), *terms], size).exp()[len(terms)]
+    finally:
+        ctx.cap = cap
+
+
+@no_type_check
+def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, goal: arb) -> arb:
+    """A bound of int |E_m(xi; x)| dx over |x|_oo <= min(width, r/xi): the boxes that contribute most are cut first.
+
+    It stops when the bound is below the goal, or after REFINEMENTS cuts.
+    """
     count = 0
 
     def entry(box: Box) -> tuple[float, int, Box, arb]:
@@ -85,15 +114,17 @@ def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, refinements: int
         return -order, count, box, size
 
     heap = [entry(((-width, width),) * ground.instance.latents)]
-    for _ in range(refinements):
+    for step in range(REFINEMENTS):
+        if step % GLANCE == 0 and sum((size for _, _, _, size in heap), arb(0)) < goal:
+            break
         _, _, box, _ = heapq.heappop(heap)
         for half in halves(box):
             heapq.heappush(heap, entry(half))
     return sum((size for _, _, _, size in heap), arb(0)).upper()
 
 
-def remainder(ground: Ground, refinements: int = REFINEMENTS) -> arb:
-    """A bound of |int int_0^1 m (1 - s)^(m-1) E_m(s h; x) ds dx| for all h <= h0."""
+def remainder(ground: Ground, accuracy: arb) -> arb:
+    """A bound of |int int_0^1 m (1 - s)^(m-1) E_m(s h; x) ds dx| for all h <= h0, about as good as `accuracy`."""
     m, majorant = ground.derivatives, ground.majorants()[-1]
     steepness = arb(ground.barrier.theta) * ground.stiffness
     tail = arb("inf")
@@ -104,12 +135,15 @@ def remainder(ground: Ground, refinements: int = REFINEMENTS) -> arb:
     else:
         raise EnclosureError("the likelihood's derivatives in the noise are not bounded far from the point")
     total, largest = arb(0), arb(0)
-    for start, end in pairwise(NOISE_CUTS):
+    for k in range(NOISE_PIECES):
+        start, end = fmpq(k, NOISE_PIECES), fmpq(k + 1, NOISE_PIECES)
+        weight = (1 - start) ** m - (1 - end) ** m
         xi = (ground.h0 * start).union(ground.h0 * end)
         farthest = arb(ground.reach) / xi.lower() if start else arb("inf")
         # For smaller h the weight moves to smaller xi: with bounds that grow with xi, h0 is the worst.
-        largest = largest.max(summed(ground, fmpq(width), xi, farthest, refinements) + tail)
-        total += largest * ((1 - start) ** m - (1 - end) ** m)
+        found = summed(ground, fmpq(width), xi, farthest, accuracy / (NOISE_PIECES * weight))
+        largest = largest.max(found + tail)
+        total += largest * weight
     return total.upper()
 
 
@@ -160,10 +194,11 @@ def _outside(ground: Ground) -> arb:
     return ((total + ground.tail(kept, ground.stiffness, limit)) / h**m).upper()
 
 
-def likelihood_model(ground: Ground, refinements: int = REFINEMENTS) -> EpsModel:
+def likelihood_model(ground: Ground) -> EpsModel:
     """log(J/j_0), j_0 = (2 pi)^(d/2)/sqrt(det R), for every eps of (0, eps0]."""
     d = ground.instance.latents
     first = (2 * arb.pi()) ** (arb(d) / 2) / arb_mat(ground.matrix).det().sqrt()
-    left = (remainder(ground, refinements) + _outside(ground)) / first
+    wanted = first * ACCURACY / arb(ground.eps0) ** ground.order
+    left = (remainder(ground, wanted) + _outside(ground)) / first
     kept = (arb(0), *_coefficients(ground))
     return EpsModel(kept, left.union(-left), ground.eps0).log1p()

@@ -21,6 +21,8 @@ from .rays import exponential, taylor_sizes
 
 ORDER = 5
 """n: powers of eps that are worked out; the rest is bounded."""
+SPARE = 10
+"""What lies far from the point should be below e^-10 of the powers of h that are bounded."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,22 @@ class Ground:
 
     @cached_property
     def reach(self) -> fmpq:
-        """r: the largest of some radii with y'Ry <= B^2 on |y|_oo <= r, so that V >= theta/2 y'Ry there; at most 2."""
-        square = arb(self.barrier.reach) ** 2
-        for n in range(32, 0, -1):
-            if self.largest_form * fmpq(n, 16) ** 2 <= square:
-                return fmpq(n, 16)
-        raise EnclosureError("the misfit is not proved to grow far enough around the point")
+        """r: small, but so that e^(-theta stiffness r^2/(2 eps0)) is far below h0^m; y'Ry <= B^2 on |y|_oo <= r.
+
+        There V >= theta/2 y'Ry.
+        """
+        square, steep = arb(self.barrier.reach) ** 2, arb(self.barrier.theta) * self.stiffness / (2 * self.eps0)
+        wanted, best = SPARE - self.h0.log() * self.derivatives, fmpq(0)
+        for n in range(1, 65):
+            radius = fmpq(n, 16)
+            if not self.largest_form * radius**2 <= square:
+                break
+            best = radius
+            if steep * radius**2 > wanted:
+                break
+        if best == 0:
+            raise EnclosureError("the misfit is not proved to grow far enough around the point")
+        return best
 
     @cached_property
     def sizes(self) -> list[arb]:

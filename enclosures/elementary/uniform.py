@@ -14,27 +14,29 @@ from typing import no_type_check
 from flint import arb, ctx, fmpq
 
 from ...errors import RequestError
-from ..balls import end_points, hull
+from ..balls import end_points, hull, interval
 from ..maximiser import EnclosureError
 from .encoder_model import Path, Walk, best_path
 from .eps_model import EpsModel, pieces
 from .instance import Instance
 from .landscape import THETAS, Barrier, curvature_rings, find_barrier
-from .likelihood_model import likelihood_model
+from .likelihood_model import NOISE_PIECES, REFINEMENTS, likelihood_model
 from .maximality import concavity, setting
 from .small_noise import Ground
 
 BITS = 96
+WIDTH = fmpq(1, 50)
+"""The widest interval of (gap - c)/eps on one piece."""
 
 
 @dataclass(frozen=True)
 class UniformElementary:
-    """For every eps of (0, eps0]: (gap - c)/eps in `slope`; `parts`: balls of eps and of (gap - c)/eps on them."""
+    """For every eps of (0, eps0]: (gap - c)/eps in `slope`; `parts`: pieces (start, end] of it, and the ball of each."""
 
     instance: Instance
     eps0: fmpq
     slope: arb
-    parts: tuple[tuple[arb, arb], ...]
+    parts: tuple[tuple[fmpq, fmpq, arb], ...]
     path: Path
     barrier: Barrier
     concavity: arb
@@ -76,7 +78,12 @@ def _enclosed(ground: Ground, curvature: tuple[arb, ...]) -> UniformElementary:
     better = arb(0).union((excess / (2 * mu)).upper())
     gap = likelihood_model(ground) + encoder.value.scaled(arb(-1))
     slope = EpsModel((*gap.coefficients[1:], gap.remainder), arb(0), ground.eps0)
-    parts = tuple((eps, slope.on(eps) - better) for eps in pieces(ground.eps0))
-    return UniformElementary(
-        ground.instance, ground.eps0, hull([value for _, value in parts]), parts, path, ground.barrier, mu
-    )
+    parts = tuple((start, end, slope.on(interval(start, end)) - better) for start, end in pieces(ground.eps0))
+    for start, end, value in parts:
+        if not 2 * value.rad() <= arb(WIDTH):
+            raise EnclosureError(
+                f"the interval of (gap - c)/eps on ({start}, {end}] is wider than {WIDTH}, with {ground.order} powers of "
+                f"eps and at most {REFINEMENTS} cuts on each of {NOISE_PIECES} pieces"
+            )
+    whole = hull([value for _, _, value in parts])
+    return UniformElementary(ground.instance, ground.eps0, whole, parts, path, ground.barrier, mu)
