@@ -97,7 +97,7 @@ def _gauss(count: int, precision: int) -> list[tuple[arb, arb]]:
         x, chain = fmpz_poly([0, 1]), [fmpz_poly([1]), fmpz_poly([0, 1])]
         for k in range(1, count):
             chain.append(x * chain[k] - k * chain[k - 1])
-        nodes: list[arb] = [acb(root).real for root, _ in chain[count].complex_roots()]
+        nodes: list[arb] = [acb(root).real for root, _ in chain[count].complex_roots()]  # type: ignore[misc, has-type]
         last: Any = arb_poly(chain[count - 1])
         return [(u, arb(count).gamma() / count / (last(u) * last(u))) for u in nodes]
 

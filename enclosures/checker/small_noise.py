@@ -14,18 +14,16 @@ from .encoders import tail
 from .reading import require
 from .series import exponential, misfit
 
-N = 5
-M = 2 * N + 2
 CELLS = 12
 FARTHEST = 42
 
 
 @no_type_check
 class Ground:
-    """A model at eps0 with theta and B; r, the bounds S_p of Taylor coefficients, and the bounds of tails."""
+    """A model at eps0 with theta, B and n; r, the bounds S_p of Taylor coefficients, and the bounds of tails."""
 
-    def __init__(self, model, theta, reach):
-        self.model, self.theta, self.B, self.h0 = model, theta, reach, model.h
+    def __init__(self, model, theta, reach, n):
+        self.model, self.theta, self.B, self.h0, self.n, self.m = model, theta, reach, model.h, n, 2 * n + 2
         self.d, widest = model.d, arb(0)
         for k in range(self.d):
             widest = widest.max(model.inverse[k, k])
@@ -37,7 +35,7 @@ class Ground:
             if not total * radius * radius <= arb(reach * reach):
                 break
             self.r = radius
-            if theta * self.stiff * radius * radius / (2 * model.eps) > 11 - M * self.h0.log():
+            if theta * self.stiff * radius * radius / (2 * model.eps) > 11 - self.m * self.h0.log():
                 break
         require(self.r > 0, "the misfit is not proved to grow far enough around the point")
         self.S = self._sizes()
@@ -55,17 +53,17 @@ class Ground:
         cells = [((-self.r, self.r),) * self.d]
         while len(cells) < CELLS**self.d:
             cells = [half for cell in cells for half in cut(cell)]
-        worst = [arb(0)] * (M + 3)
+        worst = [arb(0)] * (self.m + 3)
         for cell in cells:
             self.model.deadline.ask()
-            found = self.ray([ball(side) for side in cell], [arb(0, 1)] * self.d, M + 2)
+            found = self.ray([ball(side) for side in cell], [arb(0, 1)] * self.d, self.m + 2)
             worst = [a.max(b.abs_upper()) for a, b in zip(worst, found, strict=True)]
         require(all(size.is_finite() for size in worst), "the decoder's Taylor coefficients are not bounded")
         return worst
 
     def majorants(self):
         """P_k: |[s^k] exp(U(x; xi) - U(x; xi + s))| <= P_k(|x|_oo) where |xi x|_oo <= r and xi <= h0."""
-        terms = [arb_poly([0] * (k + 2) + [self.S[k + 2]]) for k in range(1, M + 1)]
+        terms = [arb_poly([0] * (k + 2) + [self.S[k + 2]]) for k in range(1, self.m + 1)]
         terms[0] += arb_poly([0, self.drift, self.h0 * self.spread])
         terms[1] += arb_poly([0, 0, self.spread / 2])
         return exponential(terms)
@@ -78,11 +76,9 @@ class Ground:
             total += value * (2 / rate) ** power * (rate * start * start / 2).gamma_upper(power)
         return (total * self.d * 2 ** (self.d - 1)).upper()
 
-
-@no_type_check
-def vanishes(rate):
-    """`rate` bounds d log(tail)/d log(h) from below at h0, and grows as h falls: then tail/h^m is largest at h0."""
-    require(rate >= M, "what lies far from the point is not proved to vanish fast enough")
+    def vanishes(self, rate):
+        """`rate` bounds d log(tail)/d log(h) from below at h0, and grows as h falls: tail/h^m is largest at h0."""
+        require(rate >= self.m, "what lies far from the point is not proved to vanish fast enough")
 
 
 @no_type_check
@@ -102,15 +98,15 @@ def outside(ground):
     limit, kept, near = arb(ground.r) / h, arb_poly([0]), arb(0)
     for k in range(d):
         a = limit * (ground.theta / model.inverse[k, k]).sqrt()
-        vanishes(a * a)
+        ground.vanishes(a * a)
         near += 2 * tail(a)
     near *= (2 * arb.pi() / ground.theta) ** arb(fmpq(d, 2)) / arb_mat(model.r).det().sqrt()
     deep = ground.theta * arb(ground.B * ground.B) / (2 * model.eps)
-    vanishes(2 * deep - d)
+    ground.vanishes(2 * deep - d)
     far = (-deep).exp()
     for scale in model.tau:
         far *= (2 * arb.pi()).sqrt() / (h * scale)
-    for k, poly in enumerate(ground.majorants()[:M:2]):
+    for k, poly in enumerate(ground.majorants()[: ground.m : 2]):
         kept += poly * h ** (2 * k)
-    vanishes(ground.stiff * limit * limit - kept.degree() - d)
-    return (((near + far) * ground.half.exp() + ground.cube_tail(kept, ground.stiff, limit)) / h**M).upper()
+    ground.vanishes(ground.stiff * limit * limit - kept.degree() - d)
+    return (((near + far) * ground.half.exp() + ground.cube_tail(kept, ground.stiff, limit)) / h**ground.m).upper()

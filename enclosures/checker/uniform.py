@@ -1,4 +1,4 @@
-"""(gap - c)/eps of an elementary decoder for every eps of (0, eps0], proved anew. Notation of `encoders`, `small_noise`.
+"""(gap - c)/eps of an elementary decoder for every eps of (0, eps0], proved anew; notation of `small_noise`.
 
 J: exp(-U(x; h)) = sum_{k<m} E_k(0; x) h^k + h^m int m (1 - s)^(m-1) E_m(s h; x) ds with E_k the k-th Taylor coefficient
 in h; odd k integrate to 0, and int |E_m(xi; x)| dx is summed over boxes for xi on pieces of [0, h0].
@@ -17,10 +17,12 @@ from .encoders import Model, barrier, beyond
 from .gaps import concavity, confined
 from .lines import Growth
 from .reading import MAXIMAL_STATEMENTS, Deadline, holds, listed, number, pair, require
-from .series import exponential, expected, log1p, misfit, most, over, padded, plus, slices, times
-from .small_noise import FARTHEST, M, N, Ground, gauss_moment, outside, vanishes
+from .series import expected, exponential, log1p, misfit, most, over, padded, plus, slices, times
+from .small_noise import FARTHEST, Ground, gauss_moment, outside
 
 PIECES = 8
+ORDERS = (8, 1)
+"""The most and the fewest powers of eps that a file may ask for."""
 CUTS = 6_000
 ACCURACY = fmpq(1, 1500)
 
@@ -39,12 +41,12 @@ def form(ground, x):
 @no_type_check
 def terms(ground, x, xi):
     """[s^k] U(x; xi + s), k = 0..m: phi's Taylor polynomial about 0, and hulls over [0, xi], intersected."""
-    at_zero = ground.ray([arb(0)] * ground.d, x, M + 1)
+    at_zero = ground.ray([arb(0)] * ground.d, x, ground.m + 1)
     segment = arb(0).union(xi.upper())
-    hulls = ground.ray([segment * entry for entry in x], x, M + 2)[2:]
-    about_zero = arb_poly([form(ground, x) / 2, *at_zero[3:], hulls[M]])(arb_poly([xi, 1]))
+    hulls = ground.ray([segment * entry for entry in x], x, ground.m + 2)[2:]
+    about_zero = arb_poly([form(ground, x) / 2, *at_zero[3:], hulls[ground.m]])(arb_poly([xi, 1]))
     found = []
-    for k in range(M + 1):
+    for k in range(ground.m + 1):
         a, b = about_zero[k], hulls[k]
         found.append(a.intersection(b) if a.is_finite() and b.is_finite() else b)
     steps = [arb(t) * entry for t, entry in zip(ground.model.tau, x, strict=True)]
@@ -60,9 +62,9 @@ def terms(ground, x, xi):
 def size(ground, x, xi):
     """A bound of |E_m(xi; x)| for balls, where |xi x|_oo <= r."""
     first, *rest = terms(ground, x, xi)
-    before, ctx.cap = ctx.cap, M + 1
+    before, ctx.cap = ctx.cap, ground.m + 1
     try:
-        last = arb_series([arb(0), *(-term for term in rest)], M + 1).exp()[M]
+        last = arb_series([arb(0), *(-term for term in rest)], ground.m + 1).exp()[ground.m]
     finally:
         ctx.cap = before
     low = (form(ground, x) * ground.theta / 2 - ground.half).lower()
@@ -101,7 +103,7 @@ def box_sum(ground, width, xi, farthest, goal):
 @no_type_check
 def likelihood_remainder(ground, goal):
     """A bound of the remainder of J over h^m. The s-integral weighs small xi most, for smaller h still more."""
-    last, rate = ground.majorants()[M], arb(ground.theta) * ground.stiff
+    last, rate = ground.majorants()[ground.m], arb(ground.theta) * ground.stiff
     for width in range(6, FARTHEST, 3):
         lost = ground.half.exp() * ground.cube_tail(last, rate, arb(width))
         if lost < fmpq(1, 1000):
@@ -111,7 +113,7 @@ def likelihood_remainder(ground, goal):
     total, highest = arb(0), arb(0)
     for k in range(PIECES):
         low, high = fmpq(k, PIECES), fmpq(k + 1, PIECES)
-        weight, xi = (1 - low) ** M - (1 - high) ** M, (ground.h0 * low).union(ground.h0 * high)
+        weight, xi = (1 - low) ** ground.m - (1 - high) ** ground.m, (ground.h0 * low).union(ground.h0 * high)
         farthest = ground.r / xi.lower() if k else arb("inf")
         found = box_sum(ground, fmpq(width), xi, farthest, goal / (PIECES * weight))
         highest = highest.max(found + lost)
@@ -129,12 +131,12 @@ def log_likelihood(ground):
 
     def even(u):
         x = [corner * u[0]] if d == 1 else [corner * u[0], side * u[0] + rest * u[1]]
-        return exponential([-term for term in terms(ground, x, arb(0))[1:]])[2:M:2]
+        return exponential([-term for term in terms(ground, x, arb(0))[1:]])[2 : ground.m : 2]
 
     start = (2 * arb.pi()) ** arb(fmpq(d, 2)) / arb_mat(ground.model.r).det().sqrt()
-    goal = start * ACCURACY / arb(ground.model.eps) ** N
+    goal = start * ACCURACY / arb(ground.model.eps) ** ground.n
     left = ((likelihood_remainder(ground, goal) + outside(ground)) / start).upper()
-    return log1p([arb(0), *expected(even, d, 3 * (M - 2)), left.union(-left)], ground.model.eps)
+    return log1p([arb(0), *expected(even, d, 3 * (ground.m - 2)), left.union(-left)], ground.model.eps)
 
 
 @no_type_check
@@ -146,34 +148,40 @@ class Path:
         self.ratio = [[fmpq(1), *row] for row in deviation]
         self.s0 = [1 / ground.model.r[k][k].sqrt() for k in range(ground.d)]
         eps = arb(ground.model.eps)
-        self.swing = [
-            sum((abs(arb(value)) * eps**j for j, value in enumerate(row)), arb(0)) - 1 for row in self.ratio
-        ]
+        self.swing = [sum((abs(arb(value)) * eps**j for j, value in enumerate(row)), arb(0)) - 1 for row in self.ratio]
         require(all(swing < fmpq(1, 2) for swing in self.swing), "the encoder's deviations change too much")
 
     def along(self, u):
         """[h^k] psi, k < m, at u."""
         curve = []
         for k, (g, t) in enumerate(zip(self.ground.model.g, self.ground.model.tau, strict=True)):
-            line = [arb(g)] + [arb(0)] * (M + 1)
+            line = [arb(g)] + [arb(0)] * (self.ground.m + 1)
             for j, value in enumerate(self.ratio[k]):
                 line[2 * j + 1] += t * self.s0[k] * u[k] * value
             for j, value in enumerate(self.mean[k]):
                 line[2 * j + 2] += arb(t * value)
             curve.append(line)
-        return misfit(self.ground.model, curve, M + 1)[2:]
+        return misfit(self.ground.model, curve, self.ground.m + 1)[2:]
 
     def bounds(self, h):
         """Polynomials in |u|_oo that bound [s^k] V(z(xi + s)) for xi <= h, k <= m + 2."""
-        steps = [arb_poly([0])] * (M + 3)
+        steps = [arb_poly([0])] * (self.ground.m + 3)
         for k in range(self.ground.d):
-            for j in range(1, M + 3):
-                free = [abs(arb(v)) * arb(2 * i + 2).bin(j) * h ** (2 * i + 2 - j) for i, v in enumerate(self.mean[k]) if 2 * i + 2 >= j]
-                slope = [abs(arb(v)) * arb(2 * i + 1).bin(j) * h ** (2 * i + 1 - j) for i, v in enumerate(self.ratio[k]) if 2 * i + 1 >= j]
+            for j in range(1, self.ground.m + 3):
+                free = [
+                    abs(arb(v)) * arb(2 * i + 2).bin(j) * h ** (2 * i + 2 - j)
+                    for i, v in enumerate(self.mean[k])
+                    if 2 * i + 2 >= j
+                ]
+                slope = [
+                    abs(arb(v)) * arb(2 * i + 1).bin(j) * h ** (2 * i + 1 - j)
+                    for i, v in enumerate(self.ratio[k])
+                    if 2 * i + 1 >= j
+                ]
                 steps[j] = steps[j] + arb_poly([sum(free, arb(0)), sum(slope, arb(0)) * self.s0[k]])
-        found, power = [arb_poly([0])] * (M + 3), [arb_poly([1])] + [arb_poly([0])] * (M + 2)
-        for p in range(1, M + 3):
-            power = [sum((power[i] * steps[k - i] for i in range(k)), arb_poly([0])) for k in range(M + 3)]
+        found, power = [arb_poly([0])] * (self.ground.m + 3), [arb_poly([1])] + [arb_poly([0])] * (self.ground.m + 2)
+        for p in range(1, self.ground.m + 3):
+            power = [sum((power[i] * steps[k - i] for i in range(k)), arb_poly([0])) for k in range(self.ground.m + 3)]
             found = [a + b * self.ground.S[p] for a, b in zip(found, power, strict=True)]
         return found
 
@@ -185,16 +193,16 @@ class Path:
         widths = [s * (1 + swing) for s, swing in zip(self.s0, self.swing, strict=True)]
         for shift, width in zip(shifts, widths, strict=True):
             limit = limit.min((ground.r / h - shift) / width)
-        kept = sum((poly * h**k for k, poly in enumerate(self.bounds(arb(0))[2 : M + 2])), arb_poly([0]))
-        vanishes(limit * limit - kept.degree() - 2)
+        kept = sum((poly * h**k for k, poly in enumerate(self.bounds(arb(0))[2 : self.ground.m + 2])), arb_poly([0]))
+        ground.vanishes(limit * limit - kept.degree() - 2)
         growth, _ = model.growths()
         spread = [h * t * width for t, width in zip(model.tau, widths, strict=True)]
         for rate, deviation in zip(growth.rates, spread, strict=True):
-            vanishes(limit * (limit - 1 - rate * deviation) - 2)
+            ground.vanishes(limit * (limit - 1 - rate * deviation) - 2)
         centre = [abs(arb(g)) + h * t * shift for g, t, shift in zip(model.g, model.tau, shifts, strict=True)]
         far = beyond(Growth(growth.line, growth.factor / model.eps, growth.rates, None), centre, spread, [limit] * d)
-        inside = gauss_moment(self.bounds(h)[M + 2], d, arb(0))
-        return (inside + (gauss_moment(kept, d, limit) + far) / h**M).upper()
+        inside = gauss_moment(self.bounds(h)[self.ground.m + 2], d, arb(0))
+        return (inside + (gauss_moment(kept, d, limit) + far) / h**self.ground.m).upper()
 
     def elbo(self):
         """G - G(0) as a model, and a bound of |grad G|^2/eps."""
@@ -205,23 +213,35 @@ class Path:
             psi = self.along(u)
             return [p * value for p in (arb(1), *u, *(a * a - 1 for a in u)) for value in psi]
 
-        found = expected(moments, d, M + 3)
-        rows = [found[k * M : (k + 1) * M] for k in range(2 * d + 1)]
-        value, steep, eps = [-v for v in padded([0, *rows[0][2::2]], N)], arb(0), padded([0, 1], N)
+        found = expected(moments, d, self.ground.m + 3)
+        rows = [found[k * self.ground.m : (k + 1) * self.ground.m] for k in range(2 * d + 1)]
+        value, steep, eps = (
+            [-v for v in padded([0, *rows[0][2::2]], self.ground.n)],
+            arb(0),
+            padded([0, 1], self.ground.n),
+        )
         for k in range(d):
-            g, t, mean = model.g[k], model.tau[k], padded(self.mean[k], N)
-            s = [v * self.s0[k] for v in padded(self.ratio[k], N)]
+            g, t, mean = model.g[k], model.tau[k], padded(self.mean[k], self.ground.n)
+            s = [v * self.s0[k] for v in padded(self.ratio[k], self.ground.n)]
             s2, m2 = times(s, s, eps0), times(mean, mean, eps0)
             prior = plus([v * (t * g) for v in mean], [v * (t * t) / 2 for v in plus(times(eps, m2, eps0), s2)])
-            value = plus(value, log1p(padded([0, *self.ratio[k][1:]], N), eps0), [-v for v in times(eps, prior, eps0)])
-            pull = times(s, plus(padded([t * g], N), [v * (t * t) for v in times(eps, mean, eps0)]), eps0)
-            by_mean = most(plus(padded(rows[1 + k][1::2], N), pull), eps0) + left * self.ground.h0 ** (M - 1)
+            value = plus(
+                value,
+                log1p(padded([0, *self.ratio[k][1:]], self.ground.n), eps0),
+                [-v for v in times(eps, prior, eps0)],
+            )
+            pull = times(s, plus(padded([t * g], self.ground.n), [v * (t * t) for v in times(eps, mean, eps0)]), eps0)
+            by_mean = most(plus(padded(rows[1 + k][1::2], self.ground.n), pull), eps0) + left * self.ground.h0 ** (
+                self.ground.m - 1
+            )
             # E[(u^2 - 1) psi] starts with R_kk s_k(0)^2 = 1, which the entropy's slope cancels.
-            widening = plus(padded([0, *rows[1 + d + k][2::2]], N), times(eps, [v * (t * t) for v in s2], eps0))
-            by_deviation = most([*widening[1:], arb(0)], eps0) + left * arb(eps0) ** N
+            widening = plus(
+                padded([0, *rows[1 + d + k][2::2]], self.ground.n), times(eps, [v * (t * t) for v in s2], eps0)
+            )
+            by_deviation = most([*widening[1:], arb(0)], eps0) + left * arb(eps0) ** self.ground.n
             least = self.s0[k] * (1 - self.swing[k])
             steep += (by_mean * by_mean + eps0 * by_deviation * by_deviation) / (least * least)
-        value[N + 1] += left.union(-left)
+        value[self.ground.n + 1] += left.union(-left)
         return value, steep.upper()
 
 
@@ -231,12 +251,11 @@ def slopes(entry, deadline):
     model = Model(entry | {"eps": entry["eps0"]}, deadline)
     theta, reach = number(entry["theta"]), number(entry["reach"])
     require(0 < theta < 1 and reach > 0, "expected 0 < theta < 1 and reach > 0")
-    rows = [
-        [[number(v) for v in listed(row, "terms", N, N)] for row in listed(entry[key], "latents", model.d, model.d)]
-        for key in ("mean", "deviation")
-    ]
+    lines = [listed(entry[key], "latents", model.d, model.d) for key in ("mean", "deviation")]
+    order = len(listed(lines[0][0], "terms", *ORDERS))
+    rows = [[[number(v) for v in listed(row, "terms", order, order)] for row in part] for part in lines]
     barrier(model, theta, reach, fmpq(0))
-    ground = Ground(model, theta, reach)
+    ground = Ground(model, theta, reach, order)
     value, steep = Path(ground, *rows).elbo()
     start = -(arb(model.d) + sum((model.r[k][k].log() for k in range(model.d)), arb(0))) / 2
     worst = arb(0)

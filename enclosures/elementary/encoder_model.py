@@ -19,11 +19,10 @@ from flint import arb, arb_mat, arb_poly, fmpq
 
 from ..balls import dyadic
 from ..growth import Growth
-from ..maximiser import EnclosureError
 from .eps_model import EpsModel
 from .integrals import outer_moment
 from .rays import from_the_point, gaussian_mean
-from .small_noise import Ground
+from .small_noise import Ground, TooWideError
 
 HINT_BITS = 40
 Rows = tuple[tuple[fmpq, ...], ...]
@@ -92,9 +91,9 @@ class Walk:
             terms |= {2 * j + 2: arb_poly([abs(arb(entry))]) for j, entry in enumerate(self.path.mean[k])}
             for j in range(1, m + 3):
                 moved = arb_poly([0])
-                for power, term in terms.items():
-                    if power >= j:
-                        moved += term * (arb(power).bin(j) * h ** (power - j))
+                for exponent, term in terms.items():
+                    if exponent >= j:
+                        moved += term * (arb(exponent).bin(j) * h ** (exponent - j))
                 curve[j] = _larger(curve[j], moved)
         total, power = [arb_poly([self.ground.sizes[0]])] + [arb_poly([0])] * (m + 2), [arb_poly([1])]
         for p in range(1, m + 3):
@@ -135,7 +134,7 @@ class Walk:
             for row in self.path.deviation
         ]
         if not all(drift < fmpq(1, 2) for drift in found):
-            raise EnclosureError("the best encoder changes too much over the noise variances asked for")
+            raise TooWideError("the best encoder changes too much over the noise variances asked for")
         return found
 
     def models(self) -> tuple[EpsModel, list[EpsModel], list[EpsModel]]:
@@ -159,7 +158,9 @@ class Walk:
             prior = s * (model([arb(scale[k] * point[k])]) + (eps * m).scaled(t2))
             by_mean.append((model(moments[1 + k][1::2]) + prior).scaled(arb(-1)))
             # E[(u^2 - 1) psi_0] = R_kk s_k(0)^2 = 1.
-            by_deviation.append((model([arb(0), *moments[1 + d + k][2::2]]) + (eps * square).scaled(t2)).scaled(arb(-1)))
+            by_deviation.append(
+                (model([arb(0), *moments[1 + d + k][2::2]]) + (eps * square).scaled(t2)).scaled(arb(-1))
+            )
         return value, by_mean, by_deviation
 
     def enclosed(self) -> EncoderModel:
@@ -167,9 +168,7 @@ class Walk:
         ground, (value, by_mean, by_deviation) = self.ground, self.models()
         least = [start * (1 - drift) for start, drift in zip(self.start, self.drifts, strict=True)]
         over = self.left * ground.h0 ** (ground.derivatives - 1)
-        means = tuple(
-            ((a.range().abs_upper() + over) / s).upper() for a, s in zip(by_mean, least, strict=True)
-        )
+        means = tuple(((a.range().abs_upper() + over) / s).upper() for a, s in zip(by_mean, least, strict=True))
         over = self.left * arb(ground.eps0) ** ground.order
         deviations = tuple(
             ((a.over_eps().abs_upper() + over) / s).upper() for a, s in zip(by_deviation, least, strict=True)

@@ -11,7 +11,7 @@ from typing import no_type_check
 from flint import arb, fmpq
 
 from ..balls import hull, interval
-from ..maximiser import EnclosureError
+from .small_noise import TooWideError
 
 RANGE_PIECES = 16
 
@@ -52,13 +52,13 @@ class EpsModel:
         return EpsModel(tuple(a * factor for a in self.coefficients), self.remainder * factor, self.eps0)
 
     def log1p(self) -> EpsModel:
-        """log(1 + u) of a model u with u(0) = 0; EnclosureError where |u| may reach 1.
+        """log(1 + u) of a model u with u(0) = 0; TooWideError where |u| may reach 1.
 
         Beyond u^(n+1)/(n + 1) the series of the logarithm leaves at most |u|^(n+2)/((n + 2)(1 - |u|)).
         """
         order, size = len(self.coefficients) - 1, self.range().abs_upper()
         if self.coefficients[0] != 0 or not size < 1:
-            raise EnclosureError("a logarithm of 1 + u needs |u| < 1")
+            raise TooWideError(f"what remains at eps = {self.eps0} is not bounded well enough for a logarithm")
         total, power = self, self
         for k in range(2, order + 2):
             power = power * self

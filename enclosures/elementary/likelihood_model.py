@@ -18,18 +18,19 @@ from typing import no_type_check
 from flint import arb, arb_mat, arb_poly, arb_series, ctx, fmpq
 
 from ..balls import interval, square
-from ..maximiser import EnclosureError
 from .eps_model import EpsModel
 from .integrals import normal_tail
 from .landscape import balls_of, halves, quadratic
 from .quadrature import Box
 from .rays import along_ray, exponential, from_the_point, gaussian_mean
-from .small_noise import Ground
+from .small_noise import Ground, TooWideError
 
 NOISE_PIECES = 8
 """Pieces of [0, h0]."""
 ACCURACY = fmpq(1, 1000)
 """By how much the remainder may widen (gap - c)/eps before boxes are no longer cut."""
+HOPELESS = 10
+"""A piece whose remainder is so many times too large ends the attempt."""
 REFINEMENTS = 5_000
 """The most boxes that are cut on one piece."""
 GLANCE = 128
@@ -133,16 +134,23 @@ def remainder(ground: Ground, accuracy: arb) -> arb:
         if tail < NEGLIGIBLE:
             break
     else:
-        raise EnclosureError("the likelihood's derivatives in the noise are not bounded far from the point")
-    total, largest = arb(0), arb(0)
-    for k in range(NOISE_PIECES):
+        raise TooWideError("the likelihood's derivatives in the noise are not bounded far from the point")
+    bounds, weights = [], []
+    for k in reversed(range(NOISE_PIECES)):
         start, end = fmpq(k, NOISE_PIECES), fmpq(k + 1, NOISE_PIECES)
-        weight = (1 - start) ** m - (1 - end) ** m
+        weights.append((1 - start) ** m - (1 - end) ** m)
         xi = (ground.h0 * start).union(ground.h0 * end)
-        farthest = arb(ground.reach) / xi.lower() if start else arb("inf")
-        # For smaller h the weight moves to smaller xi: with bounds that grow with xi, h0 is the worst.
-        found = summed(ground, fmpq(width), xi, farthest, accuracy / (NOISE_PIECES * weight))
-        largest = largest.max(found + tail)
+        farthest = arb(ground.reach) / xi.lower() if k else arb("inf")
+        bounds.append(tail + summed(ground, fmpq(width), xi, farthest, accuracy / (NOISE_PIECES * weights[-1])))
+        if bounds[-1] * weights[-1] > HOPELESS * accuracy:
+            raise TooWideError(
+                f"the remainder of the likelihood is too large for sqrt(eps) in ({start}, {end}] sqrt({ground.eps0}), "
+                f"after {ground.order} powers of eps and {REFINEMENTS} cuts"
+            )
+    total, largest = arb(0), arb(0)
+    # For smaller h the weight moves to smaller xi: with bounds that grow with xi, h0 is the worst.
+    for bound, weight in zip(reversed(bounds), reversed(weights), strict=True):
+        largest = largest.max(bound)
         total += largest * weight
     return total.upper()
 

@@ -18,7 +18,9 @@ If mu > 0, G is mu-strongly concave on a convex set that holds all encoders with
 |grad G|/mu of (w_0, s_0), and sup G <= G(w_0, s_0) + |grad G|^2/(2 mu). Everything but step 1 is monotone in eps: what
 is proved with the largest eps of a range holds on all of it. So does step 1 if y_plus is below a y from which on the
 bound with y/2 for the expectation falls (as y(1 - 3 y/(4 rho^2)) >= y/2, whatever rho), and if theta rho^2 >= 3 d: the
-bound beyond 2 rho^2/3, whose only term that grows as eps falls is d/2 log(1/eps), then falls. Source: claim `enclosure`.
+bound beyond 2 rho^2/3, whose only term that grows as eps falls is d/2 log(1/eps), then falls.
+
+Source: claim `enclosure`.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Confinement:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the proof needs at an eps: h, R, R^-1, gamma and the growth bound; `all_smaller`: for every eps below too."""
+    """What the proof needs at an eps: h, R, R^-1, gamma and the growth bound; `all_smaller`: and at every eps below."""
 
     instance: Instance
     eps: fmpq

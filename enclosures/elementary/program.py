@@ -24,8 +24,6 @@ class UnsupportedError(ValueError):
     """An expression outside the supported functions; the message names it."""
 
 
-
-
 @no_type_check
 def _tanh(x: arb_series) -> arb_series:
     """tanh' = (1 - tanh^2) x', coefficient by coefficient: the value by Arb, so that wide balls stay below 1."""
@@ -34,7 +32,7 @@ def _tanh(x: arb_series) -> arb_series:
     found, rest = [x[0].tanh()], []
     for k in range(1, size):
         square = sum((found[j] * found[k - 1 - j] for j in range(k)), arb(0))
-        rest.append((1 - square if k == 1 else -square))
+        rest.append(1 - square if k == 1 else -square)
         found.append(sum((slopes[j] * rest[k - j] for j in range(1, k + 1)), arb(0)) / k)
     return arb_series(found, ctx.cap)
 

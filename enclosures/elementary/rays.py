@@ -84,7 +84,7 @@ def hermite_rule(count: int, precision: int) -> tuple[tuple[arb, arb], ...]:
         for n in range(1, count):
             before, here, factorial = here, fmpz_poly([0, 1]) * here - n * before, factorial * (n + 1)
         # The nodes are known to be real and simple: the real parts of isolating boxes contain them.
-        nodes = [acb(root).real for root, _ in here.complex_roots()]
+        nodes = [acb(root).real for root, _ in here.complex_roots()]  # type: ignore[misc, has-type]
         return tuple((u, factorial / (count * arb_poly(before)(u)) ** 2) for u in nodes)
 
 

@@ -1,7 +1,7 @@
 """What both sides of the gap need for ALL eps of (0, eps0]: one growth bound, a box, sizes of Taylor coefficients.
 
 Write h = sqrt(eps), m = 2 n + 2. J and G are even in h, since U(-x; -h) = U(x; h): their series in h hold even powers
-only, and Taylor's theorem in h, with the m-th derivative bounded over 0 <= xi <= h, leaves a remainder of order eps^(n+1).
+only, and Taylor's theorem in h, the m-th derivative bounded over 0 <= xi <= h, leaves a remainder of order eps^(n+1).
 It is taken for the latents with |h x|_oo <= r; what lies outside is bounded by the growth of V and by Gaussian tails,
 and is smaller than every power of eps: `Ground.flat` checks that it is largest, relative to h^m, at eps0.
 """
@@ -19,10 +19,14 @@ from .instance import Instance
 from .landscape import Barrier
 from .rays import exponential, taylor_sizes
 
-ORDER = 5
-"""n: powers of eps that are worked out; the rest is bounded."""
+ORDERS = (5, 4, 3)
+"""The n that are tried: powers of eps that are worked out; the rest is bounded."""
 SPARE = 10
 """What lies far from the point should be below e^-10 of the powers of h that are bounded."""
+
+
+class TooWideError(EnclosureError):
+    """What is left over is bounded, but not well enough: fewer powers of eps, or a smaller eps0, may do."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Ground:
     instance: Instance
     eps0: fmpq
     barrier: Barrier
-    order: int = ORDER
+    order: int
 
     @property
     def derivatives(self) -> int:
