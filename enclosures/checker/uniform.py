@@ -178,7 +178,8 @@ class Path:
                     for i, v in enumerate(self.ratio[k])
                     if 2 * i + 1 >= j
                 ]
-                steps[j] = steps[j] + arb_poly([sum(free, arb(0)), sum(slope, arb(0)) * self.s0[k]])
+                grown = [sum(free, arb(0)), sum(slope, arb(0)) * self.s0[k]]
+                steps[j] = arb_poly([steps[j][0].max(grown[0]), steps[j][1].max(grown[1])])
         found, power = [arb_poly([0])] * (self.ground.m + 3), [arb_poly([1])] + [arb_poly([0])] * (self.ground.m + 2)
         for p in range(1, self.ground.m + 3):
             power = [sum((power[i] * steps[k - i] for i in range(k)), arb_poly([0])) for k in range(self.ground.m + 3)]
