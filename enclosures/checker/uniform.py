@@ -88,7 +88,8 @@ def box_sum(ground, width, xi, farthest, goal):
         for low, high in box:
             area *= high - low
         found = size(ground, [ball(side) for side in box], xi) * area
-        heappush(heap, (-float(found.mid()) if found.is_finite() else -float("inf"), count, box, found))
+        order = found.max(arb(2) ** -1000).min(arb(2) ** 1000) if found.is_finite() else arb(2) ** 1000
+        heappush(heap, (-order.mid().fmpq(), count, box, found))
 
     add(((-width, width),) * ground.d)
     while True:

@@ -17,7 +17,7 @@ from typing import no_type_check
 
 from flint import arb, arb_mat, arb_poly, arb_series, ctx, fmpq
 
-from ..balls import interval, square
+from ..balls import dyadic, interval, square
 from .eps_model import EpsModel
 from .integrals import normal_tail
 from .landscape import balls_of, halves, quadratic
@@ -93,6 +93,12 @@ def _last_of_exponential(terms: list[arb]) -> arb:
         ctx.cap = cap
 
 
+def _order(size: arb) -> fmpq:
+    """A rational to sort by, neither too long nor too small to be written down."""
+    least, most = fmpq(1, 2**1000), fmpq(2**1000)
+    return dyadic(size.max(arb(least)).min(arb(most))) if size.is_finite() else most
+
+
 @no_type_check
 def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, goal: arb) -> arb:
     """A bound of int |E_m(xi; x)| dx over |x|_oo <= min(width, r/xi): the boxes that contribute most are cut first.
@@ -101,7 +107,7 @@ def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, goal: arb) -> ar
     """
     count = 0
 
-    def entry(box: Box) -> tuple[float, int, Box, arb]:
+    def entry(box: Box) -> tuple[fmpq, int, Box, arb]:
         nonlocal count
         count += 1
         area, near = arb(1), fmpq(0)
@@ -109,10 +115,9 @@ def summed(ground: Ground, width: fmpq, xi: arb, farthest: arb, goal: arb) -> ar
             area *= high - low
             near = max(near, low, -high)
         if arb(near) > farthest:
-            return 0.0, count, box, arb(0)
+            return fmpq(0), count, box, arb(0)
         size = derivative_size(ground, box, xi) * area
-        order = float(size.mid()) if size.is_finite() else float("inf")
-        return -order, count, box, size
+        return -_order(size), count, box, size
 
     heap = [entry(((-width, width),) * ground.instance.latents)]
     for step in range(REFINEMENTS):
