@@ -164,7 +164,7 @@ def refusals(name: str, example: Example, python: Path) -> list[str]:
 def _run(python: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     removed = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "JAX_ENABLE_X64")}
     cache = {"ELBOGAP_CACHE_DIR": str(python.parents[1] / "cache"), "OMP_NUM_THREADS": "1"}
-    command = [str(python), *arguments]
+    command = [str(python), "-P", *arguments]  # not the checkout's own modules, which lie in the working folder
     return subprocess.run(command, cwd=ROOT, env=removed | cache, capture_output=True, text=True, check=False)
 
 
