@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 import torch
+from elbogap.auditing.inputs.calls import failure
 from elbogap.auditing.inputs.decoder import as_decoder
 from elbogap.auditing.inputs.encoder import as_encoder
 from elbogap.auditing.inputs.loading import load_data, named_object, with_weights
@@ -96,6 +97,11 @@ def test_what_is_not_the_decoder_is_refused_with_what_is(whole, message: str) ->
     """A whole model, or a function of tensors, is refused in one line that says what to name instead."""
     with pytest.raises(RequestError, match=message):
         as_decoder(whole, 2)
+
+
+def test_an_exception_for_a_terminal_is_plain_text() -> None:
+    """The escapes for bold letters in Keras's messages do not enter the line."""
+    assert failure(ValueError("\x1b[1mInvalid input\x1b[0m\n\nshape")) == "got ValueError: Invalid input shape"
 
 
 def test_an_unknown_part_lists_what_there_is(tmp_path: Path) -> None:
