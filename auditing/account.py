@@ -120,6 +120,11 @@ class Account:
         return stated._replace(low=min(stated.mean, max(0.0, stated.low)))
 
     @property
+    def without_error(self) -> int:
+        """At how many points no error can be stated: the importance weights drawn there have no mean."""
+        return sum(not np.isfinite(entry.error + entry.total_error) for entry in self.entries)
+
+    @property
     def closes(self) -> bool:
         """Whether the mean of the parts adds up to the mean of the second route, within the combined errors."""
         if not self.entries:

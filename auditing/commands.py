@@ -57,8 +57,8 @@ def audit_command(
     Parameters
     ----------
     decoder
-        FILE.py:NAME of a JAX callable (d,) -> outputs (function, Equinox, Flax) or a torch.nn.Module; a class is
-        called without arguments.
+        FILE.py:NAME of a JAX callable (d,) -> outputs (function, Equinox, Flax), a torch.nn.Module or a
+        method of one; a class is called without arguments.
     latent_dim
         Number of latents d.
     noise_var
@@ -85,7 +85,8 @@ def audit_command(
     encoder_output
         What the spread is: std, log-std, var or log-var.
     data
-        .npy or .npz file of points (n, ...) as the decoder puts them out (FILE.npz:NAME if it has several arrays).
+        .npy or .npz file of points (n, ...) as the decoder puts them out (FILE.npz:NAME if it has several arrays), or
+        FILE.py:NAME of an array, a tensor or an iterable of batches.
         Without data, z is drawn from the prior, and x = f(z) or, for other observations, x from p(x | z).
     prior
         normal, logistic, laplace, student-t, uniform (the decoder takes z in (0, 1)), or FILE.py:NAME.

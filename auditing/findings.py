@@ -99,6 +99,11 @@ class Findings:
                 f"no posterior mode or best encoder was found at any of {self.account.failed} points: there is no "
                 "account of the gap."
             )
+        if self.account and self.account.entries and self.account.without_error == len(self.account.entries):
+            found.append(
+                f"no error can be stated of the gap at any of {self.account.without_error} points: the tails of the "
+                "draws' weights are too heavy for a mean, and the numbers of the account are no measurement."
+            )
         if self.account and self.account.entries and not self.account.closes:
             found.append("the parts of the gap do not add up to the gap measured again, within the stated errors.")
         return found
@@ -180,6 +185,7 @@ class Findings:
             "closes": account.closes,
             "points_that_close": sum(entry.closes for entry in account.entries),
             "mean_error": float(np.mean([entry.error + entry.total_error for entry in account.entries])),
+            "points_without_error": account.without_error,
             "best_encoder_gap": stated("gap"),
             "log_likelihood": stated("log_likelihood"),
             "finite_noise_points": sum(entry.finite_noise for entry in account.entries),

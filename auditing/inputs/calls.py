@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from math import prod
@@ -15,6 +16,7 @@ from ...errors import RequestError
 
 _DETERMINISTIC = 1e-9  # relative: round-off of a float64 network; dropout and noise are far above
 _BATCH = 1e-4  # relative: a batched product may round differently, also in float32
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras writes for a terminal
 _HERE = str(Path(__file__).parents[1])
 
 
@@ -102,7 +104,8 @@ def _type_of(value: Any) -> Any:
 
 def said_by(error: Exception) -> str:
     """The message of an exception in one line, without advice on whom to tell."""
-    return " ".join(str(error).split()).split(" Please file an issue")[0].split(" because it has not been implement")[0]
+    plain = _COLOURS.sub("", str(error))
+    return " ".join(plain.split()).split(" Please file an issue")[0].split(" because it has not been implement")[0]
 
 
 def failure(error: Exception) -> str:

@@ -28,6 +28,7 @@ from .calls import check_batch, check_deterministic, check_output, failure, outp
 from .derivative_checks import ORDERS, Derivatives, best_route, resolution
 from .extras import is_torch_module
 from .jax_routes import routes, rules_of
+from .wholes import as_module, hint_of_library, hint_of_parts
 
 _PROBES = 3
 
@@ -77,6 +78,7 @@ def decoder_at(decoder: Any, points: Float[np.ndarray, "n d"]) -> Decoder:
         raise RequestError(
             f"decoder: expected a callable (d,) -> (D,) or a torch.nn.Module, got {type(decoder).__name__}"
         )
+    decoder = as_module(decoder)
     if is_torch_module(decoder):
         return _from_torch(decoder, points)
     if isinstance(decoder, eqx.Module):
@@ -105,7 +107,8 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
         except RequestError:
             raise
         except Exception:
-            raise RequestError(f"decoder: expected to accept z of shape ({d},), {failure(single)}") from single
+            hint = hint_of_library(single) or hint_of_parts(decoder)
+            raise RequestError(f"decoder: expected to accept z of shape ({d},), {failure(single)}{hint}") from single
     if batched:
         check_batch(lambda z: np.asarray(called(jnp.asarray(z))), points)
         value = value[0]
@@ -122,7 +125,7 @@ def _from_jax(decoder: Callable, points: np.ndarray) -> Decoder:
             lambda z: function(z), jax.ShapeDtypeStruct((d,), jnp.result_type(float))
         )
     except Exception as error:
-        hint = " (a Flax NNX module in training mode? call model.eval())" if "TraceContext" in repr(error) else ""
+        hint = hint_of_library(error)
         raise RequestError(f"decoder: expected a function that JAX can trace, {failure(error)}{hint}") from error
 
     def values(z: np.ndarray) -> np.ndarray:
@@ -172,7 +175,7 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         except RequestError:
             raise
         except Exception:
-            hint = _parts(module)
+            hint = hint_of_library(batch) or hint_of_parts(module)
             raise RequestError(f"decoder: expected to accept z of shape (1, {d}), {failure(batch)}{hint}") from batch
     if batched:
         check_batch(lambda z: evaluate(module, z), points)
@@ -200,13 +203,6 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
         best, route = ways[found.route]
         function = jax_function(best, size, route)
     return Decoder(function, tuple(value.shape), "torch", round_off, found)
-
-
-def _parts(module: Any) -> str:
-    """A hint for a module that holds a decoder as one of its parts: a whole VAE."""
-    names = [name for name, _ in module.named_children()]
-    found = [name for name in names if name.lower() in ("decoder", "dec", "generator")]
-    return f" (one of its parts is {found[0]!r}: audit that, as FILE.py:NAME.{found[0]})" if found else ""
 
 
 def _require_first_order(found: Derivatives, library: str) -> None:

@@ -8,7 +8,7 @@ are taken.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -19,8 +19,9 @@ from jaxtyping import Float
 
 from ...errors import RequestError
 from ...shell import requests
-from .decoder import failure
+from .calls import arrays_in, failure
 from .extras import is_torch_module
+from .wholes import as_module
 
 _AS_STD: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "std": lambda s: s,
@@ -89,6 +90,7 @@ def as_encoder(encoder: Any, latent_dim: int, shape: tuple[int, ...], spread: st
 
 def _batch_calls(encoder: Any) -> list[Callable[[np.ndarray], tuple]]:
     """The ways to call it on a batch: as it is, and mapped over single points."""
+    encoder = as_module(encoder)
     if is_torch_module(encoder):
         from .extras import torch
 
@@ -114,4 +116,6 @@ def _batch_calls(encoder: Any) -> list[Callable[[np.ndarray], tuple]]:
 
 
 def _pair(out: Any) -> tuple:
+    if isinstance(out, Mapping):  # pythae's ModelOutput, among others
+        return tuple(arrays_in(out).values())
     return tuple(out) if isinstance(out, tuple | list) else (out,)

@@ -28,6 +28,7 @@ from .decoder import failure
 from .extras import is_torch_module, torch
 from .noise import DECODED
 from .observation import OBSERVATIONS
+from .wholes import names_in, owner_of
 
 PRIORS: dict[str, type[Prior]] = {
     "normal": Normal,
@@ -50,7 +51,7 @@ def named_object(text: str, option: str) -> Any:
     value, where = module, file
     for part in name.split("."):
         if not hasattr(value, part):
-            there = ", ".join(known for known in vars(value) if not known.startswith("_"))[:200]
+            there = ", ".join(names_in(value))[:200]
             raise RequestError(f"{option}: expected a name defined in {where} ({there}), got {part!r}")
         value, where = getattr(value, part), part
         if inspect.isclass(value):
@@ -88,8 +89,13 @@ def _executed(path: Path, option: str) -> Any:
     return module
 
 
-def load_data(text: str) -> np.ndarray:
-    """The array of a .npy file (mapped, not read), or of a .npz file with one array, or NAME of FILE.npz:NAME."""
+def load_data(text: str) -> Any:
+    """The array of a .npy file (mapped, not read), or of a .npz file with one array, or NAME of FILE.npz:NAME.
+
+    Or the object FILE.py:NAME: an array, a tensor, or an iterable of batches.
+    """
+    if ".py:" in text:
+        return named_object(text, "--data")
     file, name = text, None
     if ".npz:" in text:
         file, _, name = text.rpartition(":")
@@ -198,6 +204,9 @@ def with_weights(model: Any, path: Path, option: str = "--weights") -> Any:
         raise RequestError(f"{option}: expected a file that exists, got {str(path)!r}")
     if is_torch_module(model):
         return _with_torch_weights(model, path, option)
+    if owner_of(model) is not None:
+        _with_torch_weights(owner_of(model), path, option)
+        return model
     if not isinstance(model, eqx.Module):
         raise RequestError(
             f"{option}: expected a torch.nn.Module or an Equinox module to load into, got {type(model).__name__}"

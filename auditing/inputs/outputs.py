@@ -20,6 +20,7 @@ import numpy as np
 from ...errors import RequestError
 from .calls import arrays_in, is_array, listed
 from .extras import is_torch_module, torch
+from .wholes import as_module
 
 Choice = Callable[[Any], Any]
 
@@ -84,12 +85,12 @@ def _stacked(first: Any, second: Any) -> Any:
 class _Adapted(eqx.Module):
     """An Equinox module with a choice after it; its leaves stay leaves."""
 
-    decoder: Any
+    adapted: Any
     choice: Choice = eqx.field(static=True)
     fixed: dict[str, Any] = eqx.field(static=True)
 
     def __call__(self, z: Any) -> Any:
-        return self.choice(self.decoder(z, **_beside(z, self.fixed)))
+        return self.choice(self.adapted(z, **_beside(z, self.fixed)))
 
 
 def _beside(z: Any, fixed: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +111,7 @@ def _repeated(value: Any, z: Any) -> Any:
 
 
 def _adapted(decoder: Any, choice: Choice, fixed: dict[str, Any]) -> Any:
+    decoder = as_module(decoder)
     if not is_torch_module(decoder):
         if isinstance(decoder, eqx.Module):
             return _Adapted(decoder, choice, fixed)
@@ -120,10 +122,10 @@ def _adapted(decoder: Any, choice: Choice, fixed: dict[str, Any]) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.decoder = decoder
+            self.adapted = decoder
 
         def forward(self, z: Any) -> Any:
             """The chosen output."""
-            return choice(self.decoder(z, **_beside(z, fixed)))
+            return choice(self.adapted(z, **_beside(z, fixed)))
 
     return Adapted()

@@ -36,7 +36,7 @@ def headline(document: dict[str, Any]) -> list[tuple[str, str]]:
     """The findings, most important first: pairs (subject, sentence)."""
     found = [("ALARM", alarm) for alarm in document["alarms"]]
     if document["gap"]:
-        found.append(("gap", _gap(document["gap"])))
+        found.append(("gap", gap_sentence(document["gap"])))
     found += [("contrast", _contrast(document)), ("entangled", _entangled(document)), ("inactive", _inactive(document))]
     if document["kinks"]["found"]:
         found.append(("kinks", _kinks(document["kinks"])))
@@ -67,10 +67,17 @@ def _kinks(kinks: dict[str, Any]) -> str:
     )
 
 
-def _gap(gap: dict[str, Any]) -> str:
+def gap_sentence(gap: dict[str, Any]) -> str:
+    """The gap, its largest part, and whether the second route confirms it; or that it is no measurement."""
     parts = {name: part["mean"] for name, part in gap["parts"].items() if part}
     largest = max(parts, key=lambda name: abs(parts[name]))
     closes = "agrees" if gap["closes"] else "DOES NOT AGREE"
+    if gap["points_without_error"]:
+        return (
+            f"{number(gap['sum']['mean'])} nat a point, but at {gap['points_without_error']} of {gap['points']} points "
+            f"no error can be stated, so that this is no measurement. By other samples: "
+            f"{number(gap['measured_again']['mean'])}. More --samples may help."
+        )
     return (
         f"{number(gap['sum']['mean'])} nat a point; the largest part is the {PART_NAMES[largest]} "
         f"({number(parts[largest])} nat). Measured again by sampling: {number(gap['measured_again']['mean'])}, which "

@@ -10,6 +10,7 @@ from elbogap.auditing.entries import Setting, expanded_at
 from elbogap.auditing.fit import fit_of
 from elbogap.auditing.inputs.model import as_model
 from elbogap.auditing.inputs.noise import rescaled
+from elbogap.auditing.pages.sentences import gap_sentence
 from elbogap.auditing.points import Points
 from elbogap.auditing.regime import Check, Regime, with_scale
 from elbogap.cli import run
@@ -177,3 +178,22 @@ def test_intervals_of_what_cannot_be_negative_begin_at_zero() -> None:
     account = Account(tuple(zero._replace(contrast=value, remainder=value) for value in values), 0)
     assert mean_interval(values, np.zeros(3)).low < 0
     assert account.interval("contrast").low == 0 and account.interval("remainder").low < 0
+
+
+def test_a_gap_without_an_error_is_called_no_measurement() -> None:
+    """Where the draws' weights have no mean the error is infinite: the page says so, and does not say "agrees"."""
+    entry = Entry(**dict.fromkeys(Entry._fields, 0.0))
+    account = Account((entry._replace(remainder=-1.0, error=np.inf), entry), 0)
+    assert account.without_error == 1 and Account((entry,), 0).without_error == 0
+    gap = {
+        "sum": {"mean": -1.0},
+        "measured_again": {"mean": -1.1},
+        "parts": {"contrast": {"mean": 0.1}},
+        "closes": True,
+        "points": 2,
+        "points_without_error": account.without_error,
+        "mean_error": None,
+    }
+    said = gap_sentence(gap)
+    assert "at 1 of 2 points no error can be stated" in said and "agrees" not in said
+    assert "agrees" in gap_sentence(gap | {"points_without_error": 0, "mean_error": 0.2})
