@@ -74,8 +74,8 @@ def gap_sentence(gap: dict[str, Any]) -> str:
     mean, again = number(gap["sum"]["mean"]), number(gap["measured_again"]["mean"])
     if gap["points_without_error"]:
         return (
-            f"{mean} nat a point, but at {gap['points_without_error']} of {gap['points']} points no error can be stated, "
-            f"so that this is no measurement. By other samples: {again}. More --samples may help."
+            f"{mean} nat a point, but at {gap['points_without_error']} of {gap['points']} points no error can be "
+            f"stated, so that this is no measurement. By other samples: {again}. More --samples may help."
         )
     agrees = f"{'agrees' if gap['closes'] else 'DOES NOT AGREE'} within the stated errors ({number(gap['mean_error'])})"
     confirmed = agrees if gap["mean_error"] is not None else "confirms nothing: no error of it can be stated"
