@@ -58,6 +58,14 @@ def end_points(ball: arb) -> tuple[fmpq, fmpq]:
         return dyadic(ball.lower()), dyadic(ball.upper())
 
 
+def square(ball: arb) -> arb:
+    """ball^2, sharp where the ball contains 0: there Arb's power may know nothing."""
+    if not ball.contains(0):
+        return ball * ball
+    size = ball.abs_upper()
+    return arb(0).union((size * size).upper())
+
+
 def inside(inner: arb, outer: arb) -> bool:
     """True if every point of `inner` is an interior point of `outer`."""
     return bool(outer.contains_interior(inner))

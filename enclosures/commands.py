@@ -18,11 +18,12 @@ from .all_eps import enclose_all_eps, proves_order_one
 from .certificate import build_certificate as build_shear_certificate
 from .certificate import save
 from .checker import SECONDS, CertificateError, check
-from .elementary.answers import fixed_statements
+from .elementary.answers import fixed_statements, uniform_statements
 from .elementary.document import build_certificate
 from .elementary.fixed import DIGITS, enclose
 from .elementary.instance import Instance
 from .elementary.request import decoder_of, exact, instance, numbers
+from .elementary.uniform import enclose_uniform
 from .fixed import gap_at
 from .likelihood import log_likelihood
 from .maximiser import EnclosureError
@@ -65,7 +66,8 @@ def enclose_command(
     noise_var
         One noise variance, an exact number such as 1/100 or 1e-2.
     up_to
-        Instead: all noise variances from 0 to this one; for polynomial shears.
+        Instead: all noise variances from 0 to this one, for polynomial shears and for elementary decoders of which the
+        misfit grows away from the point; about 1e-2 is within reach.
     offset
         A vector v with as many entries as outputs: x = f(g) + the part of v that is normal to the image at g.
     claim
@@ -110,11 +112,12 @@ def _answer(
         if isinstance(found, ShearInstance):
             return _of_shear(found, eps, digits, claimed) if fixed else _for_all(found, eps, claimed)
         if not fixed:
-            reason = "down to zero only polynomial shears are within reach; one noise variance is: --noise-var"
-            return [Statement(f"{SLOPE} for every eps in (0, {eps}]", "inconclusive", None, reason)], None
+            every = enclose_uniform(found, eps)
+            return uniform_statements(every, claimed), build_certificate([], __version__, [every])
         enclosure = enclose(found, eps, digits)
     except EnclosureError as error:
-        return [Statement("gap of the best encoder", "inconclusive", None, str(error))], None
+        quantity = "gap of the best encoder" if fixed else f"{SLOPE} for every eps in (0, {eps}]"
+        return [Statement(quantity, "inconclusive", None, str(error))], None
     certificate = build_certificate([enclosure], __version__) if enclosure.supremum else None
     return fixed_statements(enclosure, claimed), certificate
 

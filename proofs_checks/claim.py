@@ -4,10 +4,10 @@ A claim about decoders has `laws` and `controls`, functions of the shared measur
 (`elbogap.theorem`) has `over`, the instances, and `law`, one statement or several; its controls are planted by
 `control` and `mutants`. Either way laws are judged by one machinery (`laws.py`), and controls are false variants of
 the same statement, every one of which must be rejected. `trained` names the findings (experiment, id) of trained models
-that speak for the claim; `table` may sum its verdicts up in rows of its own; `order` is its place after the claims that
-it builds on; `paper` is its name in the paper ("Theorem 1"), `source` where it comes from. `derivation`: the id of one
-in `theory`, or steps. `enclosed`: whether ball arithmetic proves instances of a built-in claim, or a function that
-encloses a number.
+that speak for the claim, `untrained` says why there are none; `table` may sum its verdicts up in rows of its own;
+`order` is its place after the claims that it builds on; `paper` is its name in the paper ("Theorem 1"), `source` where
+it comes from. `derivation`: the id of one in `theory`, or steps. `enclosed`: whether ball arithmetic proves instances
+of a built-in claim, or a function that encloses a number.
 
 A claim `fails` if any kind of evidence fails or the law of a control holds. It is `inconclusive` if a control is left
 undecided, or if it has none. It holds if derived or measured evidence holds, or enclosed evidence where there is
@@ -73,6 +73,7 @@ class Claim:
     laws: Callable[[Measurements], Sequence[Law]] | None = None
     controls: Callable[[Measurements], Sequence[Control]] | None = None
     trained: Any = ()
+    untrained: str = ""
     table: Callable[[tuple[LawResult, ...], tuple[ControlOutcome, ...]], list[dict[str, str]]] | None = None
     order: int = sys.maxsize
     paper: str = ""

@@ -227,6 +227,8 @@ def _result(
         controls += of_training
     elif claim.trained:
         evidence["trained"] = trained_table(claim)
+    elif claim.untrained:
+        evidence["trained"] = Evidence("n/a", claim.untrained)
     if claim.enclosed is True:
         evidence["enclosed"] = enclosed[claim.id].evidence
         controls += enclosed[claim.id].controls

@@ -134,7 +134,9 @@ def _section(claim: dict[str, Any], document: dict[str, Any]) -> Markup:
 
 
 def _evidence(claim: dict[str, Any]) -> Markup:
-    found = [(kind, claim["evidence"][kind]) for kind in KINDS if claim["evidence"][kind]["verdict"] != "n/a"]
+    each = [(kind, claim["evidence"][kind]) for kind in KINDS]
+    # What a kind of evidence lacks is said where there is something to say.
+    found = [(kind, one) for kind, one in each if one["verdict"] != "n/a" or one["summary"]]
     rows = [[kind, badge(one["verdict"]), typeset(one["summary"] or one.get("reason", ""))] for kind, one in found]
     return table(["evidence", "verdict", "figures"], rows)
 

@@ -23,6 +23,7 @@ from .reading import (
     require,
 )
 from .shears import Shear, check_uniform, check_value
+from .uniform import check_every
 
 __all__ = ["SECONDS", "CertificateError", "check"]
 
@@ -43,9 +44,10 @@ def check(path: str | Path, seconds: float = SECONDS) -> list[str]:
 def _statements(document: dict[str, Any], deadline: Deadline) -> list[str]:
     instances = listed(document["instances"], "instances", MAXIMAL_INSTANCES)
     elementary = listed(document.get("elementary", []), "elementary", MAXIMAL_STATEMENTS)
+    every = listed(document.get("elementary_uniform", []), "elementary_uniform", MAXIMAL_STATEMENTS)
     parts = ((check_value, "fixed"), (check_uniform, "uniform"), (check_value, "refutations"))
     entries = [(verify, entry) for verify, name in parts for entry in listed(document[name], name, MAXIMAL_STATEMENTS)]
-    require(entries or elementary, "the certificate is empty: expected at least one statement, got none")
+    require(entries or elementary or every, "the certificate is empty: expected at least one statement, got none")
     shears = [Shear(data, deadline) for data in instances]
     lines = []
     for verify, entry in entries:
@@ -53,4 +55,5 @@ def _statements(document: dict[str, Any], deadline: Deadline) -> list[str]:
         known = type(which) is int and 0 <= which < len(shears)
         require(known, f"expected the number of one of {len(shears)} instances")
         lines.append(verify(shears[which], entry))
-    return lines + [check_elementary(entry, deadline) for entry in elementary]
+    lines += [check_elementary(entry, deadline) for entry in elementary]
+    return lines + [check_every(entry, deadline) for entry in every]

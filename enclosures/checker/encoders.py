@@ -16,7 +16,7 @@ from typing import Any, no_type_check
 from flint import arb, arb_mat, fmpq
 
 from .boxes import ball, everywhere, integral
-from .formulas import formulas, jets, lines, shown, values
+from .formulas import formulas, jets, lines, raised, shown, values
 from .lines import INFINITY, Growth, Line
 from .reading import Deadline, listed, number, require
 
@@ -63,7 +63,8 @@ class Model:
         self.inverse = arb_mat(self.r).inv()
         point = f"({', '.join(map(str, self.g))})"
         moved = f", moved by the normal part of ({', '.join(str(number(v)) for v in offset)})" if offset else ""
-        self.name = f"f = ({', '.join(shown(text) for text in outputs)}), g = {point}{moved}, eps = {self.eps}"
+        self.where = f"f = ({', '.join(shown(text) for text in outputs)}), g = {point}{moved}"
+        self.name = f"{self.where}, eps = {self.eps}"
 
     def place(self, y):
         """z = g + tau y."""
@@ -83,7 +84,7 @@ class Model:
         rows = [[arb(0)] * self.d for _ in range(self.d)]
         for (value, first, second), at, nu in zip(jets(self.code, self.place(y)), self.image, self.nu, strict=True):
             for k, j in second:
-                square = first[k] ** 2 if k == j else first[k] * first[j]
+                square = raised(first[k], 2, 1) if k == j else first[k] * first[j]
                 rows[k][j] += (square + (value - at - nu) * second[k, j]) * (self.tau[k] * self.tau[j])
         for k in range(self.d):
             for j in range(k):
@@ -129,7 +130,7 @@ def eigenvalue(rows):
     if len(rows) == 1:
         return rows[0][0]
     half = (rows[0][0] - rows[1][1]) / 2
-    return (rows[0][0] + rows[1][1]) / 2 - (half**2 + rows[0][1] ** 2).nonnegative_part().sqrt()
+    return (rows[0][0] + rows[1][1]) / 2 - (raised(half, 2, 1) + raised(rows[0][1], 2, 1)).nonnegative_part().sqrt()
 
 
 @no_type_check
@@ -202,8 +203,8 @@ def barrier(model, theta, reach, prior):
     level, r, d = arb(reach) ** 2, model.r, model.d
 
     def form(y):
-        total = r[0][0] * y[0] ** 2
-        return total if d == 1 else total + r[1][1] * y[1] ** 2 + 2 * r[0][1] * (y[0] * y[1])
+        total = r[0][0] * raised(y[0], 2, 1)
+        return total if d == 1 else total + r[1][1] * raised(y[1], 2, 1) + 2 * r[0][1] * (y[0] * y[1])
 
     def steep(box):
         found = model.hessian([ball(side) for side in box])
@@ -222,7 +223,7 @@ def barrier(model, theta, reach, prior):
         y = [ball(side) for side in box]
         value = model.potential(model.place(y))
         for scale, entry in zip(model.tau, y, strict=True):
-            value += prior * model.eps / 2 * scale**2 * entry**2
+            value += prior * model.eps / 2 * scale**2 * raised(entry, 2, 1)
         return bool(value.lower() >= (theta / 2 * form(y).min(level)).upper())
 
     width = next((w for w in (4, 16, 64, 256, 1024) if far_above(model, theta / 2 * level, arb(w))), None)

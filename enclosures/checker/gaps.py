@@ -18,8 +18,12 @@ STEPS = 16
 
 
 @no_type_check
-def expectation_limit(model, level, theta, reach, prior):
-    """y_plus: encoders with G >= level have E_q Y <= y_plus."""
+def expectation_limit(model, level, theta, reach, prior, all_smaller=False):
+    """y_plus: encoders with G >= level have E_q Y <= y_plus; `all_smaller`: at every smaller eps too.
+
+    As eps falls rho^2 grows. Then both bounds still meet if the one with y/2 falls below the level at some y that is
+    left of 2 rho^2/3, and `wide`, in which only d/2 log(1/eps) grows, falls if theta rho^2 >= 3 d.
+    """
     d, h, rho2, theta = model.d, model.h, arb(reach) ** 2 / model.eps, arb(theta)
     shift, entropy = h * gamma(model), -sum((model.r[k][k].log() for k in range(d)), arb(0)) / 2
     left = model.eps * (1 - prior) * min(model.tau) ** 2
@@ -35,6 +39,8 @@ def expectation_limit(model, level, theta, reach, prior):
     late = max(fmpq(2), (8 * (d + 1 + shift**2 / theta) / theta).ceil().upper().fmpq())
     falls = -theta / 4 + shift / (2 * arb(late).sqrt()) + arb(d) / (2 * arb(late)) < 0
     small = -theta / 4 * late + shift * arb(late).sqrt() + arb(d) / 2 * (arb(late) / d).log() + entropy < level
+    lasting = falls and small and late <= top and theta * rho2 >= 3 * d
+    require(lasting or not all_smaller, "encoders wider than the posterior are not excluded at every smaller eps")
     reached = min(late, top) if falls and small else top
     start = reached
     while reached > d and bound(ball((reached * fmpq(40, 41), reached))) < level:
@@ -56,14 +62,14 @@ def gamma(model):
 
 
 @no_type_check
-def confined(model, level, theta, reach, prior):
+def confined(model, level, theta, reach, prior, all_smaller=False):
     """Pairs (largest |w|_R, largest s) that together cover every encoder with G >= level.
 
     They satisfy theta'/2 |w|^2 + h (tau g).w + sum psi(s_k sqrt(theta' R_kk)) <= slack, psi(t) = t^2/2 - 1/2 - log t: a
     convex set.
     """
     d, shift = model.d, model.h * gamma(model)
-    limit = expectation_limit(model, level, theta, reach, prior)
+    limit = expectation_limit(model, level, theta, reach, prior, all_smaller)
     theta = (theta * (1 - 3 * limit * model.eps / (4 * arb(reach) ** 2))).lower()
     require(theta > 0, "encoders wider than the posterior are not excluded")
     slack = -level - arb(d) / 2 - sum(((theta * model.r[k][k]).log() for k in range(d)), arb(0)) / 2

@@ -6,6 +6,7 @@ from flint import arb, ctx, fmpq
 
 from ..statements import Statement, decided, verified, written
 from .fixed import FixedEnclosure
+from .uniform import UniformElementary
 
 BEST = "of the best encoder"
 
@@ -31,6 +32,18 @@ def fixed_statements(found: FixedEnclosure, claimed: tuple[fmpq, fmpq] | None = 
             ]
         if claimed is not None:
             statements.append(decided("gap", found.gap, claimed))
+        return statements
+
+
+def uniform_statements(found: UniformElementary, claimed: tuple[fmpq, fmpq] | None = None) -> list[Statement]:
+    """What is proved for every noise variance up to eps0; `claimed` is an interval for (gap - contrast)/eps."""
+    quantity = f"(gap - contrast)/eps for every eps in (0, {found.eps0}]"
+    with ctx.workprec(128):
+        statements = [verified("contrast", found.instance.contrast()), verified(quantity, found.slope)]
+        if found.order_is_one:
+            statements.append(Statement("the gap differs from the contrast by exact order eps", "verified"))
+        if claimed is not None:
+            statements.append(decided(quantity, found.slope, claimed))
         return statements
 
 

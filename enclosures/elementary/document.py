@@ -14,12 +14,14 @@ import sympy
 from flint import ctx, fmpq
 
 from ...errors import RequestError
-from ..balls import EXACT_BITS
+from ..balls import EXACT_BITS, rational
 from ..certificate import Document, empty_certificate, seal, written_interval
 from .fixed import FixedEnclosure
 from .instance import Instance
+from .uniform import UniformElementary
 
 SLACK = fmpq(1, 10**14)
+UNIFORM_SLACK = fmpq(1, 1000)
 
 
 def prefix(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Any:
@@ -67,9 +69,33 @@ def fixed_entry(found: FixedEnclosure, slack: fmpq = SLACK) -> Document:
     }
 
 
-def build_certificate(fixed: Sequence[FixedEnclosure], version: str) -> Document:
-    """The certificate of enclosures at fixed noise variances."""
+def uniform_entry(found: UniformElementary) -> Document:
+    """Every noise variance of (0, eps0]."""
+    pieces = [
+        {"start": str(start), "end": str(end), "slope": written_interval(slope, UNIFORM_SLACK)}
+        for start, end, slope in found.parts
+    ]
+    # The hull of what is written, so that no piece exceeds it.
+    lower = min((piece["slope"][0] for piece in pieces), key=rational)
+    upper = max((piece["slope"][1] for piece in pieces), key=rational)
+    return described(found.instance) | {
+        "eps0": str(found.eps0),
+        "slope": [lower, upper],
+        "pieces": pieces,
+        "theta": str(found.barrier.theta),
+        "reach": str(found.barrier.reach),
+        "mean": [[str(value) for value in row] for row in found.path.mean],
+        "deviation": [[str(value) for value in row] for row in found.path.deviation],
+    }
+
+
+def build_certificate(
+    fixed: Sequence[FixedEnclosure], version: str, uniform: Sequence[UniformElementary] = ()
+) -> Document:
+    """The certificate of enclosures at fixed noise variances, and for all of a range."""
     with ctx.workprec(EXACT_BITS):
         document = empty_certificate(version)
         document["elementary"] = [fixed_entry(found) for found in fixed]
+        if uniform:
+            document["elementary_uniform"] = [uniform_entry(found) for found in uniform]
         return seal(document)

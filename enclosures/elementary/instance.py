@@ -17,7 +17,7 @@ from flint import arb, arb_mat, ctx, fmpq
 
 from ...theory.series.coefficients import GapSeries, gap_series
 from ...theory.series.decoders import SymbolicDecoder, decoder_series, standard_normal_series
-from ..balls import BALLS, dyadic
+from ..balls import BALLS, dyadic, square
 from ..growth import Growth, growth
 from ..maximiser import EnclosureError
 from .program import Program, compiled
@@ -106,8 +106,8 @@ class Instance:
             total = arb(0)
             for i in range(size):
                 left, right = values[size * (1 + k) + i], values[size * (1 + j) + i]
-                square = left**2 if k == j else left * right
-                total += square + (values[i] - image[i] - normal[i]) * values[bent + i]
+                both = square(left) if k == j else left * right
+                total += both + (values[i] - image[i] - normal[i]) * values[bent + i]
             matrix[k][j] = matrix[j][k] = total
         return matrix
 
@@ -197,4 +197,4 @@ class Instance:
 def _determinant(matrix: list[list[arb]]) -> arb:
     if len(matrix) == 1:
         return matrix[0][0]
-    return matrix[0][0] * matrix[1][1] - matrix[0][1] ** 2
+    return matrix[0][0] * matrix[1][1] - square(matrix[0][1])

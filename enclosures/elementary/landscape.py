@@ -19,7 +19,7 @@ from typing import no_type_check
 
 from flint import arb, fmpq
 
-from ..balls import dyadic, interval
+from ..balls import dyadic, interval, square
 from .half_lines import Unbounded
 from .instance import Instance
 from .quadrature import Box
@@ -49,7 +49,7 @@ def least_eigenvalue(matrix: list[list[arb]]) -> arb:
     if len(matrix) == 1:
         return matrix[0][0]
     half = (matrix[0][0] - matrix[1][1]) / 2
-    return (matrix[0][0] + matrix[1][1]) / 2 - (half**2 + matrix[0][1] ** 2).nonnegative_part().sqrt()
+    return (matrix[0][0] + matrix[1][1]) / 2 - (square(half) + square(matrix[0][1])).nonnegative_part().sqrt()
 
 
 @no_type_check
@@ -111,7 +111,7 @@ def quadratic(matrix: list[list[arb]], y: Sequence[arb]) -> arb:
     """y'Ry."""
     total = arb(0)
     for k in range(len(y)):
-        total += matrix[k][k] * y[k] ** 2
+        total += matrix[k][k] * square(y[k])
         for j in range(k):
             total += 2 * matrix[k][j] * (y[k] * y[j])
     return total
@@ -183,7 +183,7 @@ def _above(
         value = instance.potential(instance.place(y))
         if extra > 0:
             value += extra * sum(
-                (scale * scale * entry**2 for scale, entry in zip(instance.scale, y, strict=True)), arb(0)
+                (scale * scale * square(entry) for scale, entry in zip(instance.scale, y, strict=True)), arb(0)
             )
         return value, half * quadratic(matrix, y).min(level)
 

@@ -15,8 +15,12 @@ Let L <= G(w_0, s_0), Y = x'Rx, rho = B/h with the growth bound V >= theta/2 min
    T(r) the largest E_q[1 + sum u_k^2; |x|_oo > r/h] over the set.
 
 If mu > 0, G is mu-strongly concave on a convex set that holds all encoders with G >= L: there is one maximiser, within
-|grad G|/mu of (w_0, s_0), and sup G <= G(w_0, s_0) + |grad G|^2/(2 mu). Everything is monotone in eps: what is proved
-with the largest eps of a range holds on all of it. Source: claim `enclosure`.
+|grad G|/mu of (w_0, s_0), and sup G <= G(w_0, s_0) + |grad G|^2/(2 mu). Everything but step 1 is monotone in eps: what
+is proved with the largest eps of a range holds on all of it. So does step 1 if y_plus is below a y from which on the
+bound with y/2 for the expectation falls (as y(1 - 3 y/(4 rho^2)) >= y/2, whatever rho), and if theta rho^2 >= 3 d: the
+bound beyond 2 rho^2/3, whose only term that grows as eps falls is d/2 log(1/eps), then falls.
+
+Source: claim `enclosure`.
 """
 
 from __future__ import annotations
@@ -50,13 +54,14 @@ class Confinement:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the proof needs at the largest eps of a range: h, R, R^-1, gamma and the growth bound."""
+    """What the proof needs at an eps: h, R, R^-1, gamma and the growth bound; `all_smaller`: and at every eps below."""
 
     instance: Instance
     eps: fmpq
     barrier: Barrier
     matrix: list[list[arb]]
     inverse: arb_mat
+    all_smaller: bool = False
 
     @property
     def h(self) -> arb:
@@ -73,10 +78,10 @@ class Setting:
         return total.nonnegative_part().sqrt()
 
 
-def setting(instance: Instance, eps: fmpq, barrier: Barrier) -> Setting:
-    """The setting of a proof at the largest eps of a range."""
+def setting(instance: Instance, eps: fmpq, barrier: Barrier, all_smaller: bool = False) -> Setting:
+    """The setting of a proof at one eps, or at every eps up to it."""
     matrix = instance.correlation()
-    return Setting(instance, eps, barrier, matrix, arb_mat(matrix).inv())
+    return Setting(instance, eps, barrier, matrix, arb_mat(matrix).inv(), all_smaller)
 
 
 def largest_expectation(case: Setting, level: arb) -> arb:
@@ -101,6 +106,9 @@ def largest_expectation(case: Setting, level: arb) -> arb:
     beyond = -theta * rho2 / 6 + h * h * gamma * gamma / (2 * kappa) + arb(d) / 2 * ((1 / kappa).log() - 1) + entropy
     if not beyond < level:
         raise EnclosureError("encoders much wider than the posterior are not excluded")
+    if case.all_smaller and not (far_from_late and late <= end and theta * rho2 >= 3 * d):
+        # Only then do the two bounds meet, and fall, for every smaller eps: rho^2 grows as 1/eps.
+        raise EnclosureError("encoders wider than the posterior are not excluded for every smaller noise variance")
     top = min(end, late) if far_from_late else end
     y = top
     for _ in range(MAXIMAL_EXCLUSION):

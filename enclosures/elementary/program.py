@@ -1,4 +1,4 @@
-"""Elementary SymPy expressions as programs that run on real and complex balls and on unbounded intervals.
+"""Elementary SymPy expressions as programs that run on real and complex balls, unbounded intervals and power series.
 
 A `Program` is a list of instructions in which equal subexpressions are worked out once. Numbers stay exact rationals
 until it runs; they become balls at the working precision of the call. Where an expression is not analytic on a complex
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, no_type_check
 
 import sympy
-from flint import acb, arb, ctx, fmpq
+from flint import acb, arb, arb_series, ctx, fmpq
 
 from ..balls import BALLS, COMPLEX_BALLS, rational
 from .half_lines import UNBOUNDED_FUNCTIONS, Unbounded
@@ -24,10 +24,41 @@ class UnsupportedError(ValueError):
     """An expression outside the supported functions; the message names it."""
 
 
+@no_type_check
+def _tanh(x: arb_series) -> arb_series:
+    """tanh' = (1 - tanh^2) x', coefficient by coefficient: the value by Arb, so that wide balls stay below 1."""
+    size = ctx.cap
+    slopes = [x[k] * k for k in range(size)]
+    found, rest = [x[0].tanh()], []
+    for k in range(1, size):
+        square = sum((found[j] * found[k - 1 - j] for j in range(k)), arb(0))
+        rest.append(1 - square if k == 1 else -square)
+        found.append(sum((slopes[j] * rest[k - j] for j in range(1, k + 1)), arb(0)) / k)
+    return arb_series(found, ctx.cap)
+
+
+@no_type_check
+def _asinh(x: arb_series) -> arb_series:
+    """The value by Arb, the rest by the derivative: sharp for balls about 0."""
+    slope = x.derivative() / (1 + x * x).sqrt()
+    return slope.integral() + x[0].asinh()
+
+
+SERIES_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
+    name: getattr(arb_series, name) for name in ("exp", "log", "sin", "cos", "tan", "atan", "erf", "sqrt")
+} | {
+    "tanh": _tanh,
+    "asinh": _asinh,
+    "sinh": lambda x: (x.exp() - (-x).exp()) / 2,
+    "cosh": lambda x: (x.exp() + (-x).exp()) / 2,
+}
+
+
 TABLES: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     arb: BALLS.functions,
     acb: COMPLEX_BALLS.functions,
     Unbounded: UNBOUNDED_FUNCTIONS,
+    arb_series: SERIES_FUNCTIONS,
 }
 
 

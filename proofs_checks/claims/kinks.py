@@ -233,6 +233,7 @@ CLAIM = Claim(
         "expectations: one latent, x = f(z) with z from a normal prior",
     ),
     derivation="kinks",
+    untrained="no recorded experiment measures a gap where a trained decoder has a kink",
     laws=laws,
     controls=controls,
     enclosed=True,

@@ -265,6 +265,7 @@ CLAIM = Claim(
         "the assumptions of elbo-limit about the decoder",
     ),
     derivation="priors",
+    trained=(("priors-dimensions", "recovered"),),
     laws=laws,
     controls=controls,
 )

@@ -66,6 +66,15 @@ def test_nothing_recorded_is_no_evidence() -> None:
     assert found.verdict == "n/a" and found.summary == "not recorded: lost" and not controls
 
 
+def test_a_claim_without_trained_evidence_may_say_why() -> None:
+    """The row of kinks says that no recorded experiment speaks for it; that of priors has a finding that holds."""
+    kinks, priors = CLAIMS["kinks"], CLAIMS["priors"]
+    assert not kinks.trained and "no recorded experiment" in kinks.untrained
+    found, controls = trained.trained_evidence(priors, 0)
+    assert found.verdict == "holds" and found.summary.startswith("1 of 1 findings")
+    assert controls and all(control.rejected for control in controls)
+
+
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.trained])
 def test_the_recorded_findings_hold(name: str) -> None:
     """Every finding that a claim names is recorded and holds, and its control is rejected."""

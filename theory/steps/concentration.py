@@ -3,8 +3,8 @@ r"""What lets the expansions be local: the inequalities behind Laplace's method,
 Notation: V the potential with minimiser g, eps = h^2, z = g + h u, M = Hess V(g), kappa and rho the constants of
 `SEPARATION`. Each inequality is either decided here or one of three with a name, which a step in words uses: Lebesgue's
 dominated convergence (Wong 2001, Asymptotic Approximations of Integrals, chapter IX), Gibbs' KL >= 0 (Cover and Thomas
-2006, theorem 2.6.3), Scheffe's lemma (Scheffe 1947). Their hypotheses are the conditions below; `numerics.conditions`
-checks them for a decoder at a point.
+2006, theorem 2.6.3), Scheffe's lemma (Scheffe 1947). Their hypotheses are the conditions below; `check_conditions`
+of `numerics.conditions` checks them for a decoder at a point.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def localisation_steps() -> tuple[Step, ...]:
             "Where |z-g| >= rho the integrand is at most exp(-kappa rho^2/(2 eps)) exp(ell), of mass at most one: "
             "exponentially small; rho may be taken so small that V and ell are smooth in the ball. There exp(-V/eps) "
             "<= exp(-kappa |u|^2/2) for every eps: a majorant of the integrand and, times powers of u, of its Taylor "
-            "remainder. So the expansion is integrated term by term, and moments are taken over R^d.",
+            "remainder. So the expansion is integrated term by term, and moments are taken over R^d. The five "
+            "hypotheses are checked for a decoder at a point by elbogap.numerics.conditions.check_conditions.",
             *(condition.text for condition in CONDITIONS),
         ),
     )
