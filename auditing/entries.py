@@ -14,7 +14,7 @@ proposal (`numerics.adaptive`): what is left out would not be missing at random.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -27,19 +27,10 @@ from jaxtyping import Array, Float
 from ..numerics.contrast import contrast_of_jacobian, finite_noise_contrast, metric_contrast
 from ..numerics.expansion import expansion
 from ..numerics.importance_sampling import Estimate, draws, total_gap
-from ..numerics.measurement import (
-    QUADRATURE,
-    Measurement,
-    distinct_modes,
-    fitted_modes,
-    looks_of,
-    measure,
-    random_for,
-)
+from ..numerics.measurement import QUADRATURE, Measurement, distinct_modes, fitted_modes, measure, random_for
 from ..numerics.model import LatentModel
 from ..numerics.modes import Mode
 from ..numerics.newton import minimise, second_derivatives
-from ..numerics.scan import First
 from ..numerics.seed import SEED
 from .account import Account, Entry, Weights
 from .active import Active
@@ -51,7 +42,6 @@ _SMALL = 0.1  # posterior variance relative to the prior's, in any direction, up
 _LEAST = 0.01  # nats: a smaller a1 eps is never called large
 _LARGEST_ERROR = 0.5  # nats: a sampled gap whose error exceeds this and the gap itself counts as failed
 _ROUGH_FACTOR = 8
-_FEW = 3  # points from which on sharing the wide look saves more than its own program costs
 
 
 @dataclass(frozen=True)
@@ -171,8 +161,8 @@ def account(
     """The account at each point, and whether all were done (False after Ctrl-C)."""
     entries, failed, rng = [], 0, np.random.default_rng(SEED)
     try:
-        for done, (task, first) in enumerate(zip(tasks, looks(setting, [task.data for task in tasks]), strict=True)):
-            entry = _entry(setting, task, first, rng)
+        for done, task in enumerate(tasks):
+            entry = _entry(setting, task, rng)
             if entry is None:
                 failed += 1
             else:
@@ -191,25 +181,13 @@ class Measured(NamedTuple):
     sampled: bool
 
 
-def looks(setting: Setting, data: list[np.ndarray]) -> Iterator[First | None]:
-    """What `measured_at` takes as `first`, for each x: None where no search needs it."""
-    if setting.kinked or not setting.search or len(data) < _FEW:
-        return iter([None] * len(data))
-    return looks_of(setting.model, data)
-
-
 def measured_at(
-    setting: Setting,
-    x: Array,
-    start: Array,
-    given: tuple[Array, Array] | None,
-    rng: np.random.Generator,
-    first: First | None = None,
+    setting: Setting, x: Array, start: Array, given: tuple[Array, Array] | None, rng: np.random.Generator
 ) -> Measured | None:
     """Evidence, best encoder and given encoder at x; None where neither quadrature nor sampling finds them."""
     model, d = setting.model, setting.model.latent_dim
     if not setting.kinked:
-        modes = distinct_modes(model, x, start[None], search=setting.search, first=first)
+        modes = distinct_modes(model, x, start[None], search=setting.search)
         if modes is not None:
             found = jax.device_get(measure(model, x, modes, given, random_for(rng, setting.pairs, d)))
             if found.converged and np.isfinite(found.gap):
@@ -278,10 +256,10 @@ def expanded_at(setting: Setting, x: Array, mode: Array, gap: float) -> Expanded
     return Expanded(max(0.0, float(slopes.contrast)), a1, left_out, False, np.asarray(slopes.point), std)
 
 
-def _entry(setting: Setting, task: Task, first: First | None, rng: np.random.Generator) -> Entry | None:
+def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | None:
     x = jnp.asarray(task.data)
     given = None if task.encoding is None else (jnp.asarray(task.encoding[0]), jnp.asarray(task.encoding[1]))
-    measured = measured_at(setting, x, jnp.asarray(task.start), given, rng, first)
+    measured = measured_at(setting, x, jnp.asarray(task.start), given, rng)
     if measured is None:
         return None
     found, modes = measured.found, measured.modes

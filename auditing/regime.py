@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,7 +23,7 @@ from ..numerics.contrast import contrast_of_jacobian
 from ..numerics.model import LatentModel
 from ..numerics.seed import SEED
 from .account import Account, Entry
-from .entries import Setting, looks, manifold_slope, measured_at
+from .entries import Setting, manifold_slope, measured_at
 from .geometry import columns_at
 
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST = 16, 8, 10.0
@@ -155,14 +154,12 @@ def _check(
 ) -> Check | None:
     """D at x = f(g) for this noise variance; None where no point could be measured."""
     model = with_scale(setting.model, noise_var)
-    scaled = replace(setting, model=model)
-    data = [np.asarray(x) for x in jax.lax.map(model.mean, jnp.asarray(preimages))] if len(preimages) else []
     deviations, errors = [], []
-    for preimage, contrast, x, first in zip(preimages, contrasts, data, looks(scaled, data), strict=True):
+    for preimage, contrast in zip(preimages, contrasts, strict=True):
         start = jnp.asarray(preimage)
         # Where the account had an encoder, its program is used again: any encoder will do.
         unused = (start, jnp.ones(model.latent_dim)) if encoder else None
-        found = measured_at(scaled, jnp.asarray(x), start, unused, rng, first)
+        found = measured_at(replace(setting, model=model), model.mean(start), start, unused, rng)
         deviations.append(np.inf if found is None else abs(float(found.found.gap) - contrast))
         errors.append(np.nan if found is None else float(found.found.gap_error))
     if not np.any(np.isfinite(deviations)):

@@ -14,7 +14,6 @@ meet in the gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import equinox as eqx
@@ -25,7 +24,6 @@ from jaxtyping import Array, Bool, Float
 
 from .adaptive import adapted_modes
 from .encoder import NODES, best_optimum, entropy, expected_exponent
-from .frame import frame_of
 from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
 from .likelihood import SAME_MODE, evidence, find_modes, highest
 from .model import LatentModel
@@ -33,7 +31,6 @@ from .modes import Mode
 from .newton import minimise
 from .precision import EPS64
 from .quadrature import gauss_hermite
-from .scan import INTEGRATED, First, first_looks
 from .seed import SEED
 from .starts import search_starts
 
@@ -42,7 +39,6 @@ _NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-4
 _TOLERANCE = 1e-4
 _ROUNDS, _PILOT = 3, 2048  # of the fit of a proposal, and draws in each
 _ROUND_OFF = 8 * EPS64
-_SHARED = 64  # x that share one wide look: what is kept of it are some hundred kilobytes each
 
 
 class _Effort(NamedTuple):
@@ -78,47 +74,20 @@ class Measurement(NamedTuple):
 
 
 @eqx.filter_jit
-def _all_modes(
-    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], search: bool, first: First | None
-) -> Mode:
+def _all_modes(model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], search: bool) -> Mode:
     if search:
-        starts = jnp.concatenate([starts, search_starts(model, x, first=first)])
+        starts = jnp.concatenate([starts, search_starts(model, x)])
     return find_modes(model, x, starts)
 
 
-@eqx.filter_jit
-def _first_looks(model: LatentModel, data: Float[Array, "n D"]) -> First:
-    return first_looks(model, data, frame_of(model))
-
-
-def looks_of(model: LatentModel, data: list[Float[np.ndarray, " D"]]) -> Iterator[First | None]:
-    """For each x what `distinct_modes` takes as `first`: the wide look at the prior, shared by _SHARED of them."""
-    if not 1 < model.latent_dim <= INTEGRATED:
-        yield from [None] * len(data)
-        return
-    for begin in range(0, len(data), _SHARED):
-        part = np.stack(data[begin : begin + _SHARED])
-        # Few lengths, as each is compiled: a power of two.
-        filled = np.resize(part, (2 ** int(np.ceil(np.log2(len(part)))), part.shape[1]))
-        found = jax.device_get(_first_looks(model, jnp.asarray(filled)))
-        for k in range(len(part)):
-            yield jax.tree.map(lambda leaf, k=k: leaf[k], found)
-
-
 def distinct_modes(
-    model: LatentModel,
-    x: Float[Array, " D"],
-    starts: Float[Array, "S d"],
-    *,
-    search: bool = True,
-    first: First | None = None,
+    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], *, search: bool = True
 ) -> Mode | None:
     """The different modes that matter, the highest first, repeated to a power of two (few shapes to compile).
 
-    From the starts, and from the fixed ones of `numerics.starts` with `search`; first: that of `looks_of` for this x.
-    None where no start leads to a mode.
+    From the starts, and from the fixed ones of `numerics.starts` with `search`. None where no start leads to a mode.
     """
-    found = jax.device_get(_all_modes(model, x, starts, search, first if search else None))
+    found = jax.device_get(_all_modes(model, x, starts, search))
     order = [i for i in np.argsort(-np.where(found.converged, found.exponent, -np.inf)) if found.converged[i]]
     kept: list[int] = []
     for i in order:

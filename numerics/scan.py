@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from .frame import NARROW, Frame, Local, local_model, scan_points
 from .model import LatentModel
@@ -23,12 +23,9 @@ Vector = Float[Array | np.ndarray, " D"]
 # The largest dimension in which what was seen is integrated by a global rule.
 INTEGRATED = 3
 
-# Numbers held at once by predictions for many x.
-_ENTRIES = 2**22
 # Points polished in space, steps for each, and the distinct ones that Newton then starts from.
 _POLISHED = {2: 256} | dict.fromkeys(range(3, 9), 512)
 _STEPS = {2: 6, 3: 6} | dict.fromkeys(range(4, 9), 16)
-_EARLY = 2
 KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 64)
 
 
@@ -54,37 +51,10 @@ class Scan(NamedTuple):
         return jnp.where(jnp.isfinite(self.exponent), self.exponent - 0.5 * self.log_det + constant, -jnp.inf)
 
 
-class First(NamedTuple):
-    """What the fixed points predict for one x (or many, stacked): where to, how high, log det, and whether narrow."""
-
-    target: Float[Array, "N d"]
-    score: Float[Array, " N"]
-    log_det: Float[Array, " N"]
-    narrow: Bool[Array, " N"]
-
-
-def first_looks(model: LatentModel, data: Float[Array, "n D"], frame: Frame) -> First:
-    """The predictions for many x, d = 2 to 8: values and derivatives at the fixed points are computed once for all."""
-    places = jnp.asarray(scan_points(model.latent_dim)[0])
-
-    def at(place: Array) -> First:
-        return jax.vmap(lambda x: _first(model, x, frame, place))(data)
-
-    chunk = max(1, min(len(places), _ENTRIES // data.size, _ENTRIES // (model.latent_dim * data.shape[1])))
-    found = jax.lax.map(at, places, batch_size=chunk)
-    return jax.lax.stop_gradient(jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), found))
-
-
-def look(model: LatentModel, x: Vector, frame: Frame, first: First | None = None) -> Scan:
-    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8.
-
-    first: the predictions for this x where they are known; then only the distinct ones are polished to the end.
-    """
+def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
+    """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
     d = model.latent_dim
-    if d == 1:
-        found, between, unsure = look_along_line(model, x, frame)
-    else:
-        found, between, unsure = _look_in_space(model, x, frame, first)
+    found, between, unsure = (look_along_line if d == 1 else _look_in_space)(model, x, frame)
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
     order = jnp.argsort(distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d]))
@@ -111,63 +81,44 @@ def distinct_ranks(
     return jax.lax.fori_loop(0, kept, take, (mass, jnp.full(len(mass), kept)))[1]
 
 
-def _step(frame: Frame, z: Array, local: Local) -> tuple[Array, Array]:
-    """The point after the step clipped to the cell, and the share of the step that is taken."""
-    cell = scan_points(len(z))[2]
-    reach = cell * jnp.sqrt(1 + (frame.inverse @ (z - frame.centre)) ** 2)
-    share = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(local.move), 1e-300)))
-    share = jnp.where(jnp.isfinite(share), share, 0.0)
-    moved = z + frame.factor @ (share * local.move)
-    return jnp.where(jnp.all(jnp.isfinite(moved)), moved, z), share
-
-
-def _first(model: LatentModel, x: Vector, frame: Frame, place: Array) -> First:
-    """The prediction by Gauss-Newton from one fixed point."""
-    z = frame.place(place)
-    local = local_model(model, x, frame, z)
-    target, share = _step(frame, z, local)
-    score = local.exponent + (2 * share - share**2) * local.gain
-    widths = scan_points(len(z))[2] * jnp.cosh(place) * jnp.sqrt(jnp.diagonal(local.curvature))
-    return First(target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > NARROW)
-
-
 def _look_in_space(
-    model: LatentModel, x: Vector, frame: Frame, first: First | None
+    model: LatentModel, x: Vector, frame: Frame
 ) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"]]:
     """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
-    places, neighbours, _ = scan_points(model.latent_dim)
-    thorough = first is None
-    if first is None:
-        first = jax.vmap(lambda place: _first(model, x, frame, place))(jnp.asarray(places))
-    best = first.score >= jnp.max(first.score[neighbours], axis=1)
-    _, chosen = jax.lax.top_k(jnp.where(best, first.score, -jnp.inf), _POLISHED[model.latent_dim])
-    polished = _polished(model, x, frame, first.target[chosen], thorough)
+    places, neighbours, cell = scan_points(model.latent_dim)
+    s = jnp.asarray(places)
+
+    def step(z: Array, local: Local) -> tuple[Array, Array]:
+        """Return the point after the step clipped to the cell, and the share of the step that is taken."""
+        reach = cell * jnp.sqrt(1 + (frame.inverse @ (z - frame.centre)) ** 2)
+        share = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(local.move), 1e-300)))
+        share = jnp.where(jnp.isfinite(share), share, 0.0)
+        moved = z + frame.factor @ (share * local.move)
+        return jnp.where(jnp.all(jnp.isfinite(moved)), moved, z), share
+
+    def first(place: Array) -> tuple[Array, Array, Array, Array]:
+        z = frame.place(place)
+        local = local_model(model, x, frame, z)
+        target, share = step(z, local)
+        score = local.exponent + (2 * share - share**2) * local.gain
+        widths = cell * jnp.cosh(place) * jnp.sqrt(jnp.diagonal(local.curvature))
+        return target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > NARROW
+
+    targets, scores, log_dets, narrow = jax.vmap(first)(s)
+    best = scores >= jnp.max(scores[neighbours], axis=1)
+    _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED[model.latent_dim])
+
+    def polish(z: Array) -> Local:
+        def again(_: Array, local: Local) -> Local:
+            new = local_model(model, x, frame, step(local.point, local)[0])
+            better = new.exponent >= local.exponent
+            halved = local._replace(move=0.25 * local.move)
+            return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
+
+        return jax.lax.fori_loop(0, _STEPS[model.latent_dim], again, local_model(model, x, frame, z))
+
     constant = 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
     # What is wide the boxes of `cover` see.
-    left_over = best & first.narrow & (first.score < first.score[chosen[-1]])
-    unsure = jnp.where(left_over, first.score - 0.5 * first.log_det + constant, -jnp.inf)
-    return polished, first.target, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)
-
-
-def _polished(model: LatentModel, x: Vector, frame: Frame, points: Float[Array, "W d"], thorough: bool) -> Local:
-    """A few steps from every point; unless thorough, from the second on only those that are distinct by then."""
-    d = model.latent_dim
-
-    def again(_: Array | int, local: Local) -> Local:
-        new = local_model(model, x, frame, _step(frame, local.point, local)[0])
-        better = new.exponent >= local.exponent
-        halved = local._replace(move=0.25 * local.move)
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
-
-    def steps(count: int, local: Local) -> Local:
-        return jax.vmap(lambda one: jax.lax.fori_loop(0, count, again, one))(local)
-
-    start = jax.vmap(lambda z: local_model(model, x, frame, z))(points)
-    if thorough:
-        return steps(_STEPS[d], start)
-    early = steps(_EARLY, start)
-    mass = early.exponent - 0.5 * early.log_det
-    mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
-    kept = 2 * KEPT[d]
-    order = jnp.argsort(distinct_ranks(early.point @ frame.inverse.T, early.curvature, mass, kept))[:kept]
-    return steps(_STEPS[d] - _EARLY, jax.tree.map(lambda leaf: leaf[order], early))
+    left_over = best & narrow & (scores < scores[chosen[-1]])
+    unsure = jnp.where(left_over, scores - 0.5 * log_dets + constant, -jnp.inf)
+    return jax.vmap(polish)(targets[chosen]), targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)

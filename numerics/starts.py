@@ -19,7 +19,7 @@ from ..errors import RequestError
 from .frame import frame_of
 from .model import LatentModel
 from .requests import real_array, refused
-from .scan import INTEGRATED, KEPT, First, Scan, look
+from .scan import INTEGRATED, KEPT, Scan, look
 from .seed import SEED
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -64,16 +64,11 @@ def fixed_starts(model: LatentModel, x: Vector) -> Float[Array, "S d"]:
     return jax.lax.stop_gradient(eqx.filter_vmap(solve)(points))
 
 
-def search_starts(
-    model: LatentModel, x: Vector, scanned: int = INTEGRATED, first: First | None = None
-) -> Float[Array, "S d"]:
-    """Return the fixed starts and, up to d = `scanned`, the best distinct points of a wide `scan`.
-
-    first: what `scan.first_looks` has found for this x.
-    """
+def search_starts(model: LatentModel, x: Vector, scanned: int = INTEGRATED) -> Float[Array, "S d"]:
+    """Return the fixed starts and, up to d = `scanned`, the best distinct points of a wide `scan`."""
     if model.latent_dim > scanned:
         return fixed_starts(model, x)
-    return with_scanned(model, x, look(model, x, frame_of(model), first))
+    return with_scanned(model, x, look(model, x, frame_of(model)))
 
 
 def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> Float[Array, "S d"]:
