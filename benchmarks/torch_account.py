@@ -1,9 +1,10 @@
 """CPU seconds a point of the account of PyTorch decoders, of this build and of another one, side by side.
 
-    python benchmarks/torch_account.py --other FOLDER [--decoder disc|image] [--points 4]
+    python benchmarks/torch_account.py --other FOLDER [--decoder disc|image] [--first 4] [--points 12]
 
 FOLDER holds a package `elbogap` of the other build. Every account runs in a process of its own; seconds are of its CPU.
-A point is the difference of two accounts, of `points` and of one, over the points between: compilation is in the first.
+A point is the difference of two accounts, of `points` and of --first, over the points between: what is compiled is in
+the first of them. The regime, too, measures at the points of the account, at no more than 16.
 """
 
 import argparse
@@ -62,7 +63,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--other", type=Path)
     parser.add_argument("--decoder", choices=("disc", "image"), default="disc")
-    parser.add_argument("--points", type=int, default=4)
+    parser.add_argument("--first", type=int, default=4)
+    parser.add_argument("--points", type=int, default=12)
     parser.add_argument("--one", action="store_true")
     given = parser.parse_args()
     if given.one:
@@ -70,12 +72,12 @@ def main() -> None:
         return
     import elbogap
 
-    print("| build | first point, CPU s | a further point, CPU s | gap at the first | error |")
+    print("| build | first points, CPU s | a further point, CPU s | gap at the first | error |")
     print("|---|---|---|---|---|")
     for name, folder in (("this", Path(elbogap.__path__[0]).parent), ("other", given.other)):
         if folder is not None:
-            one, more = (measured(given.decoder, count, folder) for count in (1, given.points))
-            each = (more[0] - one[0]) / (given.points - 1)
+            one, more = (measured(given.decoder, count, folder) for count in (given.first, given.points))
+            each = (more[0] - one[0]) / (given.points - given.first)
             print(f"| {name} | {one[0]:.0f} | {each:.2f} | {one[1]:.8f} | {one[2]:.1g} |", flush=True)
 
 
