@@ -121,8 +121,8 @@ class Account:
 
     @property
     def without_error(self) -> int:
-        """At how many points no error can be stated: the importance weights drawn there have no mean."""
-        return sum(not np.isfinite(entry.error + entry.total_error) for entry in self.entries)
+        """At how many points no error of the parts can be stated: the importance weights drawn there have no mean."""
+        return sum(not np.isfinite(entry.error) for entry in self.entries)
 
     @property
     def closes(self) -> bool:

@@ -8,6 +8,8 @@ The search runs over the parameters of `blocks`, in which z is linear: the deriv
 exact contractions of the gradient and Hessian of the exponent at the nodes, and -log det R is convex.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,7 +19,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from ..errors import RequestError
-from .blocks import Blocks, Family, Optimum, block_factor, blocks_of, identity, matrix_of, parameters_of
+from .blocks import Blocks, Family, Optimum, Parameters, block_factor, blocks_of, identity, matrix_of, parameters_of
 from .frame import LARGEST
 from .high_dimension import maximise_symmetric
 from .model import LatentModel
@@ -35,6 +37,11 @@ from .wide import Found, search, serves, wide_evidence
 Vector = Float[Array | np.ndarray, " D"]
 # Nodes a coordinate for the search, and for the value at its end; their difference is the error estimate.
 NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
+
+# In three and four dimensions the search begins with fewer nodes, which cost an eighth: until the decrement is _NEAR,
+# in few steps, and only where it stays close to the Laplace approximation, in its standard deviations.
+_FIRST_NODES = {3: 5, 4: 4}
+_NEAR, _FEW_STEPS, _CLOSE = 1e-6, 12, 0.5
 
 _TOLERANCE = 1e-11
 
@@ -81,33 +88,59 @@ def entropy(factor: Float[Array, "d d"]) -> Float[Array, ""]:
     return jnp.sum(jnp.log(jnp.abs(jnp.diagonal(factor)))) + 0.5 * factor.shape[0] * (1 + np.log(2 * np.pi))
 
 
-def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
-    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 4."""
-    d = model.latent_dim
-    blocks = blocks_of(family, d)
-    parameters = parameters_of(blocks)
+def _potential(
+    model: LatentModel, x: Vector, point: Array, scale: Array, reference: Array, v: Float[Array, " d"]
+) -> Float[Array, ""]:
+    """Return reference - exponent at point + scale v."""
+    return reference - model.exponent(point + scale @ v, x)
+
+
+def _objective(
+    potential: Callable[[Array], Array], parameters: Parameters, rule: Rule
+) -> Callable[[Array], tuple[Array, Array, Array]]:
+    """Return value, gradient and Hessian of -ELBO in the parameters (u, R), by a rule for xi."""
     rows, features, diagonal = parameters
-    coarse, fine = (gauss_hermite(d, n) for n in NODES[d])
-    h = jnp.sqrt(model.eps)
-    scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
-    weights = jnp.asarray(coarse.weights)
-    phi = jnp.asarray(np.insert(coarse.nodes, 0, 1.0, axis=1))
+    weights = jnp.asarray(rule.weights)
+    phi = jnp.asarray(np.insert(rule.nodes, 0, 1.0, axis=1))
     moments = weights[:, None] * phi
     squares = moments[:, features][:, :, None] * phi[:, features][:, None, :]
 
     def derivatives(p: Array) -> tuple[Array, Array, Array]:
         offsets = phi @ matrix_of(p, parameters).T
-        local = second_derivatives(lambda v: reference - model.exponent(mode.point + scale @ v, x))
-        values, gradients, hessians = jax.vmap(local)(offsets)
+        values, gradients, hessians = jax.vmap(second_derivatives(potential))(offsets)
         value = weights @ values - jnp.sum(jnp.log(p[diagonal]))
         gradient = jnp.einsum("na,nf->af", gradients, moments)[rows, features]
         gradient = gradient.at[diagonal].add(-1 / p[diagonal])
         hessian = jnp.einsum("npq,npq->pq", hessians[:, rows][:, :, rows], squares)
         return value, gradient, hessian.at[diagonal, diagonal].add(1 / p[diagonal] ** 2)
 
+    return derivatives
+
+
+def _near(
+    potential: Callable[[Array], Array], parameters: Parameters, rule: Rule, start: Float[Array, " P"]
+) -> Float[Array, " P"]:
+    """Return what a few nodes find near the start: where the search with all of them begins, not where it ends."""
+    found = minimise(_objective(potential, parameters, rule), start, tolerance=_NEAR, max_steps=_FEW_STEPS)
+    close = found.converged & (jnp.max(jnp.abs(found.point - start)) < _CLOSE)
+    return jnp.where(close, found.point, start)
+
+
+def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
+    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 4."""
+    d = model.latent_dim
+    blocks = blocks_of(family, d)
+    parameters = parameters_of(blocks)
+    coarse, fine = (gauss_hermite(d, n) for n in NODES[d])
+    h = jnp.sqrt(model.eps)
+    scale = h * block_factor(jnp.where(mode.converged, mode.hessian, jnp.eye(d)), blocks)
+    potential = partial(_potential, model, x, mode.point, scale, reference)
     slack = model.rounding(mode.point, x) + relative_rounding(model, x)
     tolerance = _TOLERANCE + relative_rounding(model, x)
-    found = minimise(derivatives, identity(parameters), tolerance=tolerance, slack=slack)
+    start = identity(parameters)
+    if d in _FIRST_NODES:
+        start = _near(potential, parameters, gauss_hermite(d, _FIRST_NODES[d]), start)
+    found = minimise(_objective(potential, parameters, coarse), start, tolerance=tolerance, slack=slack)
     shift, root = jnp.split(matrix_of(found.point, parameters), [1], axis=1)
     mean, factor = mode.point + scale @ shift[:, 0], scale @ root
     expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)

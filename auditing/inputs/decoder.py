@@ -157,6 +157,7 @@ def _epsilon(value: Any) -> float:
 
 def _from_torch(module: Any, points: np.ndarray) -> Decoder:
     from .torch_derivatives import jax_function
+    from .torch_graph import TRANSLATED, attempted
     from .torch_module import evaluate, private_copy, single_point, torch_rules, torch_ways
 
     d = points.shape[1]
@@ -187,13 +188,21 @@ def _from_torch(module: Any, points: np.ndarray) -> Decoder:
 
     check_deterministic(lambda point: values(point[None])[0], points)
     size = int(np.prod(value.shape))
-    ways = torch_ways(single_point(module, batched))
-    round_off = resolution(values, points)
-    rules = ((name, torch_rules(*way)) for name, way in ways.items())
+    single, round_off = single_point(module, batched), resolution(values, points)
+    ways = torch_ways(single)
+    rules = [(name, torch_rules(*way)) for name, way in ways.items()]
+    translation: Any = attempted(single, module, points)
+    if translation is not None:
+        translation = eqx.filter_closure_convert(translation, jax.ShapeDtypeStruct((d,), jnp.result_type(float)))
+        rules.insert(0, (TRANSLATED, rules_of(translation)))
     found = best_route(rules, values, points, size, round_off)
     _require_first_order(found, "torch.func")
-    single, route = ways[found.route]
-    return Decoder(jax_function(single, size, route), tuple(value.shape), "torch", round_off, found)
+    if found.route == TRANSLATED:
+        function = translation
+    else:
+        best, route = ways[found.route]
+        function = jax_function(best, size, route)
+    return Decoder(function, tuple(value.shape), "torch", round_off, found)
 
 
 def _require_first_order(found: Derivatives, library: str) -> None:

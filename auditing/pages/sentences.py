@@ -71,17 +71,17 @@ def gap_sentence(gap: dict[str, Any]) -> str:
     """The gap, its largest part, and whether the second route confirms it; or that it is no measurement."""
     parts = {name: part["mean"] for name, part in gap["parts"].items() if part}
     largest = max(parts, key=lambda name: abs(parts[name]))
-    closes = "agrees" if gap["closes"] else "DOES NOT AGREE"
+    mean, again = number(gap["sum"]["mean"]), number(gap["measured_again"]["mean"])
     if gap["points_without_error"]:
         return (
-            f"{number(gap['sum']['mean'])} nat a point, but at {gap['points_without_error']} of {gap['points']} points "
-            f"no error can be stated, so that this is no measurement. By other samples: "
-            f"{number(gap['measured_again']['mean'])}. More --samples may help."
+            f"{mean} nat a point, but at {gap['points_without_error']} of {gap['points']} points no error can be "
+            f"stated, so that this is no measurement. By other samples: {again}. More --samples may help."
         )
+    agrees = f"{'agrees' if gap['closes'] else 'DOES NOT AGREE'} within the stated errors ({number(gap['mean_error'])})"
+    confirmed = agrees if gap["mean_error"] is not None else "confirms nothing: no error of it can be stated"
     return (
-        f"{number(gap['sum']['mean'])} nat a point; the largest part is the {PART_NAMES[largest]} "
-        f"({number(parts[largest])} nat). Measured again by sampling: {number(gap['measured_again']['mean'])}, which "
-        f"{closes} within the stated errors ({number(gap['mean_error'])})."
+        f"{mean} nat a point; the largest part is the {PART_NAMES[largest]} ({number(parts[largest])} nat). Measured "
+        f"again by sampling: {again}, which {confirmed}."
     )
 
 

@@ -197,3 +197,5 @@ def test_a_gap_without_an_error_is_called_no_measurement() -> None:
     said = gap_sentence(gap)
     assert "at 1 of 2 points no error can be stated" in said and "agrees" not in said
     assert "agrees" in gap_sentence(gap | {"points_without_error": 0, "mean_error": 0.2})
+    assert "confirms nothing" in gap_sentence(gap | {"points_without_error": 0})
+    assert Account((entry._replace(total_error=np.inf),), 0).without_error == 0
