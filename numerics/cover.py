@@ -164,6 +164,7 @@ def outside_mass(
         jnp.sum(part) for part in (boxes.value, boxes.error, boxes.unseen, boxes.infinite)
     )
     between = jnp.exp(scan.log_between - reference) * cover.outside(scan.between)
-    unseen = unseen + jnp.sum(between)
-    error = _SAFETY[d] * error + jnp.sum(between) + _ACCIDENT * jnp.abs(value)
+    hidden = jnp.sum(between) + jnp.exp(scan.late - reference)
+    unseen = unseen + hidden
+    error = _SAFETY[d] * error + hidden + _ACCIDENT * jnp.abs(value)
     return Outside(jnp.maximum(value, 0.0), error, unseen, infinite)

@@ -1,10 +1,10 @@
 """What a search above three dimensions may have missed, where no global rule stands beside it.
 
 Every polished point of the `scan` belongs to the mode whose ball holds it. The mass of the modes that one point alone
-has reached estimates that of the modes that none has (Good, Biometrika 40, 1953, 237-264); of the points that belong
-to no mode the distinct ones count with their Gaussian mass. Where a point many prior standard deviations out could be
-as good as what was found, even with no residual left, or where half of the mass was reached once only, nothing is
-known.
+has reached estimates that of the modes that none has (Good, Biometrika 40, 1953, 237-264); of the points that belong to
+no mode the distinct ones count with their Gaussian mass, and what the last look has added counts once more. Where a
+point many prior standard deviations out could be as good as what was found, even with no residual left, or where half
+of the mass was reached once only, nothing is known.
 """
 
 import jax
@@ -51,7 +51,7 @@ def missed_ratio(model: LatentModel, modes: Mode, scan: Scan) -> Float[Array, ""
     left = jnp.where(inside, -jnp.inf, scan.log_mass(frame))
     ranks = distinct_ranks(scan.point @ frame.inverse.T, scan.curvature, left, _STRAYS)
     strays = logsumexp(jnp.where(ranks < _STRAYS, left, -jnp.inf))
-    share = jnp.exp(jnp.logaddexp(once, strays) - logsumexp(masses))
+    share = jnp.exp(jnp.logaddexp(jnp.logaddexp(once, strays), scan.late) - logsumexp(masses))
     steps = _FAR * jnp.eye(model.latent_dim)
     far = jnp.max(jax.vmap(lambda u: model.log_prior(model.prior.push(u)))(jnp.concatenate([steps, -steps])))
     known = (share < 0.5) & (highest(modes) > far)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from .frame import NARROW, Frame, Local, local_model, scan_points
 from .model import LatentModel
+from .recombine import recombined
 from .scan_line import look_along_line
 
 Vector = Float[Array | np.ndarray, " D"]
@@ -26,7 +27,7 @@ INTEGRATED = 3
 # Points polished in space, steps for each, and the distinct ones that Newton then starts from.
 _POLISHED = {2: 256} | dict.fromkeys(range(3, 9), 512)
 _STEPS = {2: 6, 3: 6} | dict.fromkeys(range(4, 9), 16)
-KEPT = {1: 8, 2: 32, 3: 48} | dict.fromkeys(range(4, 9), 64)
+KEPT = {1: 8, 2: 48, 3: 128} | dict.fromkeys(range(4, 9), 64)
 
 
 class Scan(NamedTuple):
@@ -34,6 +35,7 @@ class Scan(NamedTuple):
 
     exponent, log_det, curvature: the exponents there, log det and all (W, d, d) of the curvature per unit of sinh(s).
 
+    late: log-mass of what the last look still added (`recombine`): as much may be missing.
     between, log_between: points (I, d) between which the decoder turns faster than they lie, and the log-mass that may
     hide there (d = 1).
     """
@@ -44,6 +46,7 @@ class Scan(NamedTuple):
     curvature: Float[Array, "W d d"]
     between: Float[Array, "I d"]
     log_between: Float[Array, " I"]
+    late: Float[Array, ""]
 
     def log_mass(self, frame: Frame) -> Float[Array, " W"]:
         """Return log of the mass of the Gaussian approximation at every point."""
@@ -54,12 +57,12 @@ class Scan(NamedTuple):
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
     d = model.latent_dim
-    found, between, unsure = (look_along_line if d == 1 else _look_in_space)(model, x, frame)
+    found, between, unsure, late = (look_along_line if d == 1 else _look_in_space)(model, x, frame)
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
     order = jnp.argsort(distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d]))
     point, exponent, log_det = found.point[order], exponent[order], found.log_det[order]
-    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure))
+    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure, late))
 
 
 def distinct_ranks(
@@ -67,14 +70,16 @@ def distinct_ranks(
 ) -> Int[Array, " W"]:
     """Return 0 for the largest mass, 1 for the largest beyond one deviation of it, and so on; `kept` for the rest.
 
-    Deviations are those of the point already taken, by its curvature.
+    Deviations are the smaller ones of the two points: one that is stuck where the decoder turns is near to nothing.
     """
 
     def take(rank: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         free, ranks = state
         best = jnp.argmax(free)
         gaps = places - places[best][None, :]
-        close = jnp.einsum("na,ab,nb->n", gaps, curvature[best], gaps) < 1.0
+        from_best = jnp.einsum("na,ab,nb->n", gaps, curvature[best], gaps)
+        to_best = jnp.einsum("na,nab,nb->n", gaps, curvature, gaps)
+        close = jnp.maximum(from_best, to_best) < 1.0
         taken = close | (jnp.arange(len(mass)) == best)
         return jnp.where(taken, -jnp.inf, free), ranks.at[best].min(rank)
 
@@ -83,7 +88,7 @@ def distinct_ranks(
 
 def _look_in_space(
     model: LatentModel, x: Vector, frame: Frame
-) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"]]:
+) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"], Float[Array, ""]]:
     """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
     places, neighbours, cell = scan_points(model.latent_dim)
     s = jnp.asarray(places)
@@ -108,17 +113,19 @@ def _look_in_space(
     best = scores >= jnp.max(scores[neighbours], axis=1)
     _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED[model.latent_dim])
 
-    def polish(z: Array) -> Local:
+    def polish(z: Array, steps: int) -> Local:
         def again(_: Array, local: Local) -> Local:
             new = local_model(model, x, frame, step(local.point, local)[0])
             better = new.exponent >= local.exponent
             halved = local._replace(move=0.25 * local.move)
             return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
 
-        return jax.lax.fori_loop(0, _STEPS[model.latent_dim], again, local_model(model, x, frame, z))
+        return jax.lax.fori_loop(0, steps, again, local_model(model, x, frame, z))
 
     constant = 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
     # What is wide the boxes of `cover` see.
     left_over = best & narrow & (scores < scores[chosen[-1]])
     unsure = jnp.where(left_over, scores - 0.5 * log_dets + constant, -jnp.inf)
-    return jax.vmap(polish)(targets[chosen]), targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)
+    polished = jax.vmap(lambda z: polish(z, _STEPS[model.latent_dim]))(targets[chosen])
+    all_found, late = recombined(polished, frame, polish, distinct_ranks, cell)
+    return all_found, targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure), late + constant

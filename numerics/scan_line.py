@@ -20,7 +20,7 @@ _BRACKETS, _BISECTIONS = 40, 17
 
 def look_along_line(
     model: LatentModel, x: Vector, frame: Frame
-) -> tuple[Local, Float[Array, "I 1"], Float[Array, " I"]]:
+) -> tuple[Local, Float[Array, "I 1"], Float[Array, " I"], Float[Array, ""]]:
     """Predict by the chords between neighbours, polish the best by bisection: d = 1.
 
     A continuous decoder that passes x between two points is seen however steep it is there.
@@ -77,7 +77,7 @@ def look_along_line(
     left_over = best & narrow & (weighed < weighed[chosen[-1]])
     unsure = jnp.concatenate([jnp.where(left_over, weighed + np.log(2.0), -jnp.inf), jnp.full(1, -jnp.inf)])
     between = jnp.maximum(hidden(s, values, frame), unsure)
-    return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between
+    return jax.vmap(bisect)(*ends), jax.vmap(lambda place: frame.place(place[None]))(s), between, jnp.asarray(-jnp.inf)
 
 
 def _turn(r: Float[Array, "N D"]) -> Float[Array, " I"]:

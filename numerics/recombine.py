@@ -1,0 +1,98 @@
+"""A second look at the joint density: from what a first one has found, its surroundings and combinations of its finds.
+
+Where latents act on separate outputs the modes of the posterior are combinations: with (a1, a2) and (b1, b2) there are
+(a1, b2) and (b1, a2); where they act so in turned coordinates, with a, b and c often a + b - c. No spacing of a scan
+finds all of many such modes, their combinations do (the crossover and the differences of evolutionary search: Storn
+and Price, J. Global Optim. 11, 1997, 341-359). Far out, where the scan is coarse, modes that it has passed over lie
+along the axes from those that it met. From each new point a few steps of Gauss-Newton are made (what one step predicts
+is far too high where the decoder turns); those near what is known already are left out, and the distinct ones of the
+largest mass are polished; twice, so that combinations of combinations are found as well.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Bool, Float, Int
+
+from .frame import NARROW, Frame, Local
+
+# Finds whose coordinates are exchanged, the best of them that are summed, new points polished, how often all is done.
+_PARENTS, _SUMMED, _NEW, _GENERATIONS = 32, 10, 128, 2
+
+# Distances along the axes, in prior standard deviations.
+_DISTANCES = np.concatenate([sign * np.geomspace(0.05, 20.0, 24) for sign in (-1, 1)])
+
+# Steps before a new point is judged, and after.
+_FEW, _MORE = 3, 6
+
+# Squared distance in posterior standard deviations within which a point belongs to a known one.
+_NEAR = 9.0
+
+
+def surroundings(points: Float[Array, "P d"], factor: Float[Array, "d d"]) -> Float[Array, "N d"]:
+    """Return each point with each coordinate of each other one, sums a + b - c of the first, and points along the axes.
+
+    factor: its columns are the axes, as long as the prior's standard deviations.
+    """
+    d = points.shape[1]
+    axis = jnp.eye(d, dtype=bool)[None, None]
+    swapped = jnp.where(axis, points[None, :, None], points[:, None, None]).reshape(-1, d)
+    first, second, third = (points[index] for index in np.indices([min(_SUMMED, len(points))] * 3).reshape(3, -1))
+    along = points[:, None, None] + _DISTANCES[None, :, None, None] * factor.T[None, None]
+    return jnp.concatenate([swapped, first + second - third, along.reshape(-1, d)])
+
+
+def recombined(
+    found: Local,
+    frame: Frame,
+    polish: Callable[[Float[Array, " d"], int], Local],
+    distinct: Callable[[Float[Array, "N d"], Float[Array, "N d d"], Float[Array, " N"], int], Int[Array, " N"]],
+    cell: float,
+) -> tuple[Local, Float[Array, ""]]:
+    """Return the finds (stacked) followed by `_NEW` more of each generation, and log of the mass that the last added.
+
+    polish: so many steps of Gauss-Newton from a point; distinct: ranks; cell: the spacing of the first look. The mass
+    is that of modes narrower than the spacing, up to the constant of `_mass`: as much may be missing still.
+    """
+    late = jnp.asarray(-jnp.inf)
+    for _ in range(_GENERATIONS):
+        places, mass = found.point @ frame.inverse.T, _mass(found)
+        parents = jnp.argsort(distinct(places, found.curvature, mass, _PARENTS))[:_PARENTS]
+        known = places[parents], found.curvature[parents]
+        local = jax.vmap(lambda z: polish(z, _FEW))(surroundings(found.point[parents], frame.factor))
+        targets = local.point @ frame.inverse.T
+        mass = jnp.where(_near(targets, local.curvature, *known), -jnp.inf, _mass(local))
+        ranks = distinct(targets, local.curvature, mass, _NEW)
+        new = jax.vmap(lambda z: polish(z, _MORE))(local.point[jnp.argsort(ranks)[:_NEW]])
+        at = new.point @ frame.inverse.T
+        widths = cell * jnp.sqrt(1 + at**2) * jnp.sqrt(jnp.diagonal(new.curvature, axis1=1, axis2=2))
+        counts = (jnp.max(widths, axis=1) > NARROW) & ~_near(at, new.curvature, places, found.curvature)
+        mass = jnp.where(counts, _mass(new), -jnp.inf)
+        late = logsumexp(jnp.where(distinct(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
+        found = jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new)
+    return found, late
+
+
+def _near(
+    places: Float[Array, "N d"],
+    curvature: Float[Array, "N d d"],
+    others: Float[Array, "P d"],
+    their_curvature: Float[Array, "P d d"],
+) -> Bool[Array, " N"]:
+    """Whether a point belongs to one of the others, by both curvatures.
+
+    One that is stuck where the decoder turns would have everything near to it, by its own.
+    """
+    gaps = places[:, None] - others[None, :]
+    theirs = jnp.einsum("npa,pab,npb->np", gaps, their_curvature, gaps)
+    own = jnp.einsum("npa,nab,npb->np", gaps, curvature, gaps)
+    return jnp.any(jnp.maximum(theirs, own) < _NEAR, axis=1)
+
+
+def _mass(local: Local) -> Float[Array, " N"]:
+    """Return log of the mass of the Gaussian approximation at every point, but for a constant."""
+    mass = local.exponent - 0.5 * local.log_det
+    return jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
