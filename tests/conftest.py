@@ -30,12 +30,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def pytest_collection_modifyitems(items: list) -> None:
     """Start the longest file first, so that two processes end together (with --no-loadscope-reorder).
 
-    A quick test that waits for ever fails by name after ten minutes; slow ones may take hours.
+    A quick test that waits for ever fails by name after twenty minutes; slow ones may take hours.
     """
     items.sort(key=lambda item: "test_verify" not in item.nodeid)
     for item in items:
         if "slow" not in item.keywords:
-            item.add_marker(pytest.mark.timeout(600, method="thread"))
+            item.add_marker(pytest.mark.timeout(1200, method="thread"))
 
 
 @pytest.fixture(scope="session")
