@@ -43,7 +43,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["ELBOGAP_CACHE_DIR"] = str(folder / "cache")  # the workers of the cluster inherit it
         command(1, folder)
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
             sides = {
                 "one process": (),
                 "two workers": ("--workers", "2"),

@@ -13,10 +13,11 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from .cover import log_masses
+from .distinct import distinct_ranks
 from .frame import LARGEST, frame_of
 from .model import LatentModel
 from .modes import Mode, distinct_first, highest
-from .scan import INTEGRATED, Scan, distinct_ranks
+from .scan import INTEGRATED, Scan
 
 # Distinct points beyond all modes that count.
 _STRAYS = 128

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
+from .distinct import distinct_ranks
 from .frame import NARROW, Frame, Local
 
 # Finds whose coordinates are exchanged, the best of them that are summed, new points polished, how often all is done.
@@ -49,29 +50,28 @@ def recombined(
     found: Local,
     frame: Frame,
     polish: Callable[[Float[Array, " d"], int], Local],
-    distinct: Callable[[Float[Array, "N d"], Float[Array, "N d d"], Float[Array, " N"], int], Int[Array, " N"]],
     cell: float,
 ) -> tuple[Local, Float[Array, ""]]:
     """Return the finds (stacked) followed by `_NEW` more of each generation, and log of the mass that the last added.
 
-    polish: so many steps of Gauss-Newton from a point; distinct: ranks; cell: the spacing of the first look. The mass
+    polish: so many steps of Gauss-Newton from a point; cell: the spacing of the first look. The mass
     is that of modes narrower than the spacing, up to the constant of `_mass`: as much may be missing still.
     """
     late = jnp.asarray(-jnp.inf)
     for _ in range(_GENERATIONS):
         places, mass = found.point @ frame.inverse.T, _mass(found)
-        parents = jnp.argsort(distinct(places, found.curvature, mass, _PARENTS))[:_PARENTS]
+        parents = jnp.argsort(distinct_ranks(places, found.curvature, mass, _PARENTS))[:_PARENTS]
         known = places[parents], found.curvature[parents]
         local = jax.vmap(lambda z: polish(z, _FEW))(surroundings(found.point[parents], frame.factor))
         targets = local.point @ frame.inverse.T
         mass = jnp.where(_near(targets, local.curvature, *known), -jnp.inf, _mass(local))
-        ranks = distinct(targets, local.curvature, mass, _NEW)
+        ranks = distinct_ranks(targets, local.curvature, mass, _NEW)
         new = jax.vmap(lambda z: polish(z, _MORE))(local.point[jnp.argsort(ranks)[:_NEW]])
         at = new.point @ frame.inverse.T
         widths = cell * jnp.sqrt(1 + at**2) * jnp.sqrt(jnp.diagonal(new.curvature, axis1=1, axis2=2))
         counts = (jnp.max(widths, axis=1) > NARROW) & ~_near(at, new.curvature, places, found.curvature)
         mass = jnp.where(counts, _mass(new), -jnp.inf)
-        late = logsumexp(jnp.where(distinct(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
+        late = logsumexp(jnp.where(distinct_ranks(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
         found = jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new)
     return found, late
 

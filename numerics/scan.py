@@ -12,8 +12,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
+from .distinct import distinct_ranks
 from .frame import NARROW, Frame, Local, local_model, scan_points
 from .model import LatentModel
 from .recombine import recombined
@@ -65,27 +66,6 @@ def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure, late))
 
 
-def distinct_ranks(
-    places: Float[Array, "W d"], curvature: Float[Array, "W d d"], mass: Float[Array, " W"], kept: int
-) -> Int[Array, " W"]:
-    """Return 0 for the largest mass, 1 for the largest beyond one deviation of it, and so on; `kept` for the rest.
-
-    Deviations are the smaller ones of the two points: one that is stuck where the decoder turns is near to nothing.
-    """
-
-    def take(rank: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        free, ranks = state
-        best = jnp.argmax(free)
-        gaps = places - places[best][None, :]
-        from_best = jnp.einsum("na,ab,nb->n", gaps, curvature[best], gaps)
-        to_best = jnp.einsum("na,nab,nb->n", gaps, curvature, gaps)
-        close = jnp.maximum(from_best, to_best) < 1.0
-        taken = close | (jnp.arange(len(mass)) == best)
-        return jnp.where(taken, -jnp.inf, free), ranks.at[best].min(rank)
-
-    return jax.lax.fori_loop(0, kept, take, (mass, jnp.full(len(mass), kept)))[1]
-
-
 def _look_in_space(
     model: LatentModel, x: Vector, frame: Frame
 ) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"], Float[Array, ""]]:
@@ -127,5 +107,5 @@ def _look_in_space(
     left_over = best & narrow & (scores < scores[chosen[-1]])
     unsure = jnp.where(left_over, scores - 0.5 * log_dets + constant, -jnp.inf)
     polished = jax.vmap(lambda z: polish(z, _STEPS[model.latent_dim]))(targets[chosen])
-    all_found, late = recombined(polished, frame, polish, distinct_ranks, cell)
+    all_found, late = recombined(polished, frame, polish, cell)
     return all_found, targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure), late + constant

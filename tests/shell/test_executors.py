@@ -127,7 +127,7 @@ def test_a_cluster_whose_worker_is_killed(dask: Any, tmp_path: Path) -> None:
 
 
 @contextmanager
-def lone_workers(folder: Path) -> Iterator[tuple[str, Callable[[], subprocess.Popen], list[subprocess.Popen]]]:
+def lone_workers(folder: Path) -> Iterator[tuple[str, Callable[[], None], list[subprocess.Popen]]]:
     """A scheduler's address, what starts a worker that nobody replaces, and the workers started so far."""
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install elbogap[cluster]")
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
@@ -135,10 +135,9 @@ def lone_workers(folder: Path) -> Iterator[tuple[str, Callable[[], subprocess.Po
     started: list[subprocess.Popen] = []
     with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as dask:
 
-        def start() -> subprocess.Popen:
+        def start() -> None:
             command = [*worker, "--local-directory", str(folder), dask.scheduler_address]
             started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
-            return started[-1]
 
         try:
             yield dask.scheduler_address, start, started
