@@ -43,6 +43,9 @@ NODES = {1: (32, 48), 2: (16, 22), 3: (10, 14), 4: (7, 9)}
 _FIRST_NODES = {3: 5, 4: 4}
 _NEAR, _FEW_STEPS, _CLOSE = 1e-6, 12, 0.5
 
+# In an account, where the ELBO with all nodes is higher there, it may go this far.
+_FAR = 2.0
+
 _TOLERANCE = 1e-11
 
 # Modes whose log-mass is this far below the best ELBO are not tried; modes that overlap may gain that much together.
@@ -117,17 +120,41 @@ def _objective(
     return derivatives
 
 
+def _minus_elbo(
+    potential: Callable[[Array], Array], parameters: Parameters, rule: Rule, p: Float[Array, " P"]
+) -> Float[Array, ""]:
+    """Return the value of `_objective`."""
+    phi = jnp.asarray(np.insert(rule.nodes, 0, 1.0, axis=1))
+    values = jax.vmap(potential)(phi @ matrix_of(p, parameters).T)
+    return jnp.asarray(rule.weights) @ values - jnp.sum(jnp.log(p[parameters.diagonal]))
+
+
 def _near(
-    potential: Callable[[Array], Array], parameters: Parameters, rule: Rule, start: Float[Array, " P"]
+    potential: Callable[[Array], Array],
+    parameters: Parameters,
+    rule: Rule,
+    start: Float[Array, " P"],
+    thorough: Rule | None,
 ) -> Float[Array, " P"]:
-    """Return what a few nodes find near the start: where the search with all of them begins, not where it ends."""
+    """Return what a few nodes find near the start: where the search with all of them begins, not where it ends.
+
+    thorough: all nodes, where these may say whether something further away is better than the start.
+    """
     found = minimise(_objective(potential, parameters, rule), start, tolerance=_NEAR, max_steps=_FEW_STEPS)
-    close = found.converged & (jnp.max(jnp.abs(found.point - start)) < _CLOSE)
-    return jnp.where(close, found.point, start)
+    moved = jnp.where(found.converged, jnp.max(jnp.abs(found.point - start)), jnp.inf)
+    if thorough is None:
+        return jnp.where(moved < _CLOSE, found.point, start)
+    values = jax.vmap(partial(_minus_elbo, potential, parameters, thorough))(jnp.stack([found.point, start]))
+    return jnp.where((moved < _CLOSE) | ((moved < _FAR) & (values[0] <= values[1])), found.point, start)
 
 
-def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""]) -> Optimum:
-    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 4."""
+def maximise(
+    model: LatentModel, x: Vector, mode: Mode, family: Family, reference: Float[Array, ""], frugal: bool = False
+) -> Optimum:
+    """Maximise the ELBO over the family from the Laplace approximation at `mode`, d <= 4.
+
+    frugal: what few nodes find in three and four dimensions counts further away from it, too.
+    """
     d = model.latent_dim
     blocks = blocks_of(family, d)
     parameters = parameters_of(blocks)
@@ -139,8 +166,9 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
     tolerance = _TOLERANCE + relative_rounding(model, x)
     start = identity(parameters)
     if d in _FIRST_NODES:
-        start = _near(potential, parameters, gauss_hermite(d, _FIRST_NODES[d]), start)
+        start = _near(potential, parameters, gauss_hermite(d, _FIRST_NODES[d]), start, coarse if frugal else None)
     found = minimise(_objective(potential, parameters, coarse), start, tolerance=tolerance, slack=slack)
+    jax.debug.print("steps {} {} {}", found.steps, start, found.point)
     shift, root = jnp.split(matrix_of(found.point, parameters), [1], axis=1)
     mean, factor = mode.point + scale @ shift[:, 0], scale @ root
     expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)
@@ -153,11 +181,11 @@ def maximise(model: LatentModel, x: Vector, mode: Mode, family: Family, referenc
 
 
 def best_optimum(
-    model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""]
+    model: LatentModel, x: Vector, modes: Mode, family: Family, reference: Float[Array, ""], frugal: bool = False
 ) -> tuple[Optimum, Optimum]:
     """Return the optimum reached from every mode (stacked), and the best of those that converged."""
     if model.latent_dim in NODES:
-        optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference))(modes)
+        optima = jax.vmap(lambda mode: maximise(model, x, mode, family, reference, frugal))(modes)
     else:
         optima = jax.lax.map(lambda mode: maximise_symmetric(model, x, mode, family, reference), modes)
     best = jnp.argmax(jnp.where(optima.converged, optima.value, -jnp.inf))

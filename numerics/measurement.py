@@ -203,7 +203,7 @@ def measure(
     reference = highest(modes)
     if random is None:
         likelihood = Estimate(*evidence(model, x, modes, reference))
-        _, optimum = best_optimum(model, x, modes, "mean-field", reference)
+        _, optimum = best_optimum(model, x, modes, "mean-field", reference, frugal=True)
         best = Estimate(optimum.value, optimum.error)
         mean, std = optimum.mean, jnp.sqrt(jnp.sum(optimum.factor**2, axis=1))
         converged = optimum.converged

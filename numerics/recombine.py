@@ -50,7 +50,7 @@ def surroundings(points: Float[Array, "P d"], factor: Float[Array, "d d"]) -> Fl
 def recombined(
     found: Local,
     frame: Frame,
-    polish: Callable[[Float[Array, " d"], int], Local],
+    polish: Callable[[Float[Array, " d"], int | Array], Local],
     cell: float,
 ) -> tuple[Local, Float[Array, ""]]:
     """Return the finds (stacked) followed by `_NEW` more of each generation, and log of the mass that the last added.
@@ -72,11 +72,17 @@ def recombined(
 
 
 def recombined_distinct(
-    found: Local, frame: Frame, polish: Callable[[Float[Array, " d"], int], Local], cell: float
+    found: Local, frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], cell: float
 ) -> tuple[Local, Float[Array, ""]]:
     """The same from the distinct finds alone, few as a rule, to narrow ones; once only where nothing is added."""
 
-    def generation(found: Local) -> tuple[Local, Float[Array, ""]]:
+    size = len(found.exponent)
+    # Room for what is added, until then repeats that count for nothing.
+    room = jax.tree.map(lambda leaf: leaf[jnp.arange(size + _GENERATIONS * _NEW) % size], found)
+    room = room._replace(exponent=room.exponent.at[size:].set(-jnp.inf))
+
+    def generation(state: tuple[Array, Local, Array]) -> tuple[Array, Local, Array]:
+        index, found, _ = state
         places, mass = found.point @ frame.inverse.T, _mass(found)
         ranks = distinct_ranks(places, found.curvature, mass, _PARENTS)
         order = jnp.argsort(ranks)[:_PARENTS]
@@ -87,15 +93,14 @@ def recombined_distinct(
         best = jnp.argsort(ranks)[:_NEW]
         counts = (ranks < _NEW) & _narrow(frame, local, cell)
         new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts[best])
-        return jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new), _added(frame, new, found, cell)
+        late = _added(frame, new, found, cell)
+        put = lambda all_, more: jax.lax.dynamic_update_slice_in_dim(all_, more, size + index * _NEW, 0)  # noqa: E731
+        return index + 1, jax.tree.map(put, found, new), late
 
-    def nothing(found: Local) -> tuple[Local, Float[Array, ""]]:
-        more = jax.tree.map(lambda leaf: leaf[jnp.zeros(_NEW, int)], found)
-        return jax.tree.map(lambda old, new: jnp.concatenate([old, new]), found, more), jnp.asarray(-jnp.inf)
+    def unfinished(state: tuple[Array, Local, Array]) -> Array:
+        return (state[0] < _GENERATIONS) & (state[2] > -jnp.inf)
 
-    late = jnp.asarray(jnp.inf)
-    for _ in range(_GENERATIONS):
-        found, late = jax.lax.cond(late > -jnp.inf, generation, nothing, found)
+    _, found, late = jax.lax.while_loop(unfinished, generation, (jnp.asarray(0), room, jnp.asarray(jnp.inf)))
     return found, late
 
 

@@ -107,7 +107,7 @@ def best_predicted(frame: Frame, predictions: Prediction) -> tuple[Float[Array, 
     return predictions.target[chosen], jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)
 
 
-def polished(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"], steps: int) -> Local:
+def polished(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"], steps: int | Array) -> Local:
     """Return the model after so many steps of Gauss-Newton from z, none of which descends."""
 
     def again(_: Array, local: Local) -> Local:

@@ -61,19 +61,25 @@ def shared_look(model: LatentModel, x: Vector, frame: Frame, glance: Decoded) ->
     return ordered(frame, found, predictions.target, unsure, late + log_constant(frame))
 
 
-def _steps(polish: Callable[[Array, int], Local], steps: int, z: Float[Array, " d"]) -> Local:
-    return polish(z, steps)
-
-
-def _in_stages(frame: Frame, polish: Callable[[Float[Array, " d"], int], Local], points: Float[Array, "W d"]) -> Local:
+def _in_stages(
+    frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], points: Float[Array, "W d"]
+) -> Local:
     """Return the points after some steps, of those the distinct ones after some more, and so on."""
-    counts = jnp.ones(len(points), bool)
-    for steps, kept in _STAGES:
-        found = polished_where(partial(_steps, polish, steps), points, counts)
+    d = len(frame.centre)
+    steps, kept = (jnp.asarray(column) for column in zip(*_STAGES, strict=True))
+    most = KEPT[d] * max(kept for _, kept in _STAGES)
+
+    def stage(index: Array, state: tuple[Local, Array]) -> tuple[Local, Array]:
+        found, counts = state
+        found = polished_where(lambda z: polish(z, steps[index]), found.point, counts)
         mass = found.exponent - 0.5 * found.log_det
         mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
-        most = kept * KEPT[len(frame.centre)]
         ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, most)
-        order = jnp.argsort(ranks)[:most]
-        points, counts = found.point[order], (ranks[order] < most) & jnp.isfinite(mass[order])
-    return found
+        order = jnp.argsort(ranks)
+        found = jax.tree.map(lambda leaf: leaf[order], found)
+        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order])
+
+    shapes = jax.eval_shape(lambda: jax.vmap(lambda z: polish(z, 0))(points))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)._replace(point=points)
+    found, counts = jax.lax.fori_loop(0, len(_STAGES), stage, (start, jnp.ones(len(points), bool)))
+    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf))

@@ -1,13 +1,15 @@
 """The ELBO and its maximiser: exact identities on linear models, bounds on others, families and bad input."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from budgets import budget
 from elbogap.numerics.blocks import blocks_of
-from elbogap.numerics.encoder import elbo, optimal_encoder
+from elbogap.numerics.encoder import best_optimum, elbo, optimal_encoder
 from elbogap.numerics.likelihood import log_likelihood
 from elbogap.numerics.model import LatentModel
+from elbogap.numerics.modes import find_modes, highest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,3 +126,16 @@ def test_bad_shapes_are_refused():
         elbo(model, DATA, np.zeros(2), np.ones(3))
     with pytest.raises(ValueError, match=r"start: expected shape \(2,\) or \(S, 2\), got \(3,\)"):
         optimal_encoder(model, DATA, start=np.zeros(3))
+
+
+@pytest.mark.parametrize("eps", [1e-1, 1e-2])
+def test_a_frugal_search_ends_where_a_full_one_ends(eps):
+    """In three dimensions the search of an account, begun with few nodes, finds the same encoder, to 1e-9."""
+    first, second = np.random.default_rng(0).normal(size=(16, 3)), np.random.default_rng(1).normal(size=(9, 16)) / 4
+    model = LatentModel(lambda z: jnp.tanh(second @ jnp.tanh(first @ z)), 3, noise_var=eps)
+    x = model.decoder(jnp.asarray([0.5, -0.3, 0.2])) + 0.5 * jnp.sqrt(eps)
+    modes = find_modes(model, x, jnp.zeros((1, 3)))
+    full, frugal = (best_optimum(model, x, modes, "mean-field", highest(modes), way)[1] for way in (False, True))
+    assert bool(full.converged & frugal.converged)
+    assert np.asarray(frugal.mean) == pytest.approx(np.asarray(full.mean), abs=1e-9)
+    assert float(frugal.value) == pytest.approx(float(full.value), abs=1e-11)
