@@ -168,7 +168,6 @@ def maximise(
     if d in _FIRST_NODES:
         start = _near(potential, parameters, gauss_hermite(d, _FIRST_NODES[d]), start, coarse if frugal else None)
     found = minimise(_objective(potential, parameters, coarse), start, tolerance=tolerance, slack=slack)
-    jax.debug.print("steps {} {} {}", found.steps, start, found.point)
     shift, root = jnp.split(matrix_of(found.point, parameters), [1], axis=1)
     mean, factor = mode.point + scale @ shift[:, 0], scale @ root
     expected, rounding = expected_exponent(model, x, mean, factor, fine, reference)
