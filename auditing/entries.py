@@ -14,7 +14,7 @@ proposal (`numerics.adaptive`): what is left out would not be missing at random.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -26,8 +26,18 @@ from jaxtyping import Array, Float
 
 from ..numerics.contrast import contrast_of_jacobian, finite_noise_contrast, metric_contrast
 from ..numerics.expansion import expansion
+from ..numerics.frame import Decoded
 from ..numerics.importance_sampling import Estimate, draws, total_gap
-from ..numerics.measurement import QUADRATURE, Measurement, distinct_modes, fitted_modes, measure, random_for
+from ..numerics.measurement import (
+    QUADRATURE,
+    Measurement,
+    distinct_modes,
+    fitted_modes,
+    glances_of,
+    measure,
+    random_for,
+    with_missed,
+)
 from ..numerics.model import LatentModel
 from ..numerics.modes import Mode
 from ..numerics.newton import minimise, second_derivatives
@@ -161,8 +171,9 @@ def account(
     """The account at each point, and whether all were done (False after Ctrl-C)."""
     entries, failed, rng = [], 0, np.random.default_rng(SEED)
     try:
-        for done, task in enumerate(tasks):
-            entry = _entry(setting, task, rng)
+        glances = looks(setting, [task.data for task in tasks])
+        for done, (task, glance) in enumerate(zip(tasks, glances, strict=True)):
+            entry = _entry(setting, task, glance, rng)
             if entry is None:
                 failed += 1
             else:
@@ -181,15 +192,28 @@ class Measured(NamedTuple):
     sampled: bool
 
 
+def looks(setting: Setting, data: list[np.ndarray]) -> Iterator[Decoded | None]:
+    """What `measured_at` takes as `glance`, for each x: None where no search needs it."""
+    if setting.kinked or not setting.search:
+        return iter([None] * len(data))
+    return glances_of(setting.model, data)
+
+
 def measured_at(
-    setting: Setting, x: Array, start: Array, given: tuple[Array, Array] | None, rng: np.random.Generator
+    setting: Setting,
+    x: Array,
+    start: Array,
+    given: tuple[Array, Array] | None,
+    rng: np.random.Generator,
+    glance: Decoded | None = None,
 ) -> Measured | None:
     """Evidence, best encoder and given encoder at x; None where neither quadrature nor sampling finds them."""
     model, d = setting.model, setting.model.latent_dim
     if not setting.kinked:
-        modes = distinct_modes(model, x, start[None], search=setting.search)
+        modes, missed = distinct_modes(model, x, start[None], search=setting.search, glance=glance)
         if modes is not None:
             found = jax.device_get(measure(model, x, modes, given, random_for(rng, setting.pairs, d)))
+            found = with_missed(found, missed) if missed else found
             if found.converged and np.isfinite(found.gap):
                 return Measured(found, modes, False)
     modes = fitted_modes(model, x, start[None], jnp.asarray(setting.prior_std))
@@ -256,10 +280,10 @@ def expanded_at(setting: Setting, x: Array, mode: Array, gap: float) -> Expanded
     return Expanded(max(0.0, float(slopes.contrast)), a1, left_out, False, np.asarray(slopes.point), std)
 
 
-def _entry(setting: Setting, task: Task, rng: np.random.Generator) -> Entry | None:
+def _entry(setting: Setting, task: Task, glance: Decoded | None, rng: np.random.Generator) -> Entry | None:
     x = jnp.asarray(task.data)
     given = None if task.encoding is None else (jnp.asarray(task.encoding[0]), jnp.asarray(task.encoding[1]))
-    measured = measured_at(setting, x, jnp.asarray(task.start), given, rng)
+    measured = measured_at(setting, x, jnp.asarray(task.start), given, rng, glance)
     if measured is None:
         return None
     found, modes = measured.found, measured.modes

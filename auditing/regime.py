@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..numerics.contrast import contrast_of_jacobian
+from ..numerics.frame import Decoded
 from ..numerics.model import LatentModel
 from ..numerics.seed import SEED
 from .account import Account, Entry
-from .entries import Setting, manifold_slope, measured_at
+from .entries import Setting, looks, manifold_slope, measured_at
 from .geometry import columns_at
 
 _MOST_POINTS, _MOST_HALVINGS, _LARGEST = 16, 8, 10.0
@@ -97,8 +98,9 @@ def regime(
     if not within(own, tolerance):
         noise_var = min(predicted, own.noise_var / 2)
     encoder = account.entries[0].encoder_mean is not None
+    shared = _looks(setting, preimages)
     for halving in range(_MOST_HALVINGS + 1):
-        check = _check(setting, noise_var, preimages, contrasts, encoder, rng)
+        check = _check(setting, noise_var, preimages, contrasts, shared, encoder, rng)
         notify(halving + 1, _MOST_HALVINGS + 1)
         if check is not None:
             checks.append(check)
@@ -144,22 +146,28 @@ def _predicted(setting: Setting, slopes: np.ndarray, own: Check, tolerance: floa
     return min(_LARGEST, tolerance / slope) if slope > 0 else _LARGEST
 
 
+def _looks(setting: Setting, preimages: np.ndarray) -> list[Decoded | None]:
+    """What `measured_at` takes as `glance` at x = f(g), the same for every noise variance: x / n stays, too."""
+    return list(looks(setting, [np.asarray(setting.model.mean(jnp.asarray(point))) for point in preimages]))
+
+
 def _check(
     setting: Setting,
     noise_var: float,
     preimages: np.ndarray,
     contrasts: np.ndarray,
+    shared: list[Decoded | None],
     encoder: bool,
     rng: np.random.Generator,
 ) -> Check | None:
     """D at x = f(g) for this noise variance; None where no point could be measured."""
     model = with_scale(setting.model, noise_var)
     deviations, errors = [], []
-    for preimage, contrast in zip(preimages, contrasts, strict=True):
+    for preimage, contrast, glance in zip(preimages, contrasts, shared, strict=True):
         start = jnp.asarray(preimage)
         # Where the account had an encoder, its program is used again: any encoder will do.
         unused = (start, jnp.ones(model.latent_dim)) if encoder else None
-        found = measured_at(replace(setting, model=model), model.mean(start), start, unused, rng)
+        found = measured_at(replace(setting, model=model), model.mean(start), start, unused, rng, glance)
         deviations.append(np.inf if found is None else abs(float(found.found.gap) - contrast))
         errors.append(np.nan if found is None else float(found.found.gap_error))
     if not np.any(np.isfinite(deviations)):

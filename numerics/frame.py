@@ -105,24 +105,44 @@ def solve_small(matrix: Float[Array, "d d"], right: Float[Array, " d"]) -> tuple
     return jnp.stack(found), log_det
 
 
-def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"]) -> Local:
-    """Return the Gauss-Newton model of the exponent at z, in units of the frame."""
+class Decoded(NamedTuple):
+    """What the Gauss-Newton model takes from decoder and data at a point, the same for every eps (see `Local`).
+
+    potential V, slope (d,) and metric (d, d): its gradient and Gauss-Newton Hessian in units of the frame.
+    """
+
+    potential: Float[Array, ""]
+    slope: Float[Array, " d"]
+    metric: Float[Array, "d d"]
+
+
+def decoded(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"]) -> Decoded:
+    """Return potential, slope and metric at z."""
 
     def output(point: Array) -> Array:
         f = model.decoder(point)
         return f if model.observation is not None else model.noise.whiten(f - x, point)
 
-    directions = frame.factor
     value, along = jax.linearize(output, z)
-    columns = jax.vmap(along, in_axes=1, out_axes=1)(directions)
-    ell, slope = jax.value_and_grad(model.log_prior)(z)
+    columns = jax.vmap(along, in_axes=1, out_axes=1)(frame.factor)
     observation = model.observation
     if observation is None:
         potential, weight, white = 0.5 * value @ value, value, columns
     else:
         potential, weight = jax.value_and_grad(lambda f: observation.potential(f, x))(value)
         white = jax.vmap(lambda v: observation.whiten(v, value), in_axes=1, out_axes=1)(columns)
-    gradient = directions.T @ slope - columns.T @ weight / model.eps
-    hessian = white.T @ white / model.eps + jnp.eye(len(z))
+    return Decoded(potential, columns.T @ weight, white.T @ white)
+
+
+def with_prior(model: LatentModel, frame: Frame, z: Float[Array, " d"], part: Decoded) -> Local:
+    """Return the Gauss-Newton model of the exponent at z, in units of the frame, from what is decoded there."""
+    ell, slope = jax.value_and_grad(model.log_prior)(z)
+    gradient = frame.factor.T @ slope - part.slope / model.eps
+    hessian = part.metric / model.eps + jnp.eye(len(z))
     move, log_det = solve_small(hessian, gradient)
-    return Local(z, ell - potential / model.eps, move, 0.5 * gradient @ move, log_det, hessian)
+    return Local(z, ell - part.potential / model.eps, move, 0.5 * gradient @ move, log_det, hessian)
+
+
+def local_model(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"]) -> Local:
+    """Return the Gauss-Newton model of the exponent at z, in units of the frame."""
+    return with_prior(model, frame, z, decoded(model, x, frame, z))

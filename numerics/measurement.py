@@ -14,6 +14,7 @@ meet in the gap.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import equinox as eqx
@@ -24,21 +25,27 @@ from jaxtyping import Array, Bool, Float
 
 from .adaptive import adapted_modes
 from .encoder import NODES, best_optimum, entropy, expected_exponent
+from .frame import Decoded, frame_of
 from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
 from .likelihood import SAME_MODE, evidence, find_modes, highest
+from .listed import listed
+from .missed import unseen_ratio
 from .model import LatentModel
-from .modes import Mode
+from .modes import Mode, find_mode
 from .newton import minimise
 from .precision import EPS64
 from .quadrature import gauss_hermite
+from .scan import KEPT
 from .seed import SEED
-from .starts import search_starts
+from .shared_look import glances, shared_look, shares
+from .starts import search_starts, with_scanned
 
 QUADRATURE = 3  # the largest latent dimension that is integrated by quadrature
 _NEGLIGIBLE = 40.0  # modes whose exponent is lower by more do not count: exp(-40) is below round-off
 _TOLERANCE = 1e-4
 _ROUNDS, _PILOT = 3, 2048  # of the fit of a proposal, and draws in each
 _ROUND_OFF = 8 * EPS64
+_SHARED = 64  # x that share one wide look: what is kept of it is about a megabyte each
 
 
 class _Effort(NamedTuple):
@@ -80,14 +87,59 @@ def _all_modes(model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "
     return find_modes(model, x, starts)
 
 
+@eqx.filter_jit
+def _all_modes_of_look(
+    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], glance: Decoded
+) -> tuple[Mode, Float[Array, ""]]:
+    """The modes (stacked), and the mass that the look has seen elsewhere over theirs."""
+    scan = shared_look(model, x, frame_of(model), glance)
+    starts = jnp.concatenate([starts, with_scanned(model, x, scan)])
+    distinct = jnp.arange(len(starts)) < len(starts) - KEPT[model.latent_dim] + scan.count
+    modes, real = listed(lambda start: find_mode(model, x, start), starts, distinct)
+    modes = modes._replace(converged=modes.converged & real)
+    return modes, unseen_ratio(model, modes, scan)
+
+
+@eqx.filter_jit
+def _glances(model: LatentModel, data: Float[Array, "n D"]) -> Decoded:
+    return glances(model, data, frame_of(model))
+
+
+def glances_of(model: LatentModel, data: list[Float[np.ndarray, " D"]]) -> Iterator[Decoded | None]:
+    """For each x what `distinct_modes` takes as `glance`: a wide look shared by all, for every eps; None for other d.
+
+    Of observations for every n as long as x / n stays.
+    """
+    if not shares(model.latent_dim):
+        yield from [None] * len(data)
+        return
+    for begin in range(0, len(data), _SHARED):
+        part = np.stack(data[begin : begin + _SHARED])
+        # Few lengths, as each is compiled: a power of two.
+        filled = np.resize(part, (2 ** int(np.ceil(np.log2(len(part)))), part.shape[1]))
+        found = jax.device_get(_glances(model, jnp.asarray(filled)))
+        for k in range(len(part)):
+            yield jax.tree.map(lambda leaf, k=k: leaf[k], found)
+
+
 def distinct_modes(
-    model: LatentModel, x: Float[Array, " D"], starts: Float[Array, "S d"], *, search: bool = True
-) -> Mode | None:
+    model: LatentModel,
+    x: Float[Array, " D"],
+    starts: Float[Array, "S d"],
+    *,
+    search: bool = True,
+    glance: Decoded | None = None,
+) -> tuple[Mode | None, float]:
     """The different modes that matter, the highest first, repeated to a power of two (few shapes to compile).
 
-    From the starts, and from the fixed ones of `numerics.starts` with `search`. None where no start leads to a mode.
+    From the starts, and from the fixed ones of `numerics.starts` with `search`; None where no start leads to a mode.
+    And the mass seen elsewhere over that of the modes: 0 without a glance, which is that of `glances_of` for this x.
     """
-    found = jax.device_get(_all_modes(model, x, starts, search))
+    missed = 0.0
+    if search and glance is not None:
+        found, missed = jax.device_get(_all_modes_of_look(model, x, starts, glance))
+    else:
+        found = jax.device_get(_all_modes(model, x, starts, search))
     order = [i for i in np.argsort(-np.where(found.converged, found.exponent, -np.inf)) if found.converged[i]]
     kept: list[int] = []
     for i in order:
@@ -96,11 +148,23 @@ def distinct_modes(
         if np.all(distances > SAME_MODE) and found.exponent[i] > found.exponent[order[0]] - _NEGLIGIBLE:
             kept.append(i)
     if not kept:
-        return None
+        return None, float(missed)
     repeated = np.resize(kept, 2 ** int(np.ceil(np.log2(len(kept)))))
     # A repeated mode would count twice in a sum over modes: the copies are marked as not converged.
     modes = jax.tree.map(lambda leaf: jnp.asarray(leaf[repeated]), found)
-    return modes._replace(converged=jnp.arange(len(repeated)) < len(kept))
+    return modes._replace(converged=jnp.arange(len(repeated)) < len(kept)), float(missed)
+
+
+def with_missed(found: Measurement, ratio: float) -> Measurement:
+    """The measurement with errors that allow for modes of this mass, over that which was measured, beside it.
+
+    log p grows by log(1 + ratio); the ELBO of an encoder there is at most log of its mass.
+    """
+    with np.errstate(divide="ignore"):
+        better = np.maximum(np.log(ratio) + found.gap, 0.0)
+    return found._replace(
+        gap_error=found.gap_error + np.log1p(ratio) + better, amortisation_error=found.amortisation_error + better
+    )
 
 
 def fitted_modes(

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from .distinct import distinct_ranks
 from .frame import NARROW, Frame, Local
+from .listed import polished_where
 
 # Finds whose coordinates are exchanged, the best of them that are summed, new points polished, how often all is done.
 _PARENTS, _SUMMED, _NEW, _GENERATIONS = 32, 10, 128, 2
@@ -26,8 +27,8 @@ _PARENTS, _SUMMED, _NEW, _GENERATIONS = 32, 10, 128, 2
 # Distances along the axes, in prior standard deviations.
 _DISTANCES = np.concatenate([sign * np.geomspace(0.05, 20.0, 24) for sign in (-1, 1)])
 
-# Steps before a new point is judged, and after.
-_FEW, _MORE = 3, 6
+# Steps before a new point is judged, and after; of the few that are distinct.
+_FEW, _MORE, _LONG = 3, 6, 24
 
 # Squared distance in posterior standard deviations within which a point belongs to a known one.
 _NEAR = 9.0
@@ -63,17 +64,73 @@ def recombined(
         parents = jnp.argsort(distinct_ranks(places, found.curvature, mass, _PARENTS))[:_PARENTS]
         known = places[parents], found.curvature[parents]
         local = jax.vmap(lambda z: polish(z, _FEW))(surroundings(found.point[parents], frame.factor))
-        targets = local.point @ frame.inverse.T
-        mass = jnp.where(_near(targets, local.curvature, *known), -jnp.inf, _mass(local))
-        ranks = distinct_ranks(targets, local.curvature, mass, _NEW)
+        ranks = _new_ranks(frame, local, *known)
         new = jax.vmap(lambda z: polish(z, _MORE))(local.point[jnp.argsort(ranks)[:_NEW]])
-        at = new.point @ frame.inverse.T
-        widths = cell * jnp.sqrt(1 + at**2) * jnp.sqrt(jnp.diagonal(new.curvature, axis1=1, axis2=2))
-        counts = (jnp.max(widths, axis=1) > NARROW) & ~_near(at, new.curvature, places, found.curvature)
-        mass = jnp.where(counts, _mass(new), -jnp.inf)
-        late = logsumexp(jnp.where(distinct_ranks(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
+        late = _added(frame, new, found, cell)
         found = jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new)
     return found, late
+
+
+def recombined_distinct(
+    found: Local, frame: Frame, polish: Callable[[Float[Array, " d"], int], Local], cell: float
+) -> tuple[Local, Float[Array, ""]]:
+    """The same from the distinct finds alone, few as a rule, to narrow ones; once only where nothing is added."""
+
+    def generation(found: Local) -> tuple[Local, Float[Array, ""]]:
+        places, mass = found.point @ frame.inverse.T, _mass(found)
+        ranks = distinct_ranks(places, found.curvature, mass, _PARENTS)
+        order = jnp.argsort(ranks)[:_PARENTS]
+        counts = (ranks[order] < _PARENTS) & jnp.isfinite(mass[order])
+        tried = surroundings(found.point[order], frame.factor)
+        local = polished_where(lambda z: polish(z, _FEW), tried, _from_distinct(counts, tried.shape[1]))
+        ranks = _new_ranks(frame, local, places[order], found.curvature[order])
+        best = jnp.argsort(ranks)[:_NEW]
+        counts = (ranks < _NEW) & _narrow(frame, local, cell)
+        new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts[best])
+        return jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new), _added(frame, new, found, cell)
+
+    def nothing(found: Local) -> tuple[Local, Float[Array, ""]]:
+        more = jax.tree.map(lambda leaf: leaf[jnp.zeros(_NEW, int)], found)
+        return jax.tree.map(lambda old, new: jnp.concatenate([old, new]), found, more), jnp.asarray(-jnp.inf)
+
+    late = jnp.asarray(jnp.inf)
+    for _ in range(_GENERATIONS):
+        found, late = jax.lax.cond(late > -jnp.inf, generation, nothing, found)
+    return found, late
+
+
+def _from_distinct(counts: Bool[Array, " P"], d: int) -> Bool[Array, " N"]:
+    """Which of `surroundings` come from parents that count, none of them twice: of those that repeat a parent, none."""
+    size, few = len(counts), min(_SUMMED, len(counts))
+    first, second = (jnp.asarray(index) for index in np.indices((size, size)))
+    swapped = jnp.repeat(((first != second) & counts[first] & counts[second]).reshape(-1), d)
+    a, b, c = np.indices([few] * 3).reshape(3, -1)
+    summed = jnp.asarray((a <= b) & (a != c) & (b != c)) & counts[a] & counts[b] & counts[c]
+    return jnp.concatenate([swapped, summed, jnp.repeat(counts, d * len(_DISTANCES))])
+
+
+def _new_ranks(
+    frame: Frame, local: Local, places: Float[Array, "P d"], curvature: Float[Array, "P d d"]
+) -> Int[Array, " N"]:
+    """Return the ranks of points (stacked) that belong to none of the known ones; `_NEW` for the others."""
+    targets = local.point @ frame.inverse.T
+    mass = jnp.where(_near(targets, local.curvature, places, curvature), -jnp.inf, _mass(local))
+    return distinct_ranks(targets, local.curvature, mass, _NEW)
+
+
+def _added(frame: Frame, new: Local, found: Local, cell: float) -> Float[Array, ""]:
+    """Return log of the mass of the new ones that are distinct, narrow, and belong to none that were found."""
+    at, known = new.point @ frame.inverse.T, found.point @ frame.inverse.T
+    counts = _narrow(frame, new, cell) & ~_near(at, new.curvature, known, found.curvature)
+    mass = jnp.where(counts, _mass(new), -jnp.inf)
+    return logsumexp(jnp.where(distinct_ranks(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
+
+
+def _narrow(frame: Frame, local: Local, cell: float) -> Bool[Array, " N"]:
+    """Whether the curvature at a point (stacked) is that of a mode which may hide in a cell."""
+    at = local.point @ frame.inverse.T
+    widths = cell * jnp.sqrt(1 + at**2) * jnp.sqrt(jnp.diagonal(local.curvature, axis1=1, axis2=2))
+    return jnp.max(widths, axis=1) > NARROW
 
 
 def _near(

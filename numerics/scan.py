@@ -7,12 +7,13 @@ instead (`scan_line`). Points whose prediction beats their neighbours' are polis
 for `modes` and *witnesses* for `cover`: mass that was seen must be accounted for.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from .distinct import distinct_ranks
 from .frame import NARROW, Frame, Local, local_model, scan_points
@@ -38,7 +39,7 @@ class Scan(NamedTuple):
 
     late: log-mass of what the last look still added (`recombine`): as much may be missing.
     between, log_between: points (I, d) between which the decoder turns faster than they lie, and the log-mass that may
-    hide there (d = 1).
+    hide there (d = 1); count: how many are distinct, at most KEPT.
     """
 
     point: Float[Array, "W d"]
@@ -48,64 +49,100 @@ class Scan(NamedTuple):
     between: Float[Array, "I d"]
     log_between: Float[Array, " I"]
     late: Float[Array, ""]
+    count: Int[Array, ""]  # type: ignore[assignment]  # hides a method of tuples that nobody calls here
 
     def log_mass(self, frame: Frame) -> Float[Array, " W"]:
         """Return log of the mass of the Gaussian approximation at every point."""
-        constant = 0.5 * self.point.shape[1] * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
-        return jnp.where(jnp.isfinite(self.exponent), self.exponent - 0.5 * self.log_det + constant, -jnp.inf)
+        mass = self.exponent - 0.5 * self.log_det + log_constant(frame)
+        return jnp.where(jnp.isfinite(self.exponent), mass, -jnp.inf)
+
+
+class Prediction(NamedTuple):
+    """One step of Gauss-Newton from a fixed point: where it ends, how high it says, log det, and if a cell is wide."""
+
+    target: Float[Array, " d"]
+    score: Float[Array, ""]
+    log_det: Float[Array, ""]
+    narrow: Bool[Array, ""]
 
 
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
-    d = model.latent_dim
-    found, between, unsure, late = (look_along_line if d == 1 else _look_in_space)(model, x, frame)
+    found, between, unsure, late = (look_along_line if model.latent_dim == 1 else _look_in_space)(model, x, frame)
+    return ordered(frame, found, between, unsure, late)
+
+
+def ordered(
+    frame: Frame, found: Local, between: Float[Array, "I d"], unsure: Float[Array, " I"], late: Float[Array, ""]
+) -> Scan:
+    """Return these finds (stacked), the distinct ones first."""
+    d = len(frame.centre)
     exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
     mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
-    order = jnp.argsort(distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d]))
+    ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d])
+    order = jnp.argsort(ranks)
+    count = jnp.sum((ranks < KEPT[d]) & jnp.isfinite(mass))
     point, exponent, log_det = found.point[order], exponent[order], found.log_det[order]
-    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure, late))
+    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure, late, count))
+
+
+def predicted(frame: Frame, place: Float[Array, " d"], local: Local) -> Prediction:
+    """Return what the Gauss-Newton model at the fixed point s = place predicts."""
+    cell = scan_points(len(place))[2]
+    target, share = _step(frame, local.point, local)
+    score = local.exponent + (2 * share - share**2) * local.gain
+    widths = cell * jnp.cosh(place) * jnp.sqrt(jnp.diagonal(local.curvature))
+    return Prediction(target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > NARROW)
+
+
+def best_predicted(frame: Frame, predictions: Prediction) -> tuple[Float[Array, "W d"], Float[Array, " N"]]:
+    """Return the targets of the best predictions (stacked), and log-masses that may hide at those left out."""
+    d = len(frame.centre)
+    scores = predictions.score
+    best = scores >= jnp.max(scores[scan_points(d)[1]], axis=1)
+    _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED[d])
+    # What is wide the boxes of `cover` see.
+    left_over = best & predictions.narrow & (scores < scores[chosen[-1]])
+    unsure = jnp.where(left_over, scores - 0.5 * predictions.log_det + log_constant(frame), -jnp.inf)
+    return predictions.target[chosen], jnp.where(jnp.isnan(unsure), -jnp.inf, unsure)
+
+
+def polished(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"], steps: int) -> Local:
+    """Return the model after so many steps of Gauss-Newton from z, none of which descends."""
+
+    def again(_: Array, local: Local) -> Local:
+        new = local_model(model, x, frame, _step(frame, local.point, local)[0])
+        better = new.exponent >= local.exponent
+        halved = local._replace(move=0.25 * local.move)
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
+
+    return jax.lax.fori_loop(0, steps, again, local_model(model, x, frame, z))
 
 
 def _look_in_space(
     model: LatentModel, x: Vector, frame: Frame
 ) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"], Float[Array, ""]]:
     """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
-    places, neighbours, cell = scan_points(model.latent_dim)
-    s = jnp.asarray(places)
+    places, _, cell = scan_points(model.latent_dim)
+    predictions = jax.vmap(lambda s: predicted(frame, s, local_model(model, x, frame, frame.place(s))))(
+        jnp.asarray(places)
+    )
+    targets, unsure = best_predicted(frame, predictions)
+    polish = partial(polished, model, x, frame)
+    found = jax.vmap(lambda z: polish(z, _STEPS[model.latent_dim]))(targets)
+    all_found, late = recombined(found, frame, polish, cell)
+    return all_found, predictions.target, unsure, late + log_constant(frame)
 
-    def step(z: Array, local: Local) -> tuple[Array, Array]:
-        """Return the point after the step clipped to the cell, and the share of the step that is taken."""
-        reach = cell * jnp.sqrt(1 + (frame.inverse @ (z - frame.centre)) ** 2)
-        share = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(local.move), 1e-300)))
-        share = jnp.where(jnp.isfinite(share), share, 0.0)
-        moved = z + frame.factor @ (share * local.move)
-        return jnp.where(jnp.all(jnp.isfinite(moved)), moved, z), share
 
-    def first(place: Array) -> tuple[Array, Array, Array, Array]:
-        z = frame.place(place)
-        local = local_model(model, x, frame, z)
-        target, share = step(z, local)
-        score = local.exponent + (2 * share - share**2) * local.gain
-        widths = cell * jnp.cosh(place) * jnp.sqrt(jnp.diagonal(local.curvature))
-        return target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > NARROW
+def _step(frame: Frame, z: Float[Array, " d"], local: Local) -> tuple[Float[Array, " d"], Float[Array, ""]]:
+    """Return the point after the step clipped to the cell, and the share of the step that is taken."""
+    reach = scan_points(len(z))[2] * jnp.sqrt(1 + (frame.inverse @ (z - frame.centre)) ** 2)
+    share = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(local.move), 1e-300)))
+    share = jnp.where(jnp.isfinite(share), share, 0.0)
+    moved = z + frame.factor @ (share * local.move)
+    return jnp.where(jnp.all(jnp.isfinite(moved)), moved, z), share
 
-    targets, scores, log_dets, narrow = jax.vmap(first)(s)
-    best = scores >= jnp.max(scores[neighbours], axis=1)
-    _, chosen = jax.lax.top_k(jnp.where(best, scores, -jnp.inf), _POLISHED[model.latent_dim])
 
-    def polish(z: Array, steps: int) -> Local:
-        def again(_: Array, local: Local) -> Local:
-            new = local_model(model, x, frame, step(local.point, local)[0])
-            better = new.exponent >= local.exponent
-            halved = local._replace(move=0.25 * local.move)
-            return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
-
-        return jax.lax.fori_loop(0, steps, again, local_model(model, x, frame, z))
-
-    constant = 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
-    # What is wide the boxes of `cover` see.
-    left_over = best & narrow & (scores < scores[chosen[-1]])
-    unsure = jnp.where(left_over, scores - 0.5 * log_dets + constant, -jnp.inf)
-    polished = jax.vmap(lambda z: polish(z, _STEPS[model.latent_dim]))(targets[chosen])
-    all_found, late = recombined(polished, frame, polish, cell)
-    return all_found, targets, jnp.where(jnp.isnan(unsure), -jnp.inf, unsure), late + constant
+def log_constant(frame: Frame) -> Float[Array, ""]:
+    """Return log of what a Gaussian's mass has besides its height and its determinant in units of the frame."""
+    return 0.5 * len(frame.centre) * np.log(2 * np.pi) - jnp.linalg.slogdet(frame.inverse)[1]
