@@ -43,7 +43,8 @@ class Lattice(NamedTuple):
 
 
 @lru_cache
-def _hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
+def hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """n nodes and weights for N(0, 1), exactly symmetric: exact for polynomials of degree 2n - 1."""
     x, w = np.polynomial.hermite_e.hermegauss(n)
     x = 0.5 * (x - x[::-1])
     w = 0.5 * (w + w[::-1])
@@ -55,7 +56,7 @@ def gauss_hermite(d: int, n: int) -> Rule:
     """Tensor Gauss-Hermite rule with n nodes in each of d coordinates; nodes of weight below 1e-20 are left out."""
     if d < 1 or n < 1:
         raise RequestError(f"gauss_hermite: expected d >= 1 and n >= 1, got d={d}, n={n}")
-    x, w = _hermite(n)
+    x, w = hermite(n)
     nodes = np.array(list(product(x, repeat=d)))
     weights = np.prod(np.array(list(product(w, repeat=d))), axis=1)
     kept = weights > _NEGLIGIBLE

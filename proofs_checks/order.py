@@ -15,7 +15,9 @@ Source: Richardson (1911), Bulirsch and Stoer; the noise column is the triangle 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -91,22 +93,41 @@ def extrapolate(
     """
     if values.size < 3:
         raise RequestError(f"extrapolate: expected at least 3 values, got {values.size}")
-    best = Estimate(float(values[-1]), float("inf"))
-    column, column_noise = values, noise
+    table = _richardson(values.size, ratio, spacing, spacing if first is None else first)
+    new = table.new @ values
+    change = np.maximum(np.abs(table.along @ values), np.abs(table.across @ values))
+    width = table.noise @ noise + TRUNCATION_SAFETY * change
+    best = int(np.argmin(width))
+    if not width[best] < np.inf:
+        return Estimate(float(values[-1]), float("inf"))
+    return Estimate(float(new[best]), float(width[best]))
+
+
+class _Richardson(NamedTuple):
+    """Richardson's table as linear maps of n values: a row for each entry that can be compared with its neighbours.
+
+    new: the entry; along: less the one above it in its column; across: less the one that it was made from, times the
+    weight's share; noise: what bounds its noise when that of the values is put in.
+    """
+
+    new: Float[np.ndarray, "m n"]
+    along: Float[np.ndarray, "m n"]
+    across: Float[np.ndarray, "m n"]
+    noise: Float[np.ndarray, "m n"]
+
+
+@lru_cache(maxsize=1024)
+def _richardson(count: int, ratio: float, spacing: float, first: float) -> _Richardson:
+    column = column_noise = np.eye(count)
+    rows: list[tuple[np.ndarray, ...]] = []
     # The first column is extrapolated once before it can be compared with anything.
-    for k in range(1, values.size):
-        weight = ratio ** (k * spacing if first is None else first + (k - 1) * spacing) - 1.0
+    for k in range(1, count - 1):
+        weight = ratio ** (first + (k - 1) * spacing) - 1.0
         new = column[1:] + (column[1:] - column[:-1]) / weight
         new_noise = column_noise[1:] * (1 + 1 / weight) + column_noise[:-1] / weight
-        if new.size < 2:
-            break
-        change = np.maximum(np.abs(new[1:] - new[:-1]), np.abs(new[1:] - column[2:]) / (weight + 1))
-        width = new_noise[1:] + TRUNCATION_SAFETY * change
-        i = int(np.argmin(width))
-        if width[i] < best.half_width:
-            best = Estimate(float(new[i + 1]), float(width[i]))
+        rows.append((new[1:], new[1:] - new[:-1], (new[1:] - column[2:]) / (weight + 1), new_noise[1:]))
         column, column_noise = new, new_noise
-    return best
+    return _Richardson(*(np.concatenate(parts) for parts in zip(*rows, strict=True)))
 
 
 def asymptotic_range(y: Float[np.ndarray, " n"], floor: Float[np.ndarray, " n"]) -> slice:

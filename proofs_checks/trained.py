@@ -10,7 +10,7 @@ missing, it is no evidence either way. Runs that did not converge never refute (
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -26,21 +26,21 @@ SMALL_CASE = "small-case"
 STUDY = "false-alarms-trained"
 
 
-def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOutcome, ...]]:
+def trained_evidence(claim: Claim, now: TrainedNow) -> tuple[Evidence, tuple[ControlOutcome, ...]]:
     """The findings that the claim names as evidence, and their controls; RequestError for one that there is not."""
     wanted = dict.fromkeys(name for name, _ in claim.trained)
     missing = [name for name in wanted if name != SMALL_CASE and name not in names()]
-    found = {name: _findings(name, seed) for name in wanted if name not in missing}
+    found = {name: _findings(name, now) for name in wanted if name not in missing}
     findings = [_named(found[name], id, claim) for name, id in claim.trained if name in found]
     if not findings:
         return Evidence("n/a", f"not recorded: {', '.join(missing)}"), ()
     held = sum(finding.holds for finding in findings)
-    now = [finding for finding in findings if finding.experiment == SMALL_CASE]
-    summary = f"{held} of {len(findings)} findings, {len(now) or 'none'} trained now"
-    if now:
-        summary += f" ({_converged(now[0])})"
+    fresh = [finding for finding in findings if finding.experiment == SMALL_CASE]
+    summary = f"{held} of {len(findings)} findings, {len(fresh) or 'none'} trained now"
+    if fresh:
+        summary += f" ({_converged(fresh[0])})"
     details: dict[str, Any] = {"findings": [finding.as_dict() for finding in findings], "missing": missing}
-    if now:
+    if fresh:
         details["false_alarm"] = rates()
     verdict = worst([finding.verdict for finding in findings])
     if verdict != "holds":
@@ -58,9 +58,9 @@ def trained_evidence(claim: Claim, seed: int) -> tuple[Evidence, tuple[ControlOu
     return Evidence(verdict, summary, details), controls
 
 
-def _findings(name: str, seed: int) -> tuple[Finding, ...]:
+def _findings(name: str, now: TrainedNow) -> tuple[Finding, ...]:
     """All findings of an experiment, or of the small case trained now."""
-    return trained_now(seed) if name == SMALL_CASE else experiment(name).findings()
+    return now.findings() if name == SMALL_CASE else experiment(name).findings()
 
 
 def _named(findings: Sequence[Finding], id: str, claim: Claim) -> Finding:
@@ -82,11 +82,30 @@ print(json.dumps(found, default=lambda value: value.item()))
 """
 
 
-def trained_now(seed: int) -> tuple[Finding, ...]:
-    """The findings of `small_case`, trained in another process."""
-    names_of = {field.name for field in fields(Finding)}
-    found = json.loads(children.output(_TRAIN, str(seed)))
-    return tuple(Finding(**{key: value for key, value in one.items() if key in names_of}) for one in found)
+class TrainedNow:
+    """The small case of one seed, trained in another process: where a claim asks for it, from the beginning of the run.
+
+    To be made in the main thread (`children.start`).
+    """
+
+    def __init__(self, seed: int, claims: Iterable[Claim]) -> None:
+        asked = any(pair[0] == SMALL_CASE for claim in claims if claim.findings for pair in claim.trained)
+        self._process = children.begin(_TRAIN, str(seed)) if asked else None
+
+    def __enter__(self) -> TrainedNow:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._process is not None:
+            children.stop(self._process)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of `small_case`, once it is trained; RuntimeError if that failed or no claim asked for it."""
+        if self._process is None:
+            raise RuntimeError(f"{SMALL_CASE}: no claim of this run asked for it")
+        names_of = {field.name for field in fields(Finding)}
+        found = json.loads(children.finish(self._process))
+        return tuple(Finding(**{key: value for key, value in one.items() if key in names_of}) for one in found)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:

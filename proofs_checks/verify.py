@@ -1,8 +1,9 @@
 """`verify`: every claim asked for, derived and measured, with its controls, as one `Report`.
 
 Claims about decoders share one table of measurements and load JAX; their derivations and enclosures run in a process of
-their own meanwhile. Claims of one's own (`elbogap.theorem`) are judged here and load what they use. A claim is never
-left out: where a kind of evidence does not exist for it, the report says `n/a`.
+their own meanwhile, and so does what is trained on the spot. Claims of one's own (`elbogap.theorem`) are judged here
+and load what they use. A claim is never left out: where a kind of evidence does not exist for it, the report says
+`n/a`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .verdict import KINDS, Verdict
 if TYPE_CHECKING:
     from .exact import Enclosed
     from .measurements import Measurements
+    from .trained import TrainedNow
 
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
@@ -68,6 +70,10 @@ def verify(
         raise RequestError("claims: expected at least one, got none")
     run = _Run(effort, seed, progress, len(chosen) + 1, certificate, cache_dir, keep_unfinished, executor)
     with ExitStack() as stack:
+        if any(claim.findings for claim in chosen):
+            from .trained import TrainedNow
+
+            run.trained = stack.enter_context(TrainedNow(seed, chosen))
         if any(claim.laws for claim in chosen):
             from .formulas import kept_in
 
@@ -108,6 +114,7 @@ class _Run:
     executor: Executor | None = None
     done: int = 0
     decoders: _Decoders | None = None
+    trained: TrainedNow | None = None
     judged: dict[str, Judged] = field(default_factory=dict)
 
     def tell(self, what: str) -> None:
@@ -219,11 +226,11 @@ def _result(
             evidence["measured"].details["table"] = claim.table(judged.laws, controls)
         if judged.equal_mutants:
             evidence["measured"].details["equal_mutants"] = judged.equal_mutants
-    if claim.findings:
+    if claim.findings and run.trained:
         from .trained import trained_evidence
 
         run.tell(f"{claim.id}: trained models")
-        evidence["trained"], of_training = trained_evidence(claim, run.seed)
+        evidence["trained"], of_training = trained_evidence(claim, run.trained)
         controls += of_training
     elif claim.trained:
         evidence["trained"] = trained_table(claim)

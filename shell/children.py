@@ -31,9 +31,15 @@ def start(code: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(_command(code, arguments), text=True, **options)
 
 
-def output(code: str, *arguments: str) -> str:
-    """What such an interpreter prints; RuntimeError with the last line of its errors if it fails."""
-    with start(code, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def begin(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Such an interpreter, whose output `finish` waits for."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return start(code, *arguments, **pipes)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What it prints; RuntimeError with the last line of its errors if it fails."""
+    with process:
         try:
             found, errors = process.communicate()
         except BaseException:
@@ -43,6 +49,18 @@ def output(code: str, *arguments: str) -> str:
         last = (errors.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"a worker ended with status {process.returncode}: {last[:200]}")
     return found
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Stop it if it still runs."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def output(code: str, *arguments: str) -> str:
+    """What such an interpreter prints; RuntimeError with the last line of its errors if it fails."""
+    return finish(begin(code, *arguments))
 
 
 def module(name: str, *arguments: str) -> str:

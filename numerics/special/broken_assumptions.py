@@ -69,12 +69,12 @@ def _exponent(case: Case, eps: float) -> Callable[[np.ndarray], np.ndarray]:
 def _at(case: Case, eps: float) -> tuple[float, float, float, float]:
     exponent, g, width = _exponent(case, eps), case.preimage, case.width(eps)
     integral = _evidence(case, exponent, width)
-    starts = [np.array([start]) for start in dict.fromkeys((g, g + 0.3 * width, g - 0.3 * width))]
-    found = [maximise(_derivatives(exponent), mu, np.log(np.array([0.5 * width]))) for mu in starts]
-    value, mu, tau = max(found, key=lambda one: -np.inf if np.isnan(one[0][0]) else one[0][0])
+    starts = np.array([g, g + 0.3 * width, g - 0.3 * width])
+    values, means, log_stds = maximise(_derivatives(exponent), starts, np.full(3, np.log(0.5 * width)))
+    best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
     normaliser = float(case.log_prior(np.array(g))) - 0.5 * np.log(2 * np.pi * eps)
-    gap = np.log(integral) - value[0] - HALF_LOG_2PIE
-    return mu[0] - g, float(np.exp(2 * tau[0])), np.log(integral) + normaliser, gap
+    gap = np.log(integral) - values[best] - HALF_LOG_2PIE
+    return means[best] - g, float(np.exp(2 * log_stds[best])), np.log(integral) + normaliser, gap
 
 
 def _panels(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..quadrature import hermite
+
 HALF_LOG_2PIE = 0.5 * float(np.log(2 * np.pi * np.e))
 _STEPS, _HALVINGS = 60, 20
 
@@ -45,8 +47,7 @@ def expected(mu: np.ndarray, tau: np.ndarray, exponent: Callable[[np.ndarray], t
 
     Exact for polynomial e of degree 2 nodes - 1.
     """
-    xi, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    weights = weights / weights.sum()
+    xi, weights = hermite(nodes)
     offset = np.exp(tau)[..., None] * xi
     e, slope, curvature = exponent(mu[..., None] + offset)
     return Objective(

@@ -10,22 +10,23 @@ from elbogap.training.experiments.small_case import judge
 from elbogap.training.findings import Finding
 
 GOOD = Finding("made-up", "mcc", "median MCC", 20, 0.99, 0.98, 0.995, 0.95, "at least", "shuffled", 0.1)
+NOTHING = trained.TrainedNow(0, ())
 CLAIM = replace(CLAIMS["encoder-mean"], trained=(("made-up", "mcc"), ("lost", "mcc")))
 
 
 def evidence(monkeypatch: pytest.MonkeyPatch, finding: Finding) -> tuple:
     """The evidence that one finding gives, another experiment not being recorded."""
-    monkeypatch.setattr(trained, "_findings", lambda name, seed: (finding, replace(finding, id="another")))
+    monkeypatch.setattr(trained, "_findings", lambda name, now: (finding, replace(finding, id="another")))
     monkeypatch.setattr(trained, "names", lambda: ("made-up",))
-    return trained.trained_evidence(CLAIM, 0)
+    return trained.trained_evidence(CLAIM, NOTHING)
 
 
 def test_an_unknown_finding_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that asks for a finding that its experiment has not is refused, with those that there are."""
-    monkeypatch.setattr(trained, "_findings", lambda name, seed: (GOOD,))
+    monkeypatch.setattr(trained, "_findings", lambda name, now: (GOOD,))
     monkeypatch.setattr(trained, "names", lambda: ("made-up",))
     with pytest.raises(ValueError, match="encoder-mean: expected a finding of made-up among mcc, got 'mc'"):
-        trained.trained_evidence(replace(CLAIM, trained=(("made-up", "mc"),)), 0)
+        trained.trained_evidence(replace(CLAIM, trained=(("made-up", "mc"),)), NOTHING)
 
 
 def test_a_finding_and_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,7 @@ def test_a_control_that_passes_survives(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_nothing_recorded_is_no_evidence() -> None:
     """A claim whose experiments are not recorded has no trained evidence, and says which are missing."""
-    found, controls = trained.trained_evidence(replace(CLAIM, trained=(("lost", "mcc"),)), 0)
+    found, controls = trained.trained_evidence(replace(CLAIM, trained=(("lost", "mcc"),)), NOTHING)
     assert found.verdict == "n/a" and found.summary == "not recorded: lost" and not controls
 
 
@@ -70,7 +71,7 @@ def test_a_claim_without_trained_evidence_may_say_why() -> None:
     """The row of kinks says that no recorded experiment speaks for it; that of priors has a finding that holds."""
     kinks, priors = CLAIMS["kinks"], CLAIMS["priors"]
     assert not kinks.trained and "no recorded experiment" in kinks.untrained
-    found, controls = trained.trained_evidence(priors, 0)
+    found, controls = trained.trained_evidence(priors, NOTHING)
     assert found.verdict == "holds" and found.summary.startswith("1 of 1 findings")
     assert controls and all(control.rejected for control in controls)
 
@@ -79,7 +80,7 @@ def test_a_claim_without_trained_evidence_may_say_why() -> None:
 def test_the_recorded_findings_hold(name: str) -> None:
     """Every finding that a claim names is recorded and holds, and its control is rejected."""
     wanted = tuple(pair for pair in CLAIMS[name].trained if pair[0] != trained.SMALL_CASE)
-    found, controls = trained.trained_evidence(replace(CLAIMS[name], trained=wanted), 0)
+    found, controls = trained.trained_evidence(replace(CLAIMS[name], trained=wanted), NOTHING)
     assert found.verdict == "holds" and found.details["missing"] == []
     assert len(found.details["findings"]) == len(controls) == len(wanted)
     assert all(control.rejected for control in controls)

@@ -60,7 +60,7 @@ def exponential_family() -> Derivation:
         ),
         Step(
             Shown(
-                [expected(n), expected(n**2) - mean_count**2],
+                lambda: [expected(n), expected(n**2) - mean_count**2],
                 r"E t,\ \operatorname{Var} t\ \text{for Poisson},\; \Psi = e^f",
             ),
             Shown([sp.diff(poisson, f, k).subs(f, sp.log(mean_count)) for k in (1, 2)], r"\Psi',\ \Psi''"),

@@ -8,6 +8,7 @@ The squared distance of column k to the span of the k - 1 before it, over its sq
 Source: new here; Ghosh et al. 2023 (arXiv 2312.13438) bound the same contrast.
 """
 
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -17,6 +18,7 @@ from ..formulas.contrast import contrast_of_metric, triangular
 from ..proof.derivation import Derivation, Shown, Step, argued
 
 
+@cache
 def _beta_logarithm() -> tuple[Any, Any]:
     """d/ds and d^2/ds^2 at 0 of log B(a+s, b)/B(a, b): cumulants of log X for X ~ Beta(a, b)."""
     a, b, s = sp.symbols("alpha kappa tau", positive=True)
@@ -25,6 +27,7 @@ def _beta_logarithm() -> tuple[Any, Any]:
     return left, [sp.digamma(a) - sp.digamma(a + b), sp.polygamma(1, a) - sp.polygamma(1, a + b)]
 
 
+@cache
 def _assembled() -> tuple[Any, Any]:
     """-1/2 E log and 1/4 Var log of the Beta variables, summed, for symbolic D and d = 1..4; and the closed forms."""
     data_dim = sp.Symbol("D", positive=True)
@@ -37,6 +40,7 @@ def _assembled() -> tuple[Any, Any]:
     return left, right
 
 
+@cache
 def _asymptotic() -> tuple[Any, Any]:
     """Leading order of the mean for D = 1/t: psi(y) = log y - 1/(2y) + O(y^-2)."""
     t = sp.Symbol("tau", positive=True)
@@ -48,20 +52,22 @@ def _asymptotic() -> tuple[Any, Any]:
     return left, right
 
 
+def _ratios(d: int) -> list[Any]:
+    """log(R_kk^2 / A_kk) of every column."""
+    upper = triangular(d)
+    return [sp.log(upper[k, k] ** 2) - sp.log((upper.T @ upper)[k, k]) for k in range(d)]
+
+
 def random_directions() -> Derivation:
     """The derivation of claim random-directions."""
-    beta, whole, asymptotic = _beta_logarithm(), _assembled(), _asymptotic()
-    ratios = {
-        d: [sp.log(triangular(d)[k, k] ** 2) - sp.log((triangular(d).T @ triangular(d))[k, k]) for k in range(d)]
-        for d in (1, 2, 3)
-    }
     t = sp.Symbol("tau", real=True)
     steps = (
         Step(
             Shown(
-                {d: contrast_of_metric(triangular(d).T @ triangular(d)) for d in (1, 2, 3)}, "c(A),\\; A = R^\\top R"
+                lambda: {d: contrast_of_metric(triangular(d).T @ triangular(d)) for d in (1, 2, 3)},
+                r"c(A),\; A = R^\top R",
             ),
-            Shown({d: -sum(ratios[d]) / 2 for d in (1, 2, 3)}, r"-\tfrac12\sum_k \log(R_{kk}^2/A_{kk})"),
+            Shown(lambda: {d: -sum(_ratios(d)) / 2 for d in (1, 2, 3)}, r"-\tfrac12\sum_k \log(R_{kk}^2/A_{kk})"),
             "triangularisation: R_kk is the distance of column k to the span of the columns before it",
         ),
         argued(
@@ -73,14 +79,20 @@ def random_directions() -> Derivation:
             "columns independent, each with an isotropic law",
         ),
         Step(
-            Shown(beta[0], r"\partial_s^{1,2} \log\bigl[B(\alpha+s,\kappa)/B(\alpha,\kappa)\bigr]_{s=0}"),
-            Shown(beta[1], r"\psi(\alpha) - \psi(\alpha+\kappa),\ \psi'(\alpha) - \psi'(\alpha+\kappa)"),
+            Shown(
+                lambda: _beta_logarithm()[0],
+                r"\partial_s^{1,2} \log\bigl[B(\alpha+s,\kappa)/B(\alpha,\kappa)\bigr]_{s=0}",
+            ),
+            Shown(
+                lambda: _beta_logarithm()[1],
+                r"\psi(\alpha) - \psi(\alpha+\kappa),\ \psi'(\alpha) - \psi'(\alpha+\kappa)",
+            ),
             "E X^s = B(a+s, b)/B(a, b): mean and variance of the logarithm of a Beta variable",
         ),
         Step(
-            Shown(whole[0], r"-\tfrac12\sum_k E\log X_k,\ \tfrac14\sum_k \operatorname{Var}\log X_k"),
+            Shown(lambda: _assembled()[0], r"-\tfrac12\sum_k E\log X_k,\ \tfrac14\sum_k \operatorname{Var}\log X_k"),
             Shown(
-                whole[1],
+                lambda: _assembled()[1],
                 r"\tfrac12\sum_k[\psi(\tfrac D2) - \psi(\tfrac{D-k+1}2)],\ \tfrac14\sum_k[\psi'(\tfrac{D-k+1}2) - "
                 r"\psi'(\tfrac D2)]",
             ),
@@ -96,10 +108,10 @@ def random_directions() -> Derivation:
         ),
         Step(
             Shown(
-                asymptotic[0],
+                lambda: _asymptotic()[0],
                 r"\partial_\tau E c\ \text{at}\ \tau = 1/D = 0,\; \psi(y) = \log y - \tfrac1{2y} + O(y^{-2})",
             ),
-            Shown(asymptotic[1], r"d(d-1)/4"),
+            Shown(lambda: _asymptotic()[1], r"d(d-1)/4"),
             "asymptotics for D much larger than d: E c ~ d(d-1)/(4D), d = 2, 3, 4",
         ),
     )
