@@ -147,6 +147,8 @@ def start(folder: Path, arguments: tuple[str, ...], *, fresh: bool = True) -> tu
     mark = uuid.uuid4().hex
     environment = {MARK: mark, "ELBOGAP_CACHE_DIR": str(folder / "cache")}
     if not fresh:
+        # As the command line sets it before NumPy is loaded: with more threads other digits come last.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         for name in IMPORTED:
             importlib.import_module(f"elbogap.{name}")
         return Fork(folder, arguments, environment), mark
