@@ -40,9 +40,6 @@ Arguments = ParamSpec("Arguments")
 PRIORS = ("normal", "logistic", "Student t", "bimodal", "correlated normal", "wide normal")
 """The names of `shared_priors`; a batch draws among the first few, in turn."""
 
-VECTORISED = 3
-"""Up to this d the rows and noise variances of a batch are measured side by side, above it one after the other."""
-
 
 def shared_priors(d: int) -> tuple[Prior, ...]:
     """The six priors of the shared table, in the order of `PRIORS`: light and heavy tails, two modes, dependence."""
@@ -200,15 +197,14 @@ def _measure(decoders: Any, names: Any, priors: Any, points: Any, ladder: Any) -
         _, J, H, T = decoder_derivatives(decoder, point, 3)
         l1, l2 = prior_derivatives(model, point)
         derivatives = {"J": J, "H": H, "T": T, "l0": model.log_prior(point), "l1": l1, "l2": l2}
-        return over(lambda eps: measure_at(model.with_noise(eps), x, point))(ladder) | derivatives
+        return each(lambda eps: measure_at(model.with_noise(eps), x, point))(ladder) | derivatives
 
-    if points.shape[1] <= VECTORISED:
-        over: Callable = jax.vmap
-    else:
-        over = one_after_the_other
-    return over(one)(decoders, priors, points)
+    return each(one)(decoders, priors, points)
 
 
-def one_after_the_other(function: Callable) -> Callable:
-    """`jax.vmap(function)`, in the memory of one call."""
+def each(function: Callable) -> Callable:
+    """`jax.vmap(function)` in the memory of one call: one row after the other.
+
+    A measurement is a program of some thousand steps; to trace it once more for each `vmap` takes longer than the rows.
+    """
     return lambda *arguments: jax.lax.map(lambda row: function(*row), arguments)

@@ -21,7 +21,7 @@ from ..numerics.ladders import SHARED
 from ..numerics.model import LatentModel
 from .batch import Batch
 from .batch import batch_of as rows_of
-from .measurements import measure_at
+from .measurements import each, measure_at
 
 POTENTIAL = ("M", "V3", "V4", "l0", "l1", "l2", "J")
 
@@ -46,7 +46,7 @@ def along_ladder(model_at: ModelAt, point: Any, ladder: Any, *, encoder: bool = 
     def at(eps: Any) -> dict[str, Any]:
         return measure_at(*model_at(eps), point, encoder=encoder)
 
-    return jax.vmap(at)(ladder) | potential_derivatives(*model_at(jnp.ones(())), point)
+    return each(at)(ladder) | potential_derivatives(*model_at(jnp.ones(())), point)
 
 
 def normal_vector(jacobian: Any, vector: Any, length: Any) -> Any:

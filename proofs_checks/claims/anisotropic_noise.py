@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,7 +22,7 @@ from ..batch import Batch
 from ..batch_laws import PerBatch, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "shear", 2
@@ -66,7 +65,7 @@ def _measure(decoders: Any, points: Any, unmixings: Any, couplings: Any, ladder:
         alone = {"prior_l1": l1, "prior_l2": l2, "H": H, "T": T, "variances": noise.variances(point)}
         return along_ladder(model_at, point, ladder) | alone
 
-    return jax.vmap(one)(decoders, points, unmixings, couplings)
+    return each(one)(decoders, points, unmixings, couplings)
 
 
 @once

@@ -25,7 +25,7 @@ from ..batch_laws import EPS64, convergence, flipped, predicted
 from ..claim import Claim, Control
 from ..formulas import predict
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 from ..potential import along_ladder, batch_of
 
 LATENT_DIM, NODES = 2, 20
@@ -77,9 +77,9 @@ def _measure(decoders: Any, betas: Any, points: Any, shifts: Any, stretches: Any
 
         # One eps of the ladder is one eps of the beta-VAE; the VAE beside it has beta eps.
         found = along_ladder(lambda eps: (plain.with_noise(beta * eps), x), point, ladder)
-        return found | jax.vmap(at)(ladder)
+        return found | each(at)(ladder)
 
-    return jax.vmap(one)(decoders, betas, points, shifts, stretches)
+    return each(one)(decoders, betas, points, shifts, stretches)
 
 
 @once

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from ...numerics.blocks import Blocks
@@ -23,7 +22,7 @@ from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, gap_law, predicted, zeros
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import PRIORS, Measurements, once, shared_priors, stack
+from ..measurements import PRIORS, Measurements, each, once, shared_priors, stack
 from ..potential import batch_of, metric, potential_derivatives
 
 DECODERS, LATENT_DIM = "shear", 3
@@ -55,9 +54,9 @@ def _measure(decoders: Any, priors: Any, points: Any, ladder: Any) -> dict[str, 
                 found |= {f"{name} {field}": value for field, value in best._asdict().items()}
             return found
 
-        return jax.vmap(at)(ladder) | potential_derivatives(plain, x, point)
+        return each(at)(ladder) | potential_derivatives(plain, x, point)
 
-    return jax.vmap(one)(decoders, priors, points)
+    return each(one)(decoders, priors, points)
 
 
 @once

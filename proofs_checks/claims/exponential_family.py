@@ -32,7 +32,7 @@ from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted, without_prior
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import Measurements, measure_at, once, stack
+from ..measurements import Measurements, each, measure_at, once, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector, potential_derivatives
 
 LATENT_DIM = 2
@@ -73,7 +73,7 @@ def _measure(decoders: Any, binomial: Any, points: Any, normals: Any, lengths: A
         information = jax.jvp(single.mean, (decoder(point),), (jnp.ones_like(t),))[1]
         return along_ladder(model_at, point, ladder, encoder=True) | {"H": H, "T": T, "F": information}
 
-    return jax.vmap(one)(decoders, binomial, points, normals, lengths)
+    return each(one)(decoders, binomial, points, normals, lengths)
 
 
 @once
@@ -136,9 +136,9 @@ def _measure_drawn(decoders: Any, points: Any, draws: Any, ladder: Any) -> dict[
             derivatives = potential_derivatives(model, x, maximiser) | {"fisher": fisher(maximiser)}
             return measure_at(model, x, maximiser, encoder=False) | {f"{k} at x": v for k, v in derivatives.items()}
 
-        return jax.vmap(at)(ladder) | {"J": jax.jacfwd(decoder)(point), "fisher": fisher(point)}
+        return each(at)(ladder) | {"J": jax.jacfwd(decoder)(point), "fisher": fisher(point)}
 
-    return jax.vmap(one)(decoders, points, draws)
+    return each(one)(decoders, points, draws)
 
 
 @once

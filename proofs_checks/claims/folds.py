@@ -25,7 +25,7 @@ from ..batch_laws import LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import predict
 from ..laws import ConvergenceLaw, Instances, Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 
 FOLD_LADDER = 10.0 ** -np.arange(2.0, 8.25, 1.0)
 SEPARATION = 0.15
@@ -51,7 +51,7 @@ def _measure_folded(decoders: Any, preimages: Any, ladder: Any) -> dict[str, Any
         x = decoder(branches[0])
         # One start is given twice: a mode that is found twice must not be counted twice.
         starts = jnp.concatenate([branches, branches[:1]])
-        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=starts))(ladder)
+        found = each(lambda eps: measure_gap(model.with_noise(eps), x, start=starts))(ladder)
 
         def derivatives(g: Any) -> dict[str, Any]:
             _, J, H, T = decoder_derivatives(decoder, g, 3)
@@ -60,7 +60,7 @@ def _measure_folded(decoders: Any, preimages: Any, ladder: Any) -> dict[str, Any
 
         return found._asdict() | jax.vmap(derivatives)(branches)
 
-    return jax.vmap(one)(decoders, preimages)
+    return each(one)(decoders, preimages)
 
 
 def _draw(rng: np.random.Generator, contested: bool) -> tuple[_Folded, np.ndarray]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,7 +24,7 @@ from ..claim import Claim, Control
 from ..formulas import predict
 from ..kink_digits import tiny_gap
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 
 PLANE_LADDER = half_decades(3, 6)
 DISTANT_LADDER = 10.0 ** -np.arange(2.0, 4.3, 0.25)
@@ -54,10 +53,10 @@ def _measure_plane(decoders: Any, points: Any, ladder: Any) -> dict[str, Any]:
     def one(decoder: Any, g: Any) -> dict[str, Any]:
         model = LatentModel(decoder, 2, noise_var=1.0)
         x = decoder(g)
-        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=g))(ladder)
+        found = each(lambda eps: measure_gap(model.with_noise(eps), x, start=g))(ladder)
         return {"gap": found.gap, "gap_error": found.gap_error, "converged": found.converged}
 
-    return jax.vmap(one)(decoders, points)
+    return each(one)(decoders, points)
 
 
 @once

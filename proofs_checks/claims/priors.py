@@ -37,7 +37,7 @@ from ..claim import Claim, Control
 from ..formulas import predict
 from ..instances import Instances
 from ..laws import ConvergenceLaw, IdentityLaw, Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 from ..potential import along_ladder, batch_of, metric
 
 FAMILY, LATENT_DIM = "moebius_linear", 2
@@ -69,14 +69,14 @@ def _measure(decoders: Any, index: Any, points: Any, ladder: Any) -> dict[str, A
             return LatentModel(composed, LATENT_DIM, prior=prior, noise_var=eps), composed(point)
 
         found = along_ladder(model_at, point, ladder)
-        direct = jax.vmap(lambda eps, mean, std: _direct_elbo(decoder, composed(point), eps, mean, std))
+        direct = each(lambda eps, mean, std: _direct_elbo(decoder, composed(point), eps, mean, std))
         plain = LatentModel(decoder, LATENT_DIM)
         z = to_latent(point)
         _, _, M, V3, V4 = tower(lambda z: plain.potential(z, composed(point)), z, 4)
         in_latent = {"latent_M": M, "latent_V3": V3, "latent_V4": V4}
         return found | in_latent | {"direct": direct(ladder, found["mean"], found["std"])}
 
-    return jax.vmap(one)(decoders, index, points)
+    return each(one)(decoders, index, points)
 
 
 def _direct_elbo(decoder: Any, x: Any, eps: Any, mean: Any, std: Any) -> Any:

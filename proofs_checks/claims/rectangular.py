@@ -20,7 +20,7 @@ from ..batch import Batch
 from ..batch_laws import PerBatch, convergence, flipped, limit_law, predicted
 from ..claim import Claim, Control
 from ..laws import ConvergenceLaw, Law
-from ..measurements import PRIORS, Measurements, once, shared_priors, stack
+from ..measurements import PRIORS, Measurements, each, once, shared_priors, stack
 from ..potential import along_ladder, batch_of, metric, normal_vector
 
 LATENT_DIM = 2
@@ -38,7 +38,7 @@ def _measure(decoders: Any, priors: Any, points: Any, normals: Any, distances: A
 
         return along_ladder(model_at, point, ladder, encoder=True) | {"distance": distance}
 
-    return jax.vmap(one)(decoders, priors, points, normals, distances)
+    return each(one)(decoders, priors, points, normals, distances)
 
 
 @once

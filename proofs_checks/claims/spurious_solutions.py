@@ -25,7 +25,7 @@ from ..batch_laws import EPS64, LIMIT_ROUND_OFF
 from ..claim import Claim, Control
 from ..formulas import predict
 from ..laws import BoundLaw, ConvergenceLaw, IdentityLaw, Instances, Law
-from ..measurements import Measurements, once, stack
+from ..measurements import Measurements, each, once, stack
 
 FAMILY = "shear"
 BASE, ROTATION, SWIRL, SQUEEZE = range(4)
@@ -66,14 +66,16 @@ def _measure_remixed(decoders: Any, points: Any, angles: Any, twists: Any, squee
         turned = angle + 0.5 * twist * (image @ image)
         point, x = _turn(-turned, image), decoder(g)
         model = LatentModel(remixed, 2, noise_var=1.0)
-        found = jax.vmap(lambda eps: measure_gap(model.with_noise(eps), x, start=point))(ladder)
+        found = each(lambda eps: measure_gap(model.with_noise(eps), x, start=point))(ladder)
         _, J, H, T = decoder_derivatives(remixed, point, 3)
         l1, l2 = prior_derivatives(model, point)
         wrong = jax.jacfwd(remixed)(_turn(turned, image))
         return found._asdict() | {"J": J, "H": H, "T": T, "l1": l1, "l2": l2, "J at a(g)": wrong}
 
-    variants = jax.vmap(one, in_axes=(None, None, 0, 0, 0))
-    return jax.vmap(variants)(decoders, points, angles, twists, squeezes)
+    def variants(decoder: Any, g: Any, *remixings: Any) -> dict[str, Any]:
+        return each(lambda *remixing: one(decoder, g, *remixing))(*remixings)
+
+    return each(variants)(decoders, points, angles, twists, squeezes)
 
 
 @once
