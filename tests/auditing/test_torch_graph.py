@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap import cli
 
 torch = pytest.importorskip("torch", reason='needs torch: pip install "elbogap[torch]"')
 from elbogap.auditing.inputs import torch_graph  # noqa: E402
@@ -144,6 +145,22 @@ def test_the_log_says_which_way_is_taken(caplog) -> None:
     with caplog.at_level(logging.DEBUG, "elbogap"):
         assert as_decoder(Layer(nn.Identity, 4), 2).derivatives.route == torch_graph.TRANSLATED
     assert "is evaluated in JAX" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "way"),
+    [("nn.Linear(2, 3)", "is evaluated in JAX"), ("torch.jit.script(nn.Linear(2, 3))", "is called back from JAX")],
+)
+def test_debug_on_the_command_line_says_which_way(body: str, way: str, tmp_path, caplog) -> None:
+    """`elbogap audit --debug` names the way of a module that is translated, and of one that is not."""
+    (tmp_path / "mine.py").write_text(f"import torch\nfrom torch import nn\ndecoder = {body}\n")
+    options = ["--latent-dim", "2", "--points", "4", "--account-points", "0", "--debug"]
+    level = logging.getLogger("elbogap").level
+    try:
+        assert cli.run(["audit", f"{tmp_path / 'mine.py'}:decoder", *options]) in (0, 1)
+    finally:
+        logging.getLogger("elbogap").setLevel(level)
+    assert way in caplog.text
 
 
 def test_the_account_is_the_same_either_way(monkeypatch) -> None:
