@@ -40,7 +40,7 @@ def _batch(model: LatentModel, x: Float[Array, " D"], points: Float[Array, "n d"
 def seconds_of_account(setting: Setting, tasks: list[Task]) -> float:
     """Seconds that the account at these points is likely to take on this machine."""
     model, d = setting.model, setting.model.latent_dim
-    points = jnp.zeros((_BATCH, d)) + jnp.asarray(tasks[0].start)
+    points = jnp.broadcast_to(jnp.asarray(tasks[0].start), (_BATCH, d))
 
     def timed() -> float:
         begun = time.perf_counter()

@@ -27,7 +27,8 @@ def test_more_points_take_longer() -> None:
 def test_only_a_long_account_says_how_long(monkeypatch, seconds: float, said: str) -> None:
     """Four minutes are said in words, five seconds are not worth one."""
     monkeypatch.setattr(estimate, "seconds_of_account", lambda setting, tasks: seconds)
-    assert estimate.expectation(*setting_and_task()) == said
+    setting, task = setting_and_task()
+    assert estimate.expectation(setting, [task]) == said
 
 
 def test_the_estimate_comes_before_the_first_point(monkeypatch) -> None:

@@ -148,12 +148,26 @@ def test_the_log_says_which_way_is_taken(caplog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "way"),
-    [("nn.Linear(2, 3)", "is evaluated in JAX"), ("torch.jit.script(nn.Linear(2, 3))", "is called back from JAX")],
+    ("value", "way"),
+    [
+        ("y", "is evaluated in JAX"),
+        ("y * torch.linalg.det(4 * torch.eye(2) + y[:, :2, None])[:, None]", "is called back from JAX"),
+    ],
 )
-def test_debug_on_the_command_line_says_which_way(body: str, way: str, tmp_path, caplog) -> None:
+def test_debug_on_the_command_line_says_which_way(value: str, way: str, tmp_path, caplog) -> None:
     """`elbogap audit --debug` names the way of a module that is translated, and of one that is not."""
-    (tmp_path / "mine.py").write_text(f"import torch\nfrom torch import nn\ndecoder = {body}\n")
+    source = f"""
+import torch
+class Decoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 3)
+    def forward(self, z):
+        y = self.linear(z)
+        return {value}
+decoder = Decoder()
+"""
+    (tmp_path / "mine.py").write_text(source)
     options = ["--latent-dim", "2", "--points", "4", "--account-points", "0", "--debug"]
     level = logging.getLogger("elbogap").level
     try:
