@@ -16,15 +16,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import RequestError
-from ..numerics.frame import Decoded, frame_of
 from ..numerics.model import LatentModel
 from ..numerics.modes import find_modes
 from ..numerics.observations import Observation
 from ..numerics.priors import CorrelatedNormal, Normal
 from ..numerics.reduction import Reduction
 from ..numerics.seed import SEED
-from ..numerics.shared_look import glances, shared_look, shares
-from ..numerics.starts import search_starts, with_scanned
+from ..numerics.starts import search_starts
 from ..shell.progress import Progress
 from .geometry import spread
 from .inputs.decoder import Decoder
@@ -114,21 +112,15 @@ def _collected(data: Any) -> np.ndarray:
 
 @eqx.filter_jit
 def _nearest(model: LatentModel, data: Float[Array, "n D"]) -> Float[Array, "n d"]:
-    frame = frame_of(model)
-
-    def at(arguments: tuple[Array, Decoded | None]) -> Array:
-        x, glance = arguments
-        if glance is None:
-            found = search_starts(model, x)
-        else:
-            found = with_scanned(model, x, shared_look(model, x, frame, glance))
+    def at(x: Array) -> Array:
+        found = search_starts(model, x)
         if model.observation is not None:
             modes = find_modes(model, x, found)
             best = jnp.argmax(jnp.where(modes.converged, modes.exponent, -jnp.inf))
             return modes.point[best]
         return found[jnp.argmin(jax.vmap(lambda z: model.potential(z, x))(found))]
 
-    return jax.lax.map(at, (data, glances(model, data, frame) if shares(model.latent_dim) else None))
+    return jax.lax.map(at, data)
 
 
 def rows_at(rows: Any, indices: np.ndarray) -> Float[np.ndarray, "n D"]:
