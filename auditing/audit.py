@@ -23,6 +23,7 @@ from .account import Account
 from .active import active_part
 from .consistency import Consistency, consistency
 from .entries import Setting, Task, account
+from .estimate import expectation
 from .fit import fit_of
 from .geometry import geometry, inactive_latents, over_active, posterior_share, spread
 from .inference import collapse
@@ -37,6 +38,8 @@ from .report import AuditReport
 from .request import AuditRequest
 from .subject import SECOND, Subject, notes_on, parameters_of
 from .traversal import traversal
+
+_ACCOUNT = "account of the ELBO gap"
 
 
 def audit(
@@ -192,9 +195,9 @@ def _account_and_regime(
         reduced, constant = subject.whole.data(jnp.asarray(targets[n]))
         encoding = None if encodings is None else (encodings.mean[n], encodings.std[n])
         tasks.append(Task(int(points.indices[i]), np.asarray(reduced), points.z[i], encoding, float(constant.value)))
-    entries, complete = account(
-        setting, tasks, notify=lambda done, total: progress(done, total, "account of the ELBO gap")
-    )
+    if progress is not silent:
+        progress(0, len(tasks), _ACCOUNT + expectation(setting, tasks))
+    entries, complete = account(setting, tasks, notify=lambda done, total: progress(done, total, _ACCOUNT))
     consistent = None
     if encodings is not None and entries.entries:
         kept = [n for n, task in enumerate(tasks) if task.index in {entry.point for entry in entries.entries}]

@@ -101,10 +101,12 @@ def regime(
     shared = _looks(setting, preimages)
     for halving in range(_MOST_HALVINGS + 1):
         check = _check(setting, noise_var, preimages, contrasts, shared, encoder, rng)
-        notify(halving + 1, _MOST_HALVINGS + 1)
         if check is not None:
             checks.append(check)
-        if check is not None and check.deviation <= tolerance:
+        confirmed = check is not None and check.deviation <= tolerance
+        # Where a check confirms the threshold, the others are not needed: the end.
+        notify(halving + 1, halving + 1 if confirmed else _MOST_HALVINGS + 1)
+        if confirmed:
             break
         noise_var /= 2
     threshold = noise_var if checks and checks[-1].deviation <= tolerance else None

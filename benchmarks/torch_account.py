@@ -1,16 +1,19 @@
 """CPU seconds a point of the account of PyTorch decoders, of this build and of another one, side by side.
 
-    python benchmarks/torch_account.py --other FOLDER [--decoder disc|image] [--first 4] [--points 12]
+    python benchmarks/torch_account.py --other FOLDER [--decoder disc|image]
+                                       [--first 4] [--points 24] [--other-points 8]
 
-FOLDER holds a package `elbogap` of the other build. Every account runs in a process of its own; seconds are of its CPU.
-A point is the difference of two accounts, of `points` and of --first, over the points between: what is compiled is in
-the first of them. The regime, too, measures at the points of the account, at no more than 16.
+FOLDER is the package of the other build, or holds it as `elbogap`. Every account runs in a process of its own; seconds
+are of its CPU. A point is the difference of two accounts, of `points` and of --first, over the points between: what is
+compiled is in the first of them. Where a point is cheap, many are needed: compiling alone differs by seconds from run
+to run. The regime, too, measures at the points of the account, at no more than 16.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -48,14 +51,21 @@ def account(name: str, points: int) -> None:
     report = elbogap.audit(module, **model, points=max(points, 2), account_points=points)
     entry = report.account.entries[0]
     print(time.process_time() - begun, entry.gap, entry.error)
+    print(Path(elbogap.__path__[0]).resolve())
 
 
 def measured(name: str, points: int, folder: Path) -> list[float]:
     """CPU seconds, gap and its error, in a process of its own with the package of a folder."""
     command = [sys.executable, __file__, "--decoder", name, "--points", str(points), "--one"]
-    environment = os.environ | {"PYTHONPATH": str(folder)}
-    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    return [float(part) for part in out.split()]
+    with tempfile.TemporaryDirectory() as root:
+        package = folder.resolve() if (folder / "__init__.py").exists() else (folder / "elbogap").resolve()
+        (Path(root) / "elbogap").symlink_to(package)
+        environment = os.environ | {"PYTHONPATH": root}
+        out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    numbers, path = out.splitlines()[-2:]
+    if Path(path) != package:
+        raise SystemExit(f"{folder}: expected the package there to be used, used {path}")
+    return [float(part) for part in numbers.split()]
 
 
 def main() -> None:
@@ -64,7 +74,8 @@ def main() -> None:
     parser.add_argument("--other", type=Path)
     parser.add_argument("--decoder", choices=("disc", "image"), default="disc")
     parser.add_argument("--first", type=int, default=4)
-    parser.add_argument("--points", type=int, default=12)
+    parser.add_argument("--points", type=int, default=24)
+    parser.add_argument("--other-points", type=int, default=8)
     parser.add_argument("--one", action="store_true")
     given = parser.parse_args()
     if given.one:
@@ -74,10 +85,11 @@ def main() -> None:
 
     print("| build | first points, CPU s | a further point, CPU s | gap at the first | error |")
     print("|---|---|---|---|---|")
-    for name, folder in (("this", Path(elbogap.__path__[0]).parent), ("other", given.other)):
+    builds = (("this", Path(elbogap.__path__[0]), given.points), ("other", given.other, given.other_points))
+    for name, folder, points in builds:
         if folder is not None:
-            one, more = (measured(given.decoder, count, folder) for count in (given.first, given.points))
-            each = (more[0] - one[0]) / (given.points - given.first)
+            one, more = (measured(given.decoder, count, folder) for count in (given.first, points))
+            each = (more[0] - one[0]) / (points - given.first)
             print(f"| {name} | {one[0]:.0f} | {each:.2f} | {one[1]:.8f} | {one[2]:.1g} |", flush=True)
 
 

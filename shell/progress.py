@@ -1,6 +1,7 @@
 """Progress of long work, on standard error: a bar with the time left, or at most a line in ten seconds off a terminal.
 
-The time left is that of the work so far, taken to go on at its rate; nothing is said of it before anything is done.
+The beginning of a stage and the end of a long one have their line in any case. The time left is that of the work so
+far, taken to go on at its rate; nothing is said of it before anything is done.
 """
 
 import sys
@@ -37,7 +38,10 @@ def progress() -> Iterator[Progress]:
 
 
 def lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
-    """A `Progress` in lines, `[done/total] what, about 3 min left`: one at once, none within PAUSE of the last."""
+    """A `Progress` in lines, `[done/total] what, about 3 min left`: one at once, none within PAUSE of the last.
+
+    Also the beginning of a stage (0 done), and the end of one that has lasted.
+    """
     begun, before, last = clock(), 0, -float("inf")
     seen = float("inf")
 
@@ -47,7 +51,8 @@ def lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotoni
         if done < seen:  # the first, or another stage: what was done does not count
             begun, before = now, done
         seen = done
-        if now - last < PAUSE:
+        ended = done == total and now - begun >= PAUSE
+        if now - last < PAUSE and done > 0 and not ended:
             return
         last, did = now, done - before
         left = f", about {duration((now - begun) * (total - done) / did)} left" if did > 0 and done < total else ""

@@ -22,7 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .aten_layers import LAYERS, Rows, by_rows
+from .aten_convolution import Rows, by_rows
+from .aten_layers import LAYERS
 from .aten_layout import LAYOUT
 from .aten_pointwise import POINTWISE
 from .calls import said_by

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from elbogap import cli
 
 torch = pytest.importorskip("torch", reason='needs torch: pip install "elbogap[torch]"')
 from elbogap.auditing.inputs import torch_graph  # noqa: E402
@@ -144,6 +145,36 @@ def test_the_log_says_which_way_is_taken(caplog) -> None:
     with caplog.at_level(logging.DEBUG, "elbogap"):
         assert as_decoder(Layer(nn.Identity, 4), 2).derivatives.route == torch_graph.TRANSLATED
     assert "is evaluated in JAX" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "way"),
+    [
+        ("y", "is evaluated in JAX"),
+        ("y * torch.linalg.det(4 * torch.eye(2) + y[:, :2, None])[:, None]", "is called back from JAX"),
+    ],
+)
+def test_debug_on_the_command_line_says_which_way(value: str, way: str, tmp_path, caplog) -> None:
+    """`elbogap audit --debug` names the way of a module that is translated, and of one that is not."""
+    source = f"""
+import torch
+class Decoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 3)
+    def forward(self, z):
+        y = self.linear(z)
+        return {value}
+decoder = Decoder()
+"""
+    (tmp_path / "mine.py").write_text(source)
+    options = ["--latent-dim", "2", "--points", "4", "--account-points", "0", "--debug"]
+    level = logging.getLogger("elbogap").level
+    try:
+        assert cli.run(["audit", f"{tmp_path / 'mine.py'}:decoder", *options]) in (0, 1)
+    finally:
+        logging.getLogger("elbogap").setLevel(level)
+    assert way in caplog.text
 
 
 def test_the_account_is_the_same_either_way(monkeypatch) -> None:

@@ -30,6 +30,20 @@ def test_what_was_done_before_does_not_count_for_the_rate() -> None:
     assert said[-1] == "[0/4] another stage"
 
 
+def test_a_stage_says_its_beginning_and_a_long_one_its_end() -> None:
+    """Within ten seconds of the last line a stage still says that it begins, and after a minute that it has ended."""
+    now, said = 0.0, []
+    notify = progress.lines(said.append, lambda: now)
+    notify(3, 3, "geometry")
+    now = 1.0
+    notify(0, 2, "account, about 1 min in all")
+    now = 55.0
+    notify(1, 2, "account")
+    now = 60.0
+    notify(2, 2, "account")
+    assert said[1:] == ["[0/2] account, about 1 min in all", "[1/2] account, about 54 s left", "[2/2] account"]
+
+
 def test_a_duration_is_as_exact_as_an_estimate() -> None:
     """Seconds below a minute and a half, then minutes, then hours and minutes."""
     assert [progress.duration(one) for one in (0.2, 89, 100, 3600, 7500)] == [
