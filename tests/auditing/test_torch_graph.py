@@ -177,13 +177,14 @@ decoder = Decoder()
     assert way in caplog.text
 
 
-def test_the_account_is_the_same_either_way(monkeypatch) -> None:
+@pytest.mark.parametrize("latent_dim", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_account_is_the_same_either_way(latent_dim: int, monkeypatch) -> None:
     """Every part of the account at every point, translated and called back, agrees within the stated errors."""
     torch.manual_seed(1)
-    module = nn.Sequential(nn.Linear(2, 8), nn.GELU(), nn.Linear(8, 4))
-    reports = [elbogap.audit(module, latent_dim=2, noise_var=1e-4, points=4, account_points=3)]
+    module = nn.Sequential(nn.Linear(latent_dim, 8), nn.GELU(), nn.Linear(8, 4))
+    reports = [elbogap.audit(module, latent_dim=latent_dim, noise_var=1e-4, points=4, account_points=3)]
     monkeypatch.setattr("elbogap.auditing.inputs.torch_graph.attempted", lambda *_: None)
-    reports.append(elbogap.audit(module, latent_dim=2, noise_var=1e-4, points=4, account_points=3))
+    reports.append(elbogap.audit(module, latent_dim=latent_dim, noise_var=1e-4, points=4, account_points=3))
     new, old = (report.account.entries for report in reports)
     for mine, theirs in zip(new, old, strict=True):
         bound = mine.error + theirs.error

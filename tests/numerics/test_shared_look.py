@@ -61,7 +61,7 @@ def test_the_shared_look_finds_what_a_look_of_its_own_finds(decoder, noise_var):
     assert len(kept(shared)) > 1 or noise_var > 1e-4
 
 
-@pytest.mark.parametrize("decoder", [fold, wave])
+@pytest.mark.parametrize("decoder", [fold, pytest.param(wave, marks=pytest.mark.slow)])
 def test_a_mode_that_is_missed_is_in_the_error(decoder):
     """Without its best mode, what the look has seen says so: the error grows by at least what the evidence lacks."""
     model, x = model_of(decoder).with_noise(1e-3), jnp.asarray(DATA[0])
