@@ -14,7 +14,7 @@ import numpy as np
 
 from ..quadrature import hermite
 
-HALF_LOG_2PIE = 0.5 * float(np.log(2 * np.pi * np.e))
+HALF_LOG_2PIE = 0.5 * (1.0 + float(np.log(2 * np.pi)))
 _STEPS, _HALVINGS = 60, 20
 
 # A step of 1e-8 standard deviations leaves 1e-16 in the value, one of 1e-6 leaves 1e-12.
