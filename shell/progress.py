@@ -40,7 +40,7 @@ def progress() -> Iterator[Progress]:
 def lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
     """A `Progress` in lines, `[done/total] what, about 3 min left`: one at once, none within PAUSE of the last.
 
-    Also the beginning of a stage (0 done), and the end of one that has lasted.
+    Also the beginning of a stage (0 done), and the end of one that has lasted; each once.
     """
     begun, before, last = clock(), 0, -float("inf")
     seen = float("inf")
@@ -48,11 +48,12 @@ def lines(say: Callable[[str], None], clock: Callable[[], float] = time.monotoni
     def notify(done: int, total: int, what: str) -> None:
         nonlocal begun, before, last, seen
         now = clock()
-        if done < seen:  # the first, or another stage: what was done does not count
+        begins, ends = done < seen, seen < total == done
+        if begins:  # the first, or another stage: what was done does not count
             begun, before = now, done
         seen = done
-        ended = done == total and now - begun >= PAUSE
-        if now - last < PAUSE and done > 0 and not ended:
+        said_in_any_case = (begins and done == 0) or (ends and now - begun >= PAUSE)
+        if now - last < PAUSE and not said_in_any_case:
             return
         last, did = now, done - before
         left = f", about {duration((now - begun) * (total - done) / did)} left" if did > 0 and done < total else ""
