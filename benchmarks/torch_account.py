@@ -78,6 +78,8 @@ def main() -> None:
     parser.add_argument("--other-points", type=int, default=8)
     parser.add_argument("--one", action="store_true")
     given = parser.parse_args()
+    if not given.one and given.first >= min(given.points, given.other_points):
+        parser.error(f"--points, --other-points: expected more than --first {given.first}")
     if given.one:
         account(given.decoder, given.points)
         return

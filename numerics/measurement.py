@@ -115,11 +115,14 @@ def glances_of(model: LatentModel, data: list[Float[np.ndarray, " D"]]) -> Itera
         return
     for begin in range(0, len(data), _SHARED):
         part = np.stack(data[begin : begin + _SHARED])
-        # Few lengths, as each is compiled: a power of two.
-        filled = np.resize(part, (2 ** int(np.ceil(np.log2(len(part)))), part.shape[1]))
-        found = jax.device_get(_glances(model, jnp.asarray(filled)))
+        found = jax.device_get(_glances(model, jnp.asarray(_to_power_of_two(part))))
         for k in range(len(part)):
             yield jax.tree.map(lambda leaf, k=k: leaf[k], found)
+
+
+def _to_power_of_two(rows: np.ndarray) -> np.ndarray:
+    """The rows, repeated to a power of two: few lengths, as each is compiled."""
+    return np.resize(rows, (2 ** int(np.ceil(np.log2(len(rows)))), *rows.shape[1:]))
 
 
 def distinct_modes(
@@ -149,7 +152,7 @@ def distinct_modes(
             kept.append(i)
     if not kept:
         return None, float(missed)
-    repeated = np.resize(kept, 2 ** int(np.ceil(np.log2(len(kept)))))
+    repeated = _to_power_of_two(np.asarray(kept))
     # A repeated mode would count twice in a sum over modes: the copies are marked as not converged.
     modes = jax.tree.map(lambda leaf: jnp.asarray(leaf[repeated]), found)
     return modes._replace(converged=jnp.arange(len(repeated)) < len(kept)), float(missed)

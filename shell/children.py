@@ -58,11 +58,6 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def output(code: str, *arguments: str) -> str:
-    """What such an interpreter prints; RuntimeError with the last line of its errors if it fails."""
-    return finish(begin(code, *arguments))
-
-
 def module(name: str, *arguments: str) -> str:
     """The code that runs a module as `python -m name arguments` would."""
     return f"import runpy, sys; sys.argv = {[name, *arguments]!r}; runpy.run_module({name!r}, None, '__main__', True)"

@@ -15,6 +15,7 @@ from scipy.integrate import quad
 from scipy.special import log_ndtr
 
 from ...numerics.ladders import QUADRATURE
+from ...numerics.quadrature import hermite
 from ...numerics.special.plane_shear import Shears, draw, reduced
 from ..batch_laws import EPS64
 from ..claim import Claim, Control
@@ -38,8 +39,7 @@ STEEP_TOLERANCE = 1e-8
 
 def _tensor(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Hermite nodes (k, 2) and weights (k,) of N(0, I) in the plane."""
-    xi, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    weights = weights / weights.sum()
+    xi, weights = hermite(nodes)
     points = np.stack(np.meshgrid(xi, xi, indexing="ij"), axis=-1).reshape(-1, 2)
     return points, np.outer(weights, weights).ravel()
 

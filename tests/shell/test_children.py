@@ -53,12 +53,12 @@ def test_a_child_does_not_outlive_its_parent(how: str, number: int) -> None:
 
 
 def test_the_output_of_a_worker_comes_back() -> None:
-    """`output` gives what the worker prints, and its last line of errors where it fails."""
-    assert children.output("import sys; print(sys.argv[1:])", "a", "b") == "['a', 'b']\n"
+    """`finish` gives what the worker prints, and its last line of errors where it fails."""
+    assert children.finish(children.begin("import sys; print(sys.argv[1:])", "a", "b")) == "['a', 'b']\n"
     with pytest.raises(RuntimeError, match="a worker ended with status 1: ValueError: no"):
-        children.output("raise ValueError('no')")
+        children.finish(children.begin("raise ValueError('no')"))
 
 
 def test_a_module_runs_as_it_would_alone() -> None:
     """`module` hands over the arguments as `python -m` does."""
-    assert children.output(children.module("platform", "terse")).strip()
+    assert children.finish(children.begin(children.module("platform", "terse"))).strip()
