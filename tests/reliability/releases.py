@@ -1,8 +1,9 @@
-"""Whether the bounds in pyproject.toml are true: python tests/reliability/releases.py [--only WORD] [--page FILE].
+"""Whether the bounds in pyproject.toml are true: python tests/reliability/releases.py [--only WORD] [--suite] [--page F].
 
 Installs the lowest direct versions on Python 3.11 and the newest on 3.12 and 3.13, each into a folder of its own, runs
-the commands of `CHECKS`, and prints the table of what was installed and what it did. Needs `uv` on the path, a network,
-and Pythons of these versions (uv finds or fetches them); not part of the test suite.
+the commands of `CHECKS`, and prints the table of what was installed and what it did; with `--suite` the test suite, too
+(some twenty minutes each, without PyTorch, whose builds take several GB: its tests are skipped). Needs `uv` on the path,
+a network, and Pythons of these versions (uv finds or fetches them); not part of the test suite.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -46,23 +48,30 @@ def main() -> int:
     """Install, run and print; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help=f"one of {', '.join(RELEASES)}")
+    parser.add_argument("--suite", action="store_true", help="run the test suite, too")
     parser.add_argument("--page", type=Path, help="a Markdown file that the table is written to")
     asked = parser.parse_args()
     found = {}
     for name, (python, resolution) in RELEASES.items():
         if asked.only in ("", name):
             with tempfile.TemporaryDirectory() as folder:
-                found[name] = release(Path(folder), python, resolution)
+                found[name] = release(Path(folder), python, resolution, suite=asked.suite)
             print(f"{name}: {json.dumps(found[name])}", flush=True)
     text = table(found)
     print(text)
     if asked.page:
         asked.page.write_text(text)
-    return 1 if any(value != "ok" for one in found.values() for check, value in one.items() if check in CHECKS) else 0
+    return 1 if any(_failed(check, value) for one in found.values() for check, value in one.items()) else 0
 
 
-def release(folder: Path, python: str, resolution: str) -> dict[str, str]:
-    """One environment: the versions that it got, and "ok" or the last line of errors of each check."""
+def _failed(check: str, value: str) -> bool:
+    if check == "suite":
+        return " passed" not in value or "failed" in value or "error" in value
+    return check in CHECKS and value != "ok"
+
+
+def release(folder: Path, python: str, resolution: str, *, suite: bool = False) -> dict[str, str]:
+    """One environment: the versions that it got, and "ok" or the last line of errors of each check; of pytest its last."""
     sys.path.insert(0, str(Path(__file__).parent))
     from kills import prepare
 
@@ -72,7 +81,7 @@ def release(folder: Path, python: str, resolution: str) -> dict[str, str]:
     install = ["uv", "pip", "install", "--python", str(interpreter), "--resolution", resolution]
     for command in (
         ["uv", "venv", "--python", python, str(folder / "venv")],
-        [*install, f"{ROOT}[rigorous,safetensors]"],
+        [*install, f"{ROOT}[rigorous,safetensors]"] if not suite else [*install, *tools(), "--editable", str(ROOT)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -84,13 +93,29 @@ def release(folder: Path, python: str, resolution: str) -> dict[str, str]:
     for name, arguments in CHECKS.items():
         done = _run([str(interpreter), *arguments], work)
         found[name] = "ok" if done.returncode == 0 else f"status {done.returncode}: {_last(done.stderr)}"
+    if suite:
+        done = subprocess.run(
+            [str(interpreter), "-m", "pytest", "-q", "--tb=short", "-rf"],
+            cwd=ROOT, env=_environment(work), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        print(done.stdout[-20_000:], done.stderr[-2_000:], file=sys.stderr)
+        found["suite"] = _last(done.stdout)
     return found
 
 
+def tools() -> list[str]:
+    """What the extra `test` asks for, without PyTorch."""
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]
+    return [one for one in asked if not one.startswith("torch")]
+
+
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False)
+
+
+def _environment(folder: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"ELBOGAP_CACHE_DIR": str(folder / "cache")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return environment | {"ELBOGAP_CACHE_DIR": str(folder / "cache")}
 
 
 def _last(text: str) -> str:
