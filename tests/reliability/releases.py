@@ -1,9 +1,9 @@
-"""Whether the bounds in pyproject.toml are true: python tests/reliability/releases.py [--only WORD] [--suite] [--page F].
+"""Whether the bounds in pyproject.toml are true: python tests/reliability/releases.py [--only WORD] [--suite].
 
 Installs the lowest direct versions on Python 3.11 and the newest on 3.12 and 3.13, each into a folder of its own, runs
-the commands of `CHECKS`, and prints the table of what was installed and what it did; with `--suite` the test suite, too
-(some twenty minutes each, without PyTorch, whose builds take several GB: its tests are skipped). Needs `uv` on the path,
-a network, and Pythons of these versions (uv finds or fetches them); not part of the test suite.
+the commands of `CHECKS`, and prints the table of what was installed and what it did (`--page FILE` writes it, too). With
+`--suite` the test suite is run in each: some twenty minutes, without PyTorch, whose builds take several GB; its tests
+are skipped. Needs `uv` on the path, a network, and Pythons of these versions (uv finds or fetches them).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _failed(check: str, value: str) -> bool:
 
 
 def release(folder: Path, python: str, resolution: str, *, suite: bool = False) -> dict[str, str]:
-    """One environment: the versions that it got, and "ok" or the last line of errors of each check; of pytest its last."""
+    """One environment: the versions that it got, and of each check "ok" or its last line; of pytest its last line."""
     sys.path.insert(0, str(Path(__file__).parent))
     from kills import prepare
 
