@@ -1,7 +1,7 @@
 """Whether the bounds in pyproject.toml are true: python tests/reliability/releases.py [--only WORD] [--suite].
 
 Installs the lowest direct versions on Python 3.11 and the newest on 3.12 and 3.13, each into a folder of its own, runs
-the commands of `CHECKS`, and prints the table of what was installed and what it did (`--page FILE` writes it, too). With
+the commands of `CHECKS`, and prints the table of what was installed and what it did (`--page FILE` writes it). With
 `--suite` the test suite is run in each: some twenty minutes, without PyTorch, whose builds take several GB; its tests
 are skipped. Needs `uv` on the path, a network, and Pythons of these versions (uv finds or fetches them).
 """
