@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jax
 import pytest
-from elbogap.shell.cache import collect_rarely
 from hypothesis import HealthCheck, settings
 
 # Read by XLA at its first use, here and in the processes that tests start: machine code that is made in half the time.
@@ -15,7 +14,6 @@ if (0, 7) <= jax.__version_info__ < (0, 11):
     _flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
     os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys((*os.environ.get("XLA_FLAGS", "").split(), *_flags)))
 
-collect_rarely()
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -25,6 +23,13 @@ jax.config.update("jax_disable_most_optimizations", True)
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_sessionstart() -> None:
+    """Collect garbage rarely. Imported here: jaxtyping has to hook the import of the package before."""
+    from elbogap.shell.cache import collect_rarely
+
+    collect_rarely()
 
 
 def pytest_collection_modifyitems(items: list) -> None:
