@@ -6,7 +6,8 @@ finds all of many such modes, their combinations do (the crossover and the diffe
 and Price, J. Global Optim. 11, 1997, 341-359). Far out, where the scan is coarse, modes that it has passed over lie
 along the axes from those that it met. From each new point a few steps of Gauss-Newton are made (what one step predicts
 is far too high where the decoder turns); those near what is known already are left out, and the distinct ones of the
-largest mass are polished; twice, so that combinations of combinations are found as well.
+largest mass are polished; twice, so that combinations of combinations are found as well: the second time sums are made
+of three finds chosen at random among all, since those of the best end among the best.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,11 @@ from .listed import polished_where
 # Finds whose coordinates are exchanged, the best of them that are summed, new points polished, how often all is done.
 _PARENTS, _SUMMED, _NEW, _GENERATIONS = 32, 10, 128, 2
 
+# Distinct finds that are known; sums of three of them, chosen at random, are tried once those of the best have been.
+_KNOWN = 256
+_OF_BEST = np.indices([_SUMMED] * 3).reshape(3, -1)
+_OF_KNOWN = np.random.default_rng(0).integers(_KNOWN, size=_OF_BEST.shape)
+
 # Distances along the axes, in prior standard deviations.
 _DISTANCES = np.concatenate([sign * np.geomspace(0.05, 20.0, 24) for sign in (-1, 1)])
 
@@ -34,15 +40,17 @@ _FEW, _MORE, _LONG = 3, 6, 24
 _NEAR = 9.0
 
 
-def surroundings(points: Float[Array, "P d"], factor: Float[Array, "d d"]) -> Float[Array, "N d"]:
-    """Return each point with each coordinate of each other one, sums a + b - c of the first, and points along the axes.
+def surroundings(
+    points: Float[Array, "P d"], factor: Float[Array, "d d"], triples: Float[Array, "3 T d"] | None = None
+) -> Float[Array, "N d"]:
+    """Return each point with each coordinate of each other one, sums a + b - c of triples, and points along the axes.
 
-    factor: its columns are the axes, as long as the prior's standard deviations.
+    factor: its columns are the axes, as long as the prior's standard deviations; triples: all of the first few if None.
     """
     d = points.shape[1]
     axis = jnp.eye(d, dtype=bool)[None, None]
     swapped = jnp.where(axis, points[None, :, None], points[:, None, None]).reshape(-1, d)
-    first, second, third = (points[index] for index in np.indices([min(_SUMMED, len(points))] * 3).reshape(3, -1))
+    first, second, third = points[_OF_BEST] if triples is None else triples
     along = points[:, None, None] + _DISTANCES[None, :, None, None] * factor.T[None, None]
     return jnp.concatenate([swapped, first + second - third, along.reshape(-1, d)])
 
@@ -59,12 +67,13 @@ def recombined(
     is that of modes narrower than the spacing, up to the constant of `_mass`: as much may be missing still.
     """
     late = jnp.asarray(-jnp.inf)
-    for _ in range(_GENERATIONS):
+    for generation in range(_GENERATIONS):
         places, mass = found.point @ frame.inverse.T, _mass(found)
-        parents = jnp.argsort(distinct_ranks(places, found.curvature, mass, _PARENTS))[:_PARENTS]
-        known = places[parents], found.curvature[parents]
-        local = jax.vmap(lambda z: polish(z, _FEW))(surroundings(found.point[parents], frame.factor))
-        ranks = _new_ranks(frame, local, *known)
+        known = jnp.argsort(distinct_ranks(places, found.curvature, mass, _KNOWN))[:_KNOWN]
+        triples = found.point[known[(_OF_KNOWN if generation else _OF_BEST) % len(known)]]
+        tried = surroundings(found.point[known[:_PARENTS]], frame.factor, triples)
+        local = jax.vmap(lambda z: polish(z, _FEW))(tried)
+        ranks = _new_ranks(frame, local, places[known], found.curvature[known])
         new = jax.vmap(lambda z: polish(z, _MORE))(local.point[jnp.argsort(ranks)[:_NEW]])
         late = _added(frame, new, found, cell)
         found = jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new)
@@ -84,12 +93,13 @@ def recombined_distinct(
     def generation(state: tuple[Array, Local, Array]) -> tuple[Array, Local, Array]:
         index, found, _ = state
         places, mass = found.point @ frame.inverse.T, _mass(found)
-        ranks = distinct_ranks(places, found.curvature, mass, _PARENTS)
-        order = jnp.argsort(ranks)[:_PARENTS]
-        counts = (ranks[order] < _PARENTS) & jnp.isfinite(mass[order])
-        tried = surroundings(found.point[order], frame.factor)
-        local = polished_where(lambda z: polish(z, _FEW), tried, _from_distinct(counts, tried.shape[1]))
-        ranks = _new_ranks(frame, local, places[order], found.curvature[order])
+        ranks = distinct_ranks(places, found.curvature, mass, _KNOWN)
+        known = jnp.argsort(ranks)[:_KNOWN]
+        counts = (ranks[known] < _KNOWN) & jnp.isfinite(mass[known])
+        triples = jnp.where(index == 0, _OF_BEST, _OF_KNOWN) % len(known)
+        tried = surroundings(found.point[known[:_PARENTS]], frame.factor, found.point[known[triples]])
+        local = polished_where(lambda z: polish(z, _FEW), tried, _from_distinct(counts, triples, tried.shape[1]))
+        ranks = _new_ranks(frame, local, places[known], found.curvature[known])
         best = jnp.argsort(ranks)[:_NEW]
         counts = (ranks < _NEW) & _narrow(frame, local, cell)
         new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts[best])
@@ -104,14 +114,14 @@ def recombined_distinct(
     return found, late
 
 
-def _from_distinct(counts: Bool[Array, " P"], d: int) -> Bool[Array, " N"]:
-    """Which of `surroundings` come from parents that count, none of them twice: of those that repeat a parent, none."""
-    size, few = len(counts), min(_SUMMED, len(counts))
-    first, second = (jnp.asarray(index) for index in np.indices((size, size)))
-    swapped = jnp.repeat(((first != second) & counts[first] & counts[second]).reshape(-1), d)
-    a, b, c = np.indices([few] * 3).reshape(3, -1)
-    summed = jnp.asarray((a <= b) & (a != c) & (b != c)) & counts[a] & counts[b] & counts[c]
-    return jnp.concatenate([swapped, summed, jnp.repeat(counts, d * len(_DISTANCES))])
+def _from_distinct(counts: Bool[Array, " K"], triples: Int[Array, "3 T"], d: int) -> Bool[Array, " N"]:
+    """Which of `surroundings` come from finds that count, none twice: of those that repeat another one, none."""
+    parents = counts[:_PARENTS]
+    first, second = (jnp.asarray(index) for index in np.indices((_PARENTS, _PARENTS)))
+    swapped = jnp.repeat(((first != second) & parents[first] & parents[second]).reshape(-1), d)
+    a, b, c = triples
+    summed = (a <= b) & (a != c) & (b != c) & counts[a] & counts[b] & counts[c]
+    return jnp.concatenate([swapped, summed, jnp.repeat(parents, d * len(_DISTANCES))])
 
 
 def _new_ranks(
@@ -146,12 +156,17 @@ def _near(
 ) -> Bool[Array, " N"]:
     """Whether a point belongs to one of the others, by both curvatures.
 
-    One that is stuck where the decoder turns would have everything near to it, by its own.
+    One that is stuck where the decoder turns would have everything near to it, by its own. One by one: all distances at
+    once would take more memory than everything else.
     """
-    gaps = places[:, None] - others[None, :]
-    theirs = jnp.einsum("npa,pab,npb->np", gaps, their_curvature, gaps)
-    own = jnp.einsum("npa,nab,npb->np", gaps, curvature, gaps)
-    return jnp.any(jnp.maximum(theirs, own) < _NEAR, axis=1)
+
+    def or_near(index: Array, near: Bool[Array, " N"]) -> Bool[Array, " N"]:
+        gaps = places - others[index][None, :]
+        theirs = jnp.einsum("na,ab,nb->n", gaps, their_curvature[index], gaps)
+        own = jnp.einsum("na,nab,nb->n", gaps, curvature, gaps)
+        return near | (jnp.maximum(theirs, own) < _NEAR)
+
+    return jax.lax.fori_loop(0, len(others), or_near, jnp.zeros(len(places), dtype=bool))
 
 
 def _mass(local: Local) -> Float[Array, " N"]:
