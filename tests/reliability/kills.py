@@ -237,6 +237,17 @@ def without_seconds(document: Any) -> Any:
     return [without_seconds(value) for value in document] if isinstance(document, list) else document
 
 
+def difference(expected: Any, found: Any) -> str:
+    """Where two documents differ first, and in what; empty if they do not."""
+    if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
+        within = ((f"/{name}", difference(expected[name], found[name])) for name in found)
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        within = ((f"/{index}", difference(*pair)) for index, pair in enumerate(zip(expected, found, strict=True)))
+    else:
+        return "" if expected == found else f": {str(found)[:60]} in place of {str(expected)[:60]}"
+    return next((name + rest for name, rest in within if rest), "")
+
+
 def written(folder: Path, pattern: str) -> set[tuple[str, int]]:
     """What there is of results, store and kept entries, temporary files too: it changes with every write."""
     found = set()
@@ -314,7 +325,7 @@ def _look(folder: Path, command: Command, before: dict, expected: dict, mark: st
     count.note("orphans", running(mark))
     count.note("half_written", {path.name for path in results(folder) if not whole(path)})
     now, found = kept(folder, command.kept), said(folder)
-    count.note("lost", {name for name in found if found[name] != expected.get(name)})
+    count.note("lost", {f"{name}{difference(expected.get(name), found[name])}" for name in found} - found.keys())
     if found.keys() != expected.keys() or command.kept == "rows":  # a complete run forgets what made it resumable
         count.note("lost", before.keys() - now.keys())
     count.note("doubled", {name for name in before.keys() & now.keys() if before[name] != now[name]})
