@@ -18,7 +18,7 @@ if (0, 7) <= jax.__version_info__ < (0, 11):
     os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys((*os.environ.get("XLA_FLAGS", "").split(), *_flags)))
 
 # Types where no shape is annotated, in place of the hook for shapes (pyproject.toml): a call costs a tenth.
-_WITHOUT_SHAPES = ("enclosures", "figures", "lessons", "report", "results", "theory")
+_WITHOUT_SHAPES = ("enclosures", "lessons", "report", "results", "theory")
 beartype_packages([f"elbogap.{name}" for name in _WITHOUT_SHAPES], conf=BeartypeConf(claw_is_pep526=False))
 collect_rarely()
 jax.config.update("jax_enable_x64", True)
