@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +50,7 @@ def looked(decoder):
     return jax.jit(lambda eps, x, glance: shared_look(model.with_noise(eps), x, frame_of(model), glance))
 
 
-ratio = jax.jit(unseen_ratio)
+ratio = eqx.filter_jit(unseen_ratio)
 
 
 def kept(modes: Mode) -> np.ndarray:
