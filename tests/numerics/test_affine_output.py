@@ -132,7 +132,8 @@ def noise_of(kind, seed):
 def off_manifold(decoder, z, distance):
     """Two data, decoder(z) and a point beside the manifold."""
     beside = distance * np.random.default_rng(0).standard_normal(OUTPUTS)
-    return jnp.asarray(decoder(z) + jnp.stack([0 * beside, beside]))
+    at = decoder(z)
+    return jnp.stack([at, at + beside])
 
 
 def joint(model, x, points):
