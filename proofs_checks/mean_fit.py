@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -55,6 +56,15 @@ class Means:
     def error(self) -> Float[np.ndarray, " e"]:
         """Standard errors."""
         return np.sqrt(np.diag(self.covariance))
+
+    @cached_property
+    def whitening(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cholesky factor of the correlations and the scales: what all fits to these means share."""
+        scale = np.sqrt(np.diag(self.covariance) + (ROUND_OFF * np.abs(self.mean)) ** 2)
+        scale = np.maximum(scale, np.finfo(float).tiny)
+        correlation = self.covariance / np.outer(scale, scale)
+        np.fill_diagonal(correlation, 1.0)
+        return np.linalg.cholesky(correlation + 1e-12 * np.eye(len(scale))), scale
 
     def less(self, prediction: Float[np.ndarray, " e"] | float) -> Means:
         """The means less a prediction."""
@@ -136,11 +146,7 @@ class Weighting:
 
 def weighting(means: Means, columns: Float[np.ndarray, "e k"]) -> Weighting:
     """Columns whitened by the covariance of the means."""
-    scale = np.sqrt(np.diag(means.covariance) + (ROUND_OFF * np.abs(means.mean)) ** 2)
-    scale = np.maximum(scale, np.finfo(float).tiny)
-    correlation = means.covariance / np.outer(scale, scale)
-    np.fill_diagonal(correlation, 1.0)
-    lower = np.linalg.cholesky(correlation + 1e-12 * np.eye(len(scale)))
+    lower, scale = means.whitening
     size = np.max(np.abs(columns), axis=0)
     q, r = np.linalg.qr(np.linalg.solve(lower, columns / size / scale[:, None]))
     return Weighting(lower, scale, q, np.linalg.inv(r) / size[:, None])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jax
 import pytest
+from beartype import BeartypeConf
+from beartype.claw import beartype_packages
 from hypothesis import HealthCheck, settings
 
 # Read by XLA at its first use, here and in the processes that tests start: machine code that is made in half the time.
@@ -14,6 +16,9 @@ if (0, 7) <= jax.__version_info__ < (0, 11):
     _flags = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
     os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys((*os.environ.get("XLA_FLAGS", "").split(), *_flags)))
 
+# Types where no shape is annotated, in place of the hook for shapes (pyproject.toml): a call costs a tenth.
+_WITHOUT_SHAPES = ("enclosures", "lessons", "report", "results", "theory")
+beartype_packages([f"elbogap.{name}" for name in _WITHOUT_SHAPES], conf=BeartypeConf(claw_is_pep526=False))
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -1,8 +1,8 @@
 """Runs of the lessons that tests share: one full run each, and what it shows at its presets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 
 import jax
@@ -44,10 +44,15 @@ def shown_at_presets(name: str, most: int) -> tuple[list[Shown], list[Slider]]:
 
 HEAVY = {"rotations", "training", "latents"}
 """Lessons that take a third of the time of all ten; they run with the slow tests."""
+DEAR_PRESETS = HEAVY | {"linear-vae", "self-consistency", "limit"}
+"""Lessons that compile once more, half a minute together, for what they show at presets other than the first."""
 heavy = pytest.mark.slow
 
 
-def each_lesson(function: Callable) -> Callable:
-    """The test, once for each lesson."""
-    ones = [pytest.param(one, marks=[heavy] if one.name in HEAVY else [], id=one.name) for one in LESSONS]
+def each_lesson(function: Callable, left_out: Collection[str] = HEAVY) -> Callable:
+    """The test, once for each lesson; those left out are slow tests."""
+    ones = [pytest.param(one, marks=[heavy] if one.name in left_out else [], id=one.name) for one in LESSONS]
     return pytest.mark.parametrize("one", ones)(function)
+
+
+each_lesson_at_presets = partial(each_lesson, left_out=DEAR_PRESETS)

@@ -56,7 +56,7 @@ def test_a_function_with_one_mode_gets_both(function) -> None:
 
         return f(point), jax.jacfwd(f)(point), jax.jacrev(f)(point), jax.hessian(potential)(point)
 
-    for got, expected in zip(jax.jit(lambda: everything(decoder))(), everything(known), strict=True):
+    for got, expected in zip(jax.jit(lambda: everything(decoder))(), jax.jit(lambda: everything(known))(), strict=True):
         np.testing.assert_allclose(got, expected, atol=ROUND_OFF)
 
 

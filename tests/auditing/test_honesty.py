@@ -59,13 +59,15 @@ def test_logits_and_bytes_are_recognised() -> None:
 def test_a_misfit_heads_the_page_and_is_status_one(tmp_path, capsys, monkeypatch) -> None:
     """`elbogap audit` begins with the alarm and exits with 1, also without an account."""
     monkeypatch.setenv("ELBOGAP_CACHE_DIR", str(tmp_path / "cache"))
-    np.savez(tmp_path / "w.npz", x=points(2.0).rows)
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((50, 1)) @ WEIGHT[:, :1].T + 2.0 * rng.standard_normal((50, 20))
+    np.savez(tmp_path / "w.npz", x=rows)
     (tmp_path / "mine.py").write_text(
         "import jax.numpy as jnp, numpy as np\n"
-        "W = np.random.default_rng(2).standard_normal((20, 2))\n"
+        "W = np.random.default_rng(2).standard_normal((20, 2))[:, :1]\n"  # one latent: the search compiles in less
         "def decoder(z):\n    return jnp.asarray(W) @ z\n"
     )
-    command = ["audit", f"{tmp_path / 'mine.py'}:decoder", "--latent-dim", "2", "--noise-var", "0.01"]
+    command = ["audit", f"{tmp_path / 'mine.py'}:decoder", "--latent-dim", "1", "--noise-var", "0.01"]
     assert run([*command, "--data", str(tmp_path / "w.npz"), "--account-points", "0"]) == 1
     page = capsys.readouterr().out
     assert page.index("ALARM") < page.index("contrast") and "noise standard deviations" in " ".join(page.split())

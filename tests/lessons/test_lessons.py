@@ -15,7 +15,15 @@ from elbogap.lessons.exercises import exercise  # noqa: E402
 from elbogap.lessons.export import index, lesson_page, symbols_page  # noqa: E402
 from elbogap.lessons.notebook import cells  # noqa: E402
 from elbogap.lessons.static_html import static  # noqa: E402
-from lesson_runs import LESSONS, each_lesson, first_run, heavy, shown_at_presets, whole_run  # noqa: E402
+from lesson_runs import (  # noqa: E402
+    LESSONS,
+    each_lesson,
+    each_lesson_at_presets,
+    first_run,
+    heavy,
+    shown_at_presets,
+    whole_run,
+)
 
 
 @each_lesson
@@ -34,7 +42,7 @@ def test_exercises_accept_what_is_right_and_nothing_else(one: Lesson) -> None:
         assert {name: bool(values[f"{name}_right"]) for name in answers} == dict.fromkeys(answers, expected), given
 
 
-@each_lesson
+@each_lesson_at_presets
 def test_the_static_page_stands_alone(one: Lesson) -> None:
     """The page has one script of its own, no element of marimo's, no raw TeX, no id twice, links to its neighbours."""
     whole = lesson_page(one, *shown_at_presets(one.name, 1))
@@ -54,7 +62,7 @@ PAGES = {"index.html", "symbols.html", *(one.page for one in LESSONS)}
 
 
 @pytest.mark.parametrize("most", [1, pytest.param(99, marks=pytest.mark.slow)])
-@each_lesson
+@each_lesson_at_presets
 def test_every_slider_shows_something_else(one: Lesson, most: int) -> None:
     """A slider that changes nothing that is shown would teach nothing."""
     shown, sliders = shown_at_presets(one.name, most)

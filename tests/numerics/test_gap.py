@@ -57,12 +57,14 @@ class TestTables:
         found, _ = slopes(examples.f2, examples.g2, x, [1e-2, 1e-3, 1e-4], 0.0, family="full")
         np.testing.assert_allclose(found, [0.07249398, 0.07673879, 0.07717752], atol=2e-8)
 
+    @pytest.mark.slow  # `verify` measures the claim `block-encoder`
     def test_blocks(self, examples):
         """The blocks {1,2},{3} of f3 give the reference's contrast and slopes."""
         x = examples.f3(examples.g3)
         found, _ = slopes(examples.f3, examples.g3, x, [1e-2, 1e-3, 1e-4], 0.05171216131, family=((0, 1), (2,)))
         np.testing.assert_allclose(found, [0.01519331, 0.01805959, 0.01835555], atol=2e-7)
 
+    @pytest.mark.slow  # `verify` measures the claim `rectangular`
     def test_off_the_manifold(self, examples):
         """For D > d the gap is governed by M = A - r n.H on and off the manifold (claim `rectangular`), not by A."""
         normal = examples.unit_normal(examples.f23, examples.g2)
@@ -81,6 +83,7 @@ class TestTables:
         np.testing.assert_allclose(slope, [-0.4670543, -1.2964881, -0.1954129], atol=2e-7)
         assert abs(float(measured.gap[2]) - 0.109758) > 0.05  # the false variant with A for M
 
+    @pytest.mark.slow  # `verify` measures the claim `anisotropic-noise`
     def test_anisotropic_noise(self, examples):
         """A noise covariance eps S puts S^-1 into the metric (claim `anisotropic-noise`)."""
         shape = np.array([[1.0, -0.4], [-0.4, 0.6]])
@@ -92,6 +95,7 @@ class TestTables:
         found = (jax.jit(jax.vmap(at))(jnp.array([1e-2, 1e-3, 1e-4])) - 0.697919218045) / jnp.array([1e-2, 1e-3, 1e-4])
         np.testing.assert_allclose(found, [-0.148405, -0.137607, -0.136492], atol=PRINTED)
 
+    @pytest.mark.slow  # `verify` measures the claim `exponential-family`
     def test_observations(self, examples):
         """Poisson observations give J'FJ as the metric, with rate 1/n (claim `exponential-family`)."""
 
@@ -106,8 +110,9 @@ class TestTables:
         np.testing.assert_allclose(slope, [-0.23843, -0.23447, -0.23405], atol=6e-6)
 
 
-def test_fold_with_two_preimages(examples):
-    """On a fold the branches' evidences add up and the best branch by l - c wins (claim `folds`)."""
+@pytest.mark.parametrize("known", [True, pytest.param(False, marks=pytest.mark.slow)])  # a search takes 20 s
+def test_fold_with_two_preimages(known, examples):
+    """On a fold the branches' evidences add up and the best branch by l - c wins (claim `folds`), known or searched."""
 
     def fold(z):
         return examples.f2(jnp.stack([z[0] ** 2, z[1] + 0.4 * z[0]]))
@@ -121,7 +126,8 @@ def test_fold_with_two_preimages(examples):
     log_density = -0.5 * jnp.sum(branches**2, axis=1) - jnp.log(2 * jnp.pi) - log_det
     limit = jax.scipy.special.logsumexp(log_density) - jnp.max(log_density - contrast)
 
-    searched = jax.jit(jax.vmap(lambda noise: gap(LatentModel(fold, 2, noise_var=noise), x)))
+    start = branches if known else None
+    searched = jax.jit(jax.vmap(lambda noise: gap(LatentModel(fold, 2, noise_var=noise), x, start=start)))
     eps = jnp.array([1e-3, 1e-4])
     slope = (searched(eps) - limit) / eps
     # Two consecutive slopes agree to O(eps): a wrong limit would make them differ by a factor of ten.

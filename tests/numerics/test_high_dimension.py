@@ -18,6 +18,7 @@ def rotation(d, seed):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
 
 
+@pytest.mark.slow  # the evidence for d > 3 is held against samples below, the ELBO against another rule
 @pytest.mark.parametrize("d", [6])
 def test_rotated_products_add_up(d):
     """For a rotated product of d one-dimensional decoders, both sides are d times those of one dimension."""

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,6 +43,16 @@ def glances(decoder):
     return list(glances_of(model_of(decoder), DATA))
 
 
+@cache
+def looked(decoder):
+    """The shared look of a decoder as one program of noise variance, x and glance."""
+    model = model_of(decoder)
+    return jax.jit(lambda eps, x, glance: shared_look(model.with_noise(eps), x, frame_of(model), glance))
+
+
+ratio = eqx.filter_jit(unseen_ratio)
+
+
 def kept(modes: Mode) -> np.ndarray:
     """The points of the modes, sorted."""
     points = np.asarray(modes.point)[np.asarray(modes.converged)]
@@ -49,7 +60,7 @@ def kept(modes: Mode) -> np.ndarray:
 
 
 @pytest.mark.parametrize("noise_var", NOISE)
-@pytest.mark.parametrize("decoder", [fold, wave])
+@pytest.mark.parametrize("decoder", [fold, pytest.param(wave, marks=pytest.mark.slow)])  # 20 s to compile each
 def test_the_shared_look_finds_what_a_look_of_its_own_finds(decoder, noise_var):
     """For each x and noise variance the modes are the same as without sharing, and more than one at the least noise."""
     model, start = model_of(decoder).with_noise(noise_var), jnp.zeros((1, 2))
@@ -66,13 +77,13 @@ def test_a_mode_that_is_missed_is_in_the_error(decoder):
     """Without its best mode, what the look has seen says so: the error grows by at least what the evidence lacks."""
     model, x = model_of(decoder).with_noise(1e-3), jnp.asarray(DATA[0])
     modes, _ = distinct_modes(model, x, jnp.zeros((1, 2)), glance=glances(decoder)[0])
-    scan = jax.jit(lambda glance: shared_look(model, x, frame_of(model), glance))(glances(decoder)[0])
+    scan = looked(decoder)(1e-3, x, glances(decoder)[0])
     assert int(np.sum(modes.converged)) > 1
     without = modes._replace(converged=modes.converged.at[0].set(False))
     whole, less = (measure(model, x, part, None, None) for part in (modes, without))
     lacks = float(whole.log_likelihood - less.log_likelihood)
-    assert float(unseen_ratio(model, modes, scan)) < 1e-6
-    added = with_missed(less._replace(gap_error=0.0), float(unseen_ratio(model, without, scan))).gap_error
+    assert float(ratio(model, modes, scan)) < 1e-6
+    added = with_missed(less._replace(gap_error=0.0), float(ratio(model, without, scan))).gap_error
     assert float(added) >= lacks > 0.1
 
 
@@ -90,6 +101,6 @@ def test_what_is_added_late_counts():
     """Mass that the last look at combinations still added is as much in the ratio as mass beside the modes."""
     model, x = model_of(fold).with_noise(1e-2), jnp.asarray(DATA[0])
     modes, _ = distinct_modes(model, x, jnp.zeros((1, 2)), glance=glances(fold)[0])
-    scan: Scan = jax.jit(lambda glance: shared_look(model, x, frame_of(model), glance))(glances(fold)[0])
+    scan: Scan = looked(fold)(1e-2, x, glances(fold)[0])
     late = scan._replace(late=jnp.max(scan.log_mass(frame_of(model))))
-    assert float(unseen_ratio(model, modes, late)) > 0.1
+    assert float(ratio(model, modes, late)) > 0.1

@@ -1,5 +1,6 @@
 """The identities of an optimal encoder: they hold at the optimum, bound the errors, and fail beside it."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_a_found_encoder_is_stationary(examples) -> None:
     """What the search calls converged satisfies both identities far below the posterior's width."""
     model = LatentModel(examples.f2, 2, noise_var=1e-3)
     x = examples.f2(examples.g2)
-    found = optimal_encoder(model, x, start=examples.g2)
-    left = stationarity(model, x, found.mean, found.std)
+    found = jax.jit(lambda x: optimal_encoder(model, x, start=examples.g2))(x)
+    left = jax.jit(lambda mean, std: stationarity(model, x, mean, std))(found.mean, found.std)
     assert found.converged and np.all(left.mean_error < 1e-8 * found.std)
     assert np.all(left.variance_error < 1e-8 * found.std**2)

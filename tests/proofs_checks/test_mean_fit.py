@@ -73,13 +73,15 @@ def test_common_random_numbers_are_used() -> None:
     assert apart is None or apart[0].half_width > 5 * wide[0].half_width
 
 
-def first_passage(rng: np.random.Generator, first: Means, truth: np.ndarray, shape: Shape, asked: float) -> float:
-    """The number of repetitions at which the half-width of the constant is first as asked, in steps of 2^(1/8)."""
+def first_passage(
+    rng: np.random.Generator, first: Means, truth: np.ndarray, shape: Shape, asked: float, step: float
+) -> float:
+    """The number of repetitions at which the half-width of the constant is first as asked, in steps of a factor."""
     spread = first.covariance * first.count
     root = np.linalg.cholesky(spread)
     count, total = first.count, first.mean * first.count
     while count < 1e8:
-        more = int(count * 2**0.125) + 1 - count
+        more = int(count * step) + 1 - count
         total = total + more * truth + np.sqrt(more) * (root @ rng.standard_normal(first.h.size))
         count += more
         known = mean_constant(Means(first.h, total / count, spread / count, count), shape, 1e-4)
@@ -88,8 +90,10 @@ def first_passage(rng: np.random.Generator, first: Means, truth: np.ndarray, sha
     return np.inf
 
 
-@pytest.mark.parametrize(("count", "least"), [(24, 0.6), pytest.param(400, 0.85, marks=pytest.mark.slow)])
-def test_the_stated_number_of_repetitions_decides(count: int, least: float) -> None:
+@pytest.mark.parametrize(
+    ("count", "least", "step"), [(24, 0.6, 2**0.5), pytest.param(400, 0.85, 2**0.125, marks=pytest.mark.slow)]
+)
+def test_the_stated_number_of_repetitions_decides(count: int, least: float, step: float) -> None:
     """The number at which the constant is known to 2 % is the stated one within a factor 2, nine times in ten.
 
     Stated from 1000 repetitions, where the half-width is 1 to 30 times the target. Of 366 sequences on three seeds 330
@@ -103,7 +107,7 @@ def test_the_stated_number_of_repetitions_decides(count: int, least: float) -> N
         means = replace(drawn(own, LADDERS[i % 2], truth, covariance), count=1000.0)
         needed = repetitions_needed(means, Shape(order), 1e-4, 0.02 * abs(constant))
         if 2e3 < needed < 1e6:
-            ratios.append(needed / first_passage(own, means, truth, Shape(order), 0.02 * abs(constant)))
+            ratios.append(needed / first_passage(own, means, truth, Shape(order), 0.02 * abs(constant), step))
     assert len(ratios) >= count / 4
     assert np.mean([0.5 < ratio < 2 for ratio in ratios]) >= least, ratios
 

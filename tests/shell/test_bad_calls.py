@@ -21,6 +21,7 @@ import jax.numpy as jnp, numpy as np
 import elbogap as eg
 import elbogap.numerics as nu
 from elbogap import testing, theorem as th
+from elbogap.auditing.inputs.decoder import as_decoder
 from elbogap.enclosures.proofs import certificate, evidence
 from elbogap.enclosures.shear import shear_instance
 from elbogap.errors import RequestError
@@ -35,6 +36,7 @@ from elbogap.training.experiments import experiment
 from elbogap.training.loop import Recipe, annealing, stack
 from elbogap.training.mixings import draw_moebius, mix
 from elbogap.training.models import mlp_vae
+@lambda function: as_decoder(function, 1)  # tried once, not anew by every call
 def f(z): return jnp.array([z[0], jnp.sin(z[0])])
 L = th.ladder("eps", 0.3, 3e-4)
 q = th.instances(2)(lambda rng: dict(h=rng.uniform(0.7, 2)))

@@ -3,13 +3,18 @@
 import re
 import shutil
 import subprocess
+from functools import cache
 
 import pytest
 from elbogap.theory.notation import TABLE, lookup
 from elbogap.theory.proof.derivation import check
 from elbogap.theory.proof.unicode_text import unicode_text
-from elbogap.theory.registry import DERIVATIONS, derivation
+from elbogap.theory.registry import DERIVATIONS
+from elbogap.theory.registry import derivation as built
 from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text
+
+derivation, latex_of = cache(built), cache(lambda claim: explain_latex(derivation(claim)))
+"""Built once for all tests, and shown in LaTeX once."""
 
 CLAIMS = sorted(DERIVATIONS)
 DISPLAY = re.compile(r"\\begin\{align\*\}(.*?)\\end\{align\*\}", re.DOTALL)
@@ -41,7 +46,7 @@ def test_text_shows_every_step_with_its_status(claim):
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_latex_is_balanced(claim):
     """Environments, braces and delimiters pair up, and & stands only where an alignment is open."""
-    latex = explain_latex(derivation(claim))
+    latex = latex_of(claim)
     stack = []
     for kind, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", latex):
         if kind == "begin":
@@ -65,7 +70,7 @@ def test_latex_is_balanced(claim):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(tmp_path):
     """One document with all derivations goes through LaTeX without an error."""
-    body = "".join(explain_latex(derivation(claim)) for claim in CLAIMS)
+    body = "".join(map(latex_of, CLAIMS))
     head = "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
     (tmp_path / "all.tex").write_text(head + body + "\\end{document}\n", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]

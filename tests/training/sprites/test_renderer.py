@@ -1,5 +1,6 @@
 """Sprites: the renderer's Jacobian and contrast by several routes, and the networks for images."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,8 +50,9 @@ def test_one_palette_is_in_the_ima_class_and_two_are_not(jacobians: dict) -> Non
 def test_the_contrast_follows_from_colour_and_coverage(palette: str, jacobians: dict) -> None:
     """c = -1/2 log(1 - r^2), r = cos(b, b') cos(a, d_s a), b the colour less the background, a the coverage."""
     hues = jnp.asarray(POINTS[:, 3])
-    b = np.asarray(jax.vmap(lambda hue: colour(hue, palette))(hues)) - background_of(palette)
-    b_hue = np.asarray(jax.vmap(jax.jacfwd(lambda hue: colour(hue, palette)))(hues))
+    at = jax.jit(jax.vmap(lambda hue: (colour(hue, palette), jax.jacfwd(lambda hue: colour(hue, palette))(hue))))
+    b, b_hue = map(np.asarray, at(hues))
+    b = b - background_of(palette)
     # The red channel of the cosine palette at hue 0 is 1 on grey 1/2: coverage is read off an image.
     at_red = POINTS * np.array([1, 1, 1, 0.0])
     red = jax.jit(jax.vmap(lambda u: 2 * render(u)[0::3] - 1))
@@ -71,7 +73,7 @@ def test_ima_contrast_takes_the_renderer() -> None:
     """`ima_contrast` of the renderer as a decoder is the contrast of its Jacobian."""
     function = decoder(palette="hsv")
     points = jnp.asarray(POINTS[:2])
-    expected = contrast_of_jacobian(jax.vmap(jax.jacfwd(function))(points))
+    expected = contrast_of_jacobian(jax.jit(jax.vmap(jax.jacfwd(function)))(points))
     assert np.allclose(ima_contrast(function, points), expected, rtol=ROUND_OFF)
 
 
@@ -107,10 +109,11 @@ def test_patch_networks_fit_together_and_see_every_pixel() -> None:
     """The encoder takes what the decoder gives, in single precision, and every pixel moves an output."""
     rng = np.random.default_rng(1)
     encode, decode = PatchEncoder(8, rng, channels=4, hidden=8), PatchDecoder(4, rng, channels=4, hidden=8)
+    encode, decode = eqx.filter_jit(encode), eqx.filter_jit(decode)
     image = decode(jnp.full(4, 0.3, jnp.float32))
     assert image.shape == (3072,) and image.dtype == jnp.float32
     assert encode(image).shape == (8,)
-    assert (np.abs(np.asarray(jax.jacrev(encode)(image))).max(axis=0) > 0).all()
+    assert (np.abs(np.asarray(jax.jit(jax.jacrev(lambda x: encode(x)))(image))).max(axis=0) > 0).all()
 
 
 def test_training_on_components_is_training_on_images() -> None:
