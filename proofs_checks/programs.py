@@ -20,6 +20,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,6 +112,7 @@ def _exported(
     """The program under `key` in `folder`, traced and written there if it is not."""
     path = folder / f"{_digest(key.encode())}.stablehlo"
     if (kept := read_kept(path, lambda content: jax.export.deserialize(bytearray(content)))) is not None:
+        _find_lapack()
         return kept.call
     try:
         exported = jax.export.export(jax.jit(flat))(*leaves)
@@ -119,6 +121,12 @@ def _exported(
         return flat
     keep(path, content)
     return exported.call
+
+
+@cache
+def _find_lapack() -> None:
+    """Lower one factorisation: before 0.10 JAX looks for LAPACK only then, and a program that was read would crash."""
+    jax.jit(jax.numpy.linalg.cholesky).lower(np.eye(1))
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:

@@ -1,6 +1,8 @@
 """Long runs: what `full` draws, results that survive a killed run, and the study of false alarms."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,29 @@ def test_a_damaged_result_is_measured_again(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().err.count("elbogap: ignored ") == len(before) == 2
     Programs(**folders).run(doubled, np.arange(3.0))
     assert capsys.readouterr().err == ""
+
+
+FACTORISES = """
+import sys
+from pathlib import Path
+import jax
+import numpy as np
+from elbogap.proofs_checks.programs import Programs
+from elbogap.shell.cache import prepare_jax
+prepare_jax()
+def factor(x):
+    return {"y": jax.numpy.linalg.cholesky(x)}
+print(Programs(Path(sys.argv[1])).run(factor, 4 * np.eye(2))["y"].tolist())
+"""
+
+
+def test_a_program_that_factorises_is_read_by_a_process_that_has_factorised_nothing(tmp_path, monkeypatch) -> None:
+    """The second process reads program and machine code of a Cholesky factor from the cache, and finds the same."""
+    monkeypatch.setenv("ELBOGAP_CACHE_DIR", str(tmp_path / "cache"))
+    for _ in range(2):
+        command = [sys.executable, "-c", FACTORISES, str(tmp_path / "traces")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.strip()) == (0, "[[2.0, 0.0], [0.0, 2.0]]"), done.stderr[-2000:]
 
 
 def seed_of(number: int, failed: list[str], survived: list[str]) -> dict:

@@ -24,6 +24,8 @@ SHOWN = ("jax", "numpy", "scipy", "sympy", "equinox", "optimistix", "optax", "ja
 SHOWN += ("cyclopts", "jinja2", "latex2mathml", "hypothesis", "flatbuffers", "safetensors")
 CHECKS = {
     "verify": ["-m", "elbogap", "verify", "contrast", "--out", "out"],
+    "verify a program": ["-m", "elbogap", "verify", "linear-vae"],
+    "verify a program again": ["-m", "elbogap", "verify", "linear-vae"],
     "own claim": ["-m", "elbogap", "verify", str(ROOT / "examples/theorems/laplace.py")],
     "enclose": ["-m", "elbogap", "check-certificate", "certificate.json"],
     "audit": ["-m", "elbogap", "audit", "g.py:f", "--latent-dim", "1", "--points", "8", "--account-points", "2"],
