@@ -6,7 +6,6 @@ runs) without loading it: only a file that imports it does.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import traceback
@@ -17,6 +16,7 @@ from ..errors import RequestError
 from ..shell import requests
 from ..shell.cache import cache_directory
 from ..shell.machine_code import watch
+from ..shell.python_files import module_of
 from .claim import Claim
 
 
@@ -55,14 +55,13 @@ def executed(path: Path) -> ModuleType:
         )
     _make_ready()
     name = f"elbogap_claims_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise RequestError(f"{path}: expected a Python file, got {path.suffix or 'no suffix'}")
-    module = importlib.util.module_from_spec(spec)
+    module, loader = module_of(path, name)
     sys.modules[name] = module
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         raise RequestError(f"{_place(error, path)}: {_what(error)}") from error
     finally:

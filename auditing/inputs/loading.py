@@ -7,7 +7,6 @@ own folder on the import path; an exception in it is named with its file and lin
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from ...numerics.observation_parameters import Categorical, NegativeBinomial
 from ...numerics.observations import Observation
 from ...numerics.priors import Laplace, Logistic, Normal, Prior, StudentT, UniformLogitNormal
 from ...shell import requests
+from ...shell.python_files import module_of
 from .array_files import read_array, read_safetensors, require_same_kind
 from .decoder import failure
 from .extras import is_torch_module, torch
@@ -69,13 +69,11 @@ def _executed(path: Path, option: str) -> Any:
     name = f"elbogap_audited_{path.stem}_{abs(hash(str(path))):x}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module, loader = module_of(path, name)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except ImportError as error:
         del sys.modules[name]
         if error.name == "torch":

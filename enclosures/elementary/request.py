@@ -6,7 +6,6 @@ symbols, which then are taken in the order of their names.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import sympy
 from flint import ctx, fmpq
 
 from ...errors import RequestError
+from ...shell.python_files import module_of
 from ...theory.series.decoders import SymbolicDecoder, latent_symbols
 from ..balls import rational
 from ..maximiser import EnclosureError
@@ -56,13 +56,12 @@ def loaded(target: str) -> Any:
     file = Path(path)
     if not file.is_file():
         raise RequestError(f"decoder: expected a Python file, got {path}")
-    spec = importlib.util.spec_from_file_location(f"_elbogap_{file.stem}", file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise RequestError(f"decoder: expected a Python file, got {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    module, loader = module_of(file, f"_elbogap_{file.stem}")
+    sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         raise RequestError(
             f"{path} cannot be executed: {type(error).__name__} {' '.join(str(error).split())[:200]}"
