@@ -6,14 +6,15 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import torch
 from elbogap.auditing.inputs.calls import failure
 from elbogap.auditing.inputs.decoder import as_decoder
 from elbogap.auditing.inputs.encoder import as_encoder
 from elbogap.auditing.inputs.loading import load_data, named_object, with_weights
 from elbogap.auditing.inputs.outputs import choosing
 from elbogap.errors import RequestError
-from torch import nn
+
+torch = pytest.importorskip("torch", reason='needs torch: pip install "elbogap[torch]"')
+nn = torch.nn
 
 
 class Whole(nn.Module):
