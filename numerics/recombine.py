@@ -41,16 +41,16 @@ _NEAR = 9.0
 
 
 def surroundings(
-    points: Float[Array, "P d"], factor: Float[Array, "d d"], triples: Float[Array, "3 T d"] | None = None
+    points: Float[Array, "P d"], factor: Float[Array, "d d"], triples: Float[Array, "3 T d"]
 ) -> Float[Array, "N d"]:
     """Return each point with each coordinate of each other one, sums a + b - c of triples, and points along the axes.
 
-    factor: its columns are the axes, as long as the prior's standard deviations; triples: all of the first few if None.
+    factor: its columns are the axes, as long as the prior's standard deviations; triples: every a, b and c.
     """
     d = points.shape[1]
     axis = jnp.eye(d, dtype=bool)[None, None]
     swapped = jnp.where(axis, points[None, :, None], points[:, None, None]).reshape(-1, d)
-    first, second, third = points[_OF_BEST] if triples is None else triples
+    first, second, third = triples
     along = points[:, None, None] + _DISTANCES[None, :, None, None] * factor.T[None, None]
     return jnp.concatenate([swapped, first + second - third, along.reshape(-1, d)])
 

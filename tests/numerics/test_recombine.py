@@ -41,16 +41,19 @@ def test_each_coordinate_of_each_find_is_tried_in_each_other():
     """Of three corners of a rectangle the fourth is made by an exchange of coordinates, and of turned ones by a sum."""
     rest = np.full((29, 2), 9.0)
     corners, fourth = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 3.0]]), np.array([2.0, 3.0])
-    tried = np.asarray(surroundings(jnp.asarray(np.concatenate([corners, rest])), jnp.eye(2)))
+    triples = np.indices((3, 3, 3)).reshape(3, -1)
+    points = jnp.asarray(np.concatenate([corners, rest]))
+    tried = np.asarray(surroundings(points, jnp.eye(2), points[triples]))
     assert np.any(np.all(tried == fourth, axis=1))
     turn = np.array([[0.6, 0.8], [-0.8, 0.6]])
-    tried = np.asarray(surroundings(jnp.asarray(np.concatenate([corners @ turn.T, rest])), jnp.eye(2)))
+    points = jnp.asarray(np.concatenate([corners @ turn.T, rest]))
+    tried = np.asarray(surroundings(points, jnp.eye(2), points[triples]))
     assert np.min(np.linalg.norm(tried - turn @ fourth, axis=1)) < 1e-12
 
 
 def test_points_along_the_axes_are_in_prior_deviations():
     """From a find, points lie along each axis to both sides, up to twenty prior deviations."""
-    tried = np.asarray(surroundings(jnp.zeros((32, 2)), jnp.diag(jnp.array([1.0, 0.5]))))
+    tried = np.asarray(surroundings(jnp.zeros((32, 2)), jnp.diag(jnp.array([1.0, 0.5])), jnp.zeros((3, 1, 2))))
     assert tried.max(axis=0) == pytest.approx([20.0, 10.0]) and tried.min(axis=0) == pytest.approx([-20.0, -10.0])
 
 
@@ -67,9 +70,8 @@ def test_of_hundreds_of_modes_no_more_are_missing_than_the_last_look_adds(start,
 
     chosen = np.random.default_rng(1).choice(len(lattice), start, replace=False)
     first = jax.vmap(lambda z: polish(z, 0))(jnp.asarray(lattice[chosen] @ turn.T))
-    found, late = jax.jit(lambda first: recombined(first, Frame(jnp.zeros(3), jnp.eye(3), jnp.eye(3)), polish, 0.4))(
-        first
-    )
+    frame = Frame(jnp.zeros(3), jnp.eye(3), jnp.eye(3))
+    found, late = jax.jit(lambda first: recombine(first, frame, polish, 0.4))(first)
     modes = {tuple(np.round(turn.T @ point).astype(int)) for point in np.asarray(found.point)}
     assert start + 100 < len(modes)
     assert len(lattice) - len(modes) <= np.exp(float(late)) * (1 + 1e-12)
