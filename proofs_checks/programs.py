@@ -35,6 +35,8 @@ from ..shell.kept import keep, read_kept
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SOURCES = ("numerics", "proofs_checks")
 _QUICKLY_MADE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+_FINDS_LAPACK = (0, 10, 2)
+"""The release of JAX from which a program that was read is known to find LAPACK; 0.9.0 does not."""
 _OPTIMISED, _NOT_OPTIMISED = ({"xla_backend_optimization_level": level} for level in (1, 0))
 
 
@@ -112,7 +114,8 @@ def _exported(
     """The program under `key` in `folder`, traced and written there if it is not."""
     path = folder / f"{_digest(key.encode())}.stablehlo"
     if (kept := read_kept(path, lambda content: jax.export.deserialize(bytearray(content)))) is not None:
-        _find_lapack()
+        if jax.__version_info__ < _FINDS_LAPACK:
+            _find_lapack()
         return kept.call
     try:
         exported = jax.export.export(jax.jit(flat))(*leaves)
@@ -125,7 +128,7 @@ def _exported(
 
 @cache
 def _find_lapack() -> None:
-    """Lower one factorisation: before 0.10 JAX looks for LAPACK only then, and a program that was read would crash."""
+    """Lower one factorisation: JAX looks for LAPACK only then, and a program that was read would crash."""
     jax.jit(jax.numpy.linalg.cholesky).lower(np.eye(1))
 
 
