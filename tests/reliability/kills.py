@@ -325,7 +325,8 @@ def _look(folder: Path, command: Command, before: dict, expected: dict, mark: st
     count.note("orphans", running(mark))
     count.note("half_written", {path.name for path in results(folder) if not whole(path)})
     now, found = kept(folder, command.kept), said(folder)
-    count.note("lost", {f"{name}{difference(expected.get(name), found[name])}" for name in found} - found.keys())
+    differences = {name: difference(expected.get(name), found[name]) for name in found}
+    count.note("lost", {name + where for name, where in differences.items() if where})
     if found.keys() != expected.keys() or command.kept == "rows":  # a complete run forgets what made it resumable
         count.note("lost", before.keys() - now.keys())
     count.note("doubled", {name for name in before.keys() & now.keys() if before[name] != now[name]})
