@@ -130,9 +130,12 @@ def around_starts(
     Without a start the error holds what the search may have missed, for 4 <= d <= 8.
     """
     scan = look(model, x, frame_of(model)) if starts is None and searched(model.latent_dim) else None
-    if starts is None:
-        starts = search_starts(model, x, LARGEST) if scan is None else with_scanned(model, x, scan)
-    modes = find_modes(model, x, starts)
+    counts = None
+    if scan is not None:
+        starts, counts = with_scanned(model, x, scan)
+    elif starts is None:
+        starts = search_starts(model, x, LARGEST)
+    modes = find_modes(model, x, starts, counts)
     reference = highest(modes)
     found, outcome = evidence_and_outcome(model, x, modes, reference)
     if scan is None:

@@ -28,14 +28,12 @@ from .encoder import NODES, best_optimum, entropy, expected_exponent
 from .frame import Decoded, frame_of
 from .importance_sampling import Draws, Estimate, draws, mixture_evidence, sampled_elbo
 from .likelihood import SAME_MODE, evidence, find_modes, highest
-from .listed import listed
 from .missed import unseen_ratio
 from .model import LatentModel
-from .modes import Mode, find_mode
+from .modes import Mode
 from .newton import minimise
 from .precision import EPS64
 from .quadrature import gauss_hermite
-from .scan import KEPT
 from .seed import SEED
 from .shared_look import glances, shared_look, shares
 from .starts import search_starts, with_scanned
@@ -93,10 +91,9 @@ def _all_modes_of_look(
 ) -> tuple[Mode, Float[Array, ""]]:
     """The modes (stacked), and the mass that the look has seen elsewhere over theirs."""
     scan = shared_look(model, x, frame_of(model), glance)
-    starts = jnp.concatenate([starts, with_scanned(model, x, scan)])
-    distinct = jnp.arange(len(starts)) < len(starts) - KEPT[model.latent_dim] + scan.count
-    modes, real = listed(lambda start: find_mode(model, x, start), starts, distinct)
-    modes = modes._replace(converged=modes.converged & real)
+    more, distinct = with_scanned(model, x, scan)
+    counts = jnp.concatenate([jnp.ones(len(starts), bool), distinct])
+    modes = find_modes(model, x, jnp.concatenate([starts, more]), counts)
     return modes, unseen_ratio(model, modes, scan)
 
 

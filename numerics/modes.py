@@ -13,6 +13,7 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 
+from .listed import listed
 from .model import LatentModel
 from .newton import minimise, second_derivatives
 from .precision import EPS64
@@ -61,9 +62,14 @@ def find_mode(model: LatentModel, x: Vector, start: Float[Array, " d"]) -> Mode:
     return Mode(minimum.point, model.eps * minimum.hessian, -minimum.value, minimum.converged)
 
 
-def find_modes(model: LatentModel, x: Vector, starts: Float[Array, "S d"]) -> Mode:
-    """Return the mode reached from each start, stacked."""
-    return jax.vmap(lambda start: find_mode(model, x, start))(starts)
+def find_modes(
+    model: LatentModel, x: Vector, starts: Float[Array, "S d"], counts: Bool[Array, " S"] | None = None
+) -> Mode:
+    """Return the mode reached from each start, stacked; of those that do not count none, marked as not converged."""
+    if counts is None:
+        return jax.vmap(lambda start: find_mode(model, x, start))(starts)
+    modes, real = listed(lambda start: find_mode(model, x, start), starts, counts)
+    return modes._replace(converged=modes.converged & real)
 
 
 def distinct_first(modes: Mode, eps: Float[Array, ""]) -> tuple[Mode, Int[Array, ""]]:

@@ -18,7 +18,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Int
 
-from .distinct import distinct_ranks
+from .distinct import distinct_ranks, ranked
 from .frame import NARROW, Frame, Local
 from .listed import polished_where
 
@@ -33,8 +33,11 @@ _OF_KNOWN = np.random.default_rng(0).integers(_KNOWN, size=_OF_BEST.shape)
 # Distances along the axes, in prior standard deviations.
 _DISTANCES = np.concatenate([sign * np.geomspace(0.05, 20.0, 24) for sign in (-1, 1)])
 
-# Steps before a new point is judged, and after; of the few that are distinct.
-_FEW, _MORE, _LONG = 3, 6, 24
+# Steps before a new point is judged, and after.
+_FEW, _LONG = 3, 24
+
+# How much smaller in log is a mass whose combinations are not looked for.
+_NEGLIGIBLE = 50.0
 
 # Squared distance in posterior standard deviations within which a point belongs to a known one.
 _NEAR = 9.0
@@ -56,35 +59,14 @@ def surroundings(
 
 
 def recombined(
-    found: Local,
-    frame: Frame,
-    polish: Callable[[Float[Array, " d"], int | Array], Local],
-    cell: float,
-) -> tuple[Local, Float[Array, ""]]:
-    """Return the finds (stacked) followed by `_NEW` more of each generation, and log of the mass that the last added.
-
-    polish: so many steps of Gauss-Newton from a point; cell: the spacing of the first look. The mass
-    is that of modes narrower than the spacing, up to the constant of `_mass`: as much may be missing still.
-    """
-    late = jnp.asarray(-jnp.inf)
-    for generation in range(_GENERATIONS):
-        places, mass = found.point @ frame.inverse.T, _mass(found)
-        known = jnp.argsort(distinct_ranks(places, found.curvature, mass, _KNOWN))[:_KNOWN]
-        triples = found.point[known[(_OF_KNOWN if generation else _OF_BEST) % len(known)]]
-        tried = surroundings(found.point[known[:_PARENTS]], frame.factor, triples)
-        local = jax.vmap(lambda z: polish(z, _FEW))(tried)
-        ranks = _new_ranks(frame, local, places[known], found.curvature[known])
-        new = jax.vmap(lambda z: polish(z, _MORE))(local.point[jnp.argsort(ranks)[:_NEW]])
-        late = _added(frame, new, found, cell)
-        found = jax.tree.map(lambda old, more: jnp.concatenate([old, more]), found, new)
-    return found, late
-
-
-def recombined_distinct(
     found: Local, frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], cell: float
 ) -> tuple[Local, Float[Array, ""]]:
-    """The same from the distinct finds alone, few as a rule, to narrow ones; once only where nothing is added."""
+    """Return the finds (stacked) followed by narrow ones of each generation, and log of the mass that the last added.
 
+    polish: so many steps of Gauss-Newton from a point; cell: the spacing of the first look. Only distinct finds, few as
+    a rule, are combined, and once only where next to nothing is added. The mass is that of modes narrower than the
+    spacing, up to the constant of `_mass`: as much may be missing still.
+    """
     size = len(found.exponent)
     # Room for what is added, until then repeats that count for nothing.
     room = jax.tree.map(lambda leaf: leaf[jnp.arange(size + _GENERATIONS * _NEW) % size], found)
@@ -94,21 +76,22 @@ def recombined_distinct(
         index, found, _ = state
         places, mass = found.point @ frame.inverse.T, _mass(found)
         ranks = distinct_ranks(places, found.curvature, mass, _KNOWN)
-        known = jnp.argsort(ranks)[:_KNOWN]
-        counts = (ranks[known] < _KNOWN) & jnp.isfinite(mass[known])
-        triples = jnp.where(index == 0, _OF_BEST, _OF_KNOWN) % len(known)
+        known, total = ranked(ranks, _KNOWN), jnp.sum(ranks < _KNOWN)
+        counts = jnp.arange(_KNOWN) < total
+        triples = jnp.where(index == 0, _OF_BEST, _OF_KNOWN % jnp.maximum(total, 1))
         tried = surroundings(found.point[known[:_PARENTS]], frame.factor, found.point[known[triples]])
         local = polished_where(lambda z: polish(z, _FEW), tried, _from_distinct(counts, triples, tried.shape[1]))
-        ranks = _new_ranks(frame, local, places[known], found.curvature[known])
-        best = jnp.argsort(ranks)[:_NEW]
-        counts = (ranks < _NEW) & _narrow(frame, local, cell)
-        new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts[best])
-        late = _added(frame, new, found, cell)
+        ranks = _new_ranks(frame, local, places[known], found.curvature[known], total)
+        best, counts = ranked(ranks, _NEW), jnp.arange(_NEW) < jnp.sum(ranks < _NEW)
+        new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts)
+        still = _new_ranks(frame, new, places[known], found.curvature[known], total)
+        late = logsumexp(jnp.where((still < _NEW) & _narrow(frame, new, cell), _mass(new), -jnp.inf))
         put = lambda all_, more: jax.lax.dynamic_update_slice_in_dim(all_, more, size + index * _NEW, 0)  # noqa: E731
         return index + 1, jax.tree.map(put, found, new), late
 
     def unfinished(state: tuple[Array, Local, Array]) -> Array:
-        return (state[0] < _GENERATIONS) & (state[2] > -jnp.inf)
+        index, found, late = state
+        return (index < _GENERATIONS) & (late > logsumexp(_mass(found)) - _NEGLIGIBLE)
 
     _, found, late = jax.lax.while_loop(unfinished, generation, (jnp.asarray(0), room, jnp.asarray(jnp.inf)))
     return found, late
@@ -125,20 +108,16 @@ def _from_distinct(counts: Bool[Array, " K"], triples: Int[Array, "3 T"], d: int
 
 
 def _new_ranks(
-    frame: Frame, local: Local, places: Float[Array, "P d"], curvature: Float[Array, "P d d"]
+    frame: Frame,
+    local: Local,
+    places: Float[Array, "P d"],
+    curvature: Float[Array, "P d d"],
+    total: Int[Array, ""],
 ) -> Int[Array, " N"]:
-    """Return the ranks of points (stacked) that belong to none of the known ones; `_NEW` for the others."""
+    """Return the ranks of points (stacked) that belong to none of the first `total` known; `_NEW` for the others."""
     targets = local.point @ frame.inverse.T
-    mass = jnp.where(_near(targets, local.curvature, places, curvature), -jnp.inf, _mass(local))
-    return distinct_ranks(targets, local.curvature, mass, _NEW)
-
-
-def _added(frame: Frame, new: Local, found: Local, cell: float) -> Float[Array, ""]:
-    """Return log of the mass of the new ones that are distinct, narrow, and belong to none that were found."""
-    at, known = new.point @ frame.inverse.T, found.point @ frame.inverse.T
-    counts = _narrow(frame, new, cell) & ~_near(at, new.curvature, known, found.curvature)
-    mass = jnp.where(counts, _mass(new), -jnp.inf)
-    return logsumexp(jnp.where(distinct_ranks(at, new.curvature, mass, _NEW) < _NEW, mass, -jnp.inf))
+    near = _near(targets, local.curvature, places, curvature, total)
+    return distinct_ranks(targets, local.curvature, jnp.where(near, -jnp.inf, _mass(local)), _NEW)
 
 
 def _narrow(frame: Frame, local: Local, cell: float) -> Bool[Array, " N"]:
@@ -153,8 +132,9 @@ def _near(
     curvature: Float[Array, "N d d"],
     others: Float[Array, "P d"],
     their_curvature: Float[Array, "P d d"],
+    total: Int[Array, ""],
 ) -> Bool[Array, " N"]:
-    """Whether a point belongs to one of the others, by both curvatures.
+    """Whether a point belongs to one of the first `total` others, by both curvatures.
 
     One that is stuck where the decoder turns would have everything near to it, by its own. One by one: all distances at
     once would take more memory than everything else.
@@ -166,7 +146,7 @@ def _near(
         own = jnp.einsum("na,nab,nb->n", gaps, curvature, gaps)
         return near | (jnp.maximum(theirs, own) < _NEAR)
 
-    return jax.lax.fori_loop(0, len(others), or_near, jnp.zeros(len(places), dtype=bool))
+    return jax.lax.fori_loop(0, total, or_near, jnp.zeros(len(places), dtype=bool))
 
 
 def _mass(local: Local) -> Float[Array, " N"]:

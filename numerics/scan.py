@@ -3,10 +3,12 @@
 Coordinates s and exponent e(z) are those of `frame`. At every fixed quasi-random s one step of Gauss-Newton (Fisher
 scoring for observations), clipped to the cell of the point, predicts how high e gets nearby: a mode is seen although
 its width, of order sqrt(eps), is far below the spacing. Along a line (d = 1) the chords between neighbours predict
-instead (`scan_line`). Points whose prediction beats their neighbours' are polished by a few more steps; they are starts
-for `modes` and *witnesses* for `cover`: mass that was seen must be accounted for.
+instead (`scan_line`). Points whose prediction beats their neighbours' are polished by more steps, the distinct ones for
+longer: repeats would end where the first ends. They are starts for `modes` and *witnesses* for `cover`: mass that was
+seen must be accounted for.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .distinct import distinct_ranks
 from .frame import NARROW, Frame, Local, local_model, scan_points
+from .listed import polished_where
 from .model import LatentModel
 from .recombine import recombined
 from .scan_line import look_along_line
@@ -26,10 +29,12 @@ Vector = Float[Array | np.ndarray, " D"]
 # The largest dimension in which what was seen is integrated by a global rule.
 INTEGRATED = 3
 
-# Points polished in space, steps for each, and the distinct ones that Newton then starts from.
+# Points polished in space, and the distinct ones that Newton then starts from.
 _POLISHED = {2: 256} | dict.fromkeys(range(3, 9), 512)
-_STEPS = {2: 6, 3: 6} | dict.fromkeys(range(4, 9), 16)
 KEPT = {1: 8, 2: 48, 3: 128} | dict.fromkeys(range(4, 9), 64)
+
+# Steps of Gauss-Newton, and how many distinct points, in multiples of those kept, go on after each stage.
+_STAGES = ((2, 2), (4, 1), (16, 1))
 
 
 class Scan(NamedTuple):
@@ -68,11 +73,22 @@ class Prediction(NamedTuple):
 
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
-    found, between, unsure, late = (look_along_line if model.latent_dim == 1 else _look_in_space)(model, x, frame)
-    return ordered(frame, found, between, unsure, late)
+    if model.latent_dim == 1:
+        return _ordered(frame, *look_along_line(model, x, frame))
+    places = jnp.asarray(scan_points(model.latent_dim)[0])
+    predictions = jax.vmap(lambda s: predicted(frame, s, local_model(model, x, frame, frame.place(s))))(places)
+    return look_on(model, x, frame, predictions)
 
 
-def ordered(
+def look_on(model: LatentModel, x: Vector, frame: Frame, predictions: Prediction) -> Scan:
+    """Return what is found from what the fixed points predict: d = 2 to 8."""
+    targets, unsure = _best_predicted(frame, predictions)
+    polish = partial(polished, model, x, frame)
+    found, late = recombined(_in_stages(frame, polish, targets), frame, polish, scan_points(model.latent_dim)[2])
+    return _ordered(frame, found, predictions.target, unsure, late + log_constant(frame))
+
+
+def _ordered(
     frame: Frame, found: Local, between: Float[Array, "I d"], unsure: Float[Array, " I"], late: Float[Array, ""]
 ) -> Scan:
     """Return these finds (stacked), the distinct ones first."""
@@ -95,7 +111,7 @@ def predicted(frame: Frame, place: Float[Array, " d"], local: Local) -> Predicti
     return Prediction(target, jnp.where(jnp.isfinite(score), score, -jnp.inf), local.log_det, jnp.max(widths) > NARROW)
 
 
-def best_predicted(frame: Frame, predictions: Prediction) -> tuple[Float[Array, "W d"], Float[Array, " N"]]:
+def _best_predicted(frame: Frame, predictions: Prediction) -> tuple[Float[Array, "W d"], Float[Array, " N"]]:
     """Return the targets of the best predictions (stacked), and log-masses that may hide at those left out."""
     d = len(frame.centre)
     scores = predictions.score
@@ -110,28 +126,39 @@ def best_predicted(frame: Frame, predictions: Prediction) -> tuple[Float[Array, 
 def polished(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"], steps: int | Array) -> Local:
     """Return the model after so many steps of Gauss-Newton from z, none of which descends."""
 
-    def again(_: Array, local: Local) -> Local:
-        new = local_model(model, x, frame, _step(frame, local.point, local)[0])
-        better = new.exponent >= local.exponent
+    def again(index: Array, local: Local) -> Local:
+        new = local_model(model, x, frame, jnp.where(index > 0, _step(frame, local.point, local)[0], z))
+        better = (new.exponent >= local.exponent) | (index == 0)
         halved = local._replace(move=0.25 * local.move)
         return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, halved)
 
-    return jax.lax.fori_loop(0, steps, again, local_model(model, x, frame, z))
+    # Compiled once for the start and all steps.
+    shapes = jax.eval_shape(lambda: local_model(model, x, frame, z))
+    return jax.lax.fori_loop(0, steps + 1, again, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
 
 
-def _look_in_space(
-    model: LatentModel, x: Vector, frame: Frame
-) -> tuple[Local, Float[Array, "I d"], Float[Array, " I"], Float[Array, ""]]:
-    """Predict by Gauss-Newton from every point, polish the best: d = 2 to 8."""
-    places, _, cell = scan_points(model.latent_dim)
-    predictions = jax.vmap(lambda s: predicted(frame, s, local_model(model, x, frame, frame.place(s))))(
-        jnp.asarray(places)
-    )
-    targets, unsure = best_predicted(frame, predictions)
-    polish = partial(polished, model, x, frame)
-    found = jax.vmap(lambda z: polish(z, _STEPS[model.latent_dim]))(targets)
-    all_found, late = recombined(found, frame, polish, cell)
-    return all_found, predictions.target, unsure, late + log_constant(frame)
+def _in_stages(
+    frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], points: Float[Array, "W d"]
+) -> Local:
+    """Return the points after some steps, of those the distinct ones after some more, and so on."""
+    d = len(frame.centre)
+    steps, kept = (jnp.asarray(column) for column in zip(*_STAGES, strict=True))
+    most = KEPT[d] * max(kept for _, kept in _STAGES)
+
+    def stage(index: Array, state: tuple[Local, Array]) -> tuple[Local, Array]:
+        found, counts = state
+        found = polished_where(lambda z: polish(z, steps[index]), found.point, counts)
+        mass = found.exponent - 0.5 * found.log_det
+        mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
+        ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, most)
+        order = jnp.argsort(ranks)
+        found = jax.tree.map(lambda leaf: leaf[order], found)
+        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order])
+
+    shapes = jax.eval_shape(lambda: jax.vmap(lambda z: polish(z, 0))(points))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)._replace(point=points)
+    found, counts = jax.lax.fori_loop(0, len(_STAGES), stage, (start, jnp.ones(len(points), bool)))
+    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf))
 
 
 def _step(frame: Frame, z: Float[Array, " d"], local: Local) -> tuple[Float[Array, " d"], Float[Array, ""]]:

@@ -1,33 +1,23 @@
-"""One wide look at the prior for many x and every eps, and a frugal end of it for each: d = 2 and 3.
+"""One wide look at the prior for many x and every eps: d = 2 and 3.
 
 At the fixed points of `scan` decoder and derivatives depend neither on x nor on eps: they are evaluated once, and of
 every x only V, its slope and its Gauss-Newton Hessian are kept (`glances`). What follows for one x and eps is that of
-`scan` and `recombine`, but only from points that are distinct: repeats would end where the first ends. Those few are
-polished for longer, which leaves fewer still.
+`scan`.
 """
-
-from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .distinct import distinct_ranks
-from .frame import Decoded, Frame, Local, decoded, scan_points, with_prior
-from .listed import polished_where
+from .frame import Decoded, Frame, decoded, scan_points, with_prior
 from .model import LatentModel
-from .recombine import recombined_distinct
-from .scan import INTEGRATED, KEPT, Prediction, Scan, best_predicted, log_constant, ordered, polished, predicted
+from .scan import INTEGRATED, Prediction, Scan, look_on, predicted
 
 Vector = Float[Array | np.ndarray, " D"]
 
 # Numbers held at once by evaluations for many x.
 _ENTRIES = 2**22
-
-# Steps of Gauss-Newton, and how many distinct points, in multiples of those kept, go on after each stage.
-_STAGES = ((2, 2), (4, 1), (16, 1))
 
 
 def shares(d: int) -> bool:
@@ -49,37 +39,9 @@ def glances(model: LatentModel, data: Float[Array, "n D"], frame: Frame) -> Deco
 
 def shared_look(model: LatentModel, x: Vector, frame: Frame, glance: Decoded) -> Scan:
     """Return what `look` does, from what is decoded at the fixed points for this x."""
-    places, _, cell = scan_points(model.latent_dim)
+    places = jnp.asarray(scan_points(model.latent_dim)[0])
 
     def at(place: Array, part: Decoded) -> Prediction:
         return predicted(frame, place, with_prior(model, frame, frame.place(place), part))
 
-    predictions = jax.vmap(at)(jnp.asarray(places), glance)
-    targets, unsure = best_predicted(frame, predictions)
-    polish = partial(polished, model, x, frame)
-    found, late = recombined_distinct(_in_stages(frame, polish, targets), frame, polish, cell)
-    return ordered(frame, found, predictions.target, unsure, late + log_constant(frame))
-
-
-def _in_stages(
-    frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], points: Float[Array, "W d"]
-) -> Local:
-    """Return the points after some steps, of those the distinct ones after some more, and so on."""
-    d = len(frame.centre)
-    steps, kept = (jnp.asarray(column) for column in zip(*_STAGES, strict=True))
-    most = KEPT[d] * max(kept for _, kept in _STAGES)
-
-    def stage(index: Array, state: tuple[Local, Array]) -> tuple[Local, Array]:
-        found, counts = state
-        found = polished_where(lambda z: polish(z, steps[index]), found.point, counts)
-        mass = found.exponent - 0.5 * found.log_det
-        mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
-        ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, most)
-        order = jnp.argsort(ranks)
-        found = jax.tree.map(lambda leaf: leaf[order], found)
-        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order])
-
-    shapes = jax.eval_shape(lambda: jax.vmap(lambda z: polish(z, 0))(points))
-    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)._replace(point=points)
-    found, counts = jax.lax.fori_loop(0, len(_STAGES), stage, (start, jnp.ones(len(points), bool)))
-    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf))
+    return look_on(model, x, frame, jax.vmap(at)(places, glance))

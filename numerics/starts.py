@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from scipy.special import ndtri
 
 from ..errors import RequestError
@@ -68,12 +68,14 @@ def search_starts(model: LatentModel, x: Vector, scanned: int = INTEGRATED) -> F
     """Return the fixed starts and, up to d = `scanned`, the best distinct points of a wide `scan`."""
     if model.latent_dim > scanned:
         return fixed_starts(model, x)
-    return with_scanned(model, x, look(model, x, frame_of(model)))
+    return with_scanned(model, x, look(model, x, frame_of(model)))[0]
 
 
-def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> Float[Array, "S d"]:
-    """Return the fixed starts and the best distinct points of this scan."""
-    return jnp.concatenate([fixed_starts(model, x), scan.point[: KEPT[model.latent_dim]]])
+def with_scanned(model: LatentModel, x: Vector, scan: Scan) -> tuple[Float[Array, "S d"], Bool[Array, " S"]]:
+    """Return the fixed starts and the best distinct points of this scan, and which of them are no repeats."""
+    fixed, kept = fixed_starts(model, x), KEPT[model.latent_dim]
+    starts = jnp.concatenate([fixed, scan.point[:kept]])
+    return starts, jnp.arange(len(starts)) < len(fixed) + scan.count
 
 
 def as_starts(d: int, start: ArrayLike) -> Float[Array, "S d"]:

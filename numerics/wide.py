@@ -91,8 +91,8 @@ def _copies(d: int) -> tuple[np.ndarray, float]:
 def search(model: LatentModel, x: Vector) -> tuple[Mode, Int[Array, ""], Scan]:
     """Return the modes found, distinct ones first, their number, and what the scan has seen."""
     scan = look(model, x, frame_of(model))
-    starts = with_scanned(model, x, scan) if model.latent_dim > 1 else scan.point[: KEPT[1]]
-    modes, count = distinct_first(find_modes(model, x, starts), model.eps)
+    starts, counts = with_scanned(model, x, scan) if model.latent_dim > 1 else (scan.point[: KEPT[1]], None)
+    modes, count = distinct_first(find_modes(model, x, starts, counts), model.eps)
     return modes, count, scan
 
 

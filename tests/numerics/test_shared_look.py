@@ -91,7 +91,7 @@ def test_a_look_that_is_cut_short_states_it(monkeypatch):
     """Where Newton is not started at the best point of the look, an account's search states the mass that it lost."""
     model, x = model_of(fold).with_noise(1e-4), jnp.asarray(DATA[0])
     start = jnp.asarray([[1.0, 0.1]])
-    monkeypatch.setattr(measurement, "with_scanned", lambda model, x, scan: jnp.repeat(start, 48, axis=0))
+    monkeypatch.setattr(measurement, "with_scanned", lambda model, x, scan: (start, jnp.ones(1, bool)))
     search = measurement._all_modes_of_look.__wrapped__
     modes, missed = jax.jit(lambda glance: search(model, x, start, glance))(glances(fold)[0])
     assert len(np.unique(np.round(kept(modes), 4), axis=0)) == 1 and float(missed) > 0.5
