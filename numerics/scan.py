@@ -36,6 +36,9 @@ KEPT = {1: 8, 2: 48, 3: 128} | dict.fromkeys(range(4, 9), 64)
 # Steps of Gauss-Newton, and how many distinct points, in multiples of those kept, go on after each stage.
 _STAGES = ((2, 2), (4, 1), (16, 1))
 
+# Steps of all points where their repeats count: above three dimensions.
+_MANY = 16
+
 
 class Scan(NamedTuple):
     """What the look has found: the best points (W, d), the distinct ones of the largest mass first.
@@ -61,6 +64,12 @@ class Scan(NamedTuple):
         mass = self.exponent - 0.5 * self.log_det + log_constant(frame)
         return jnp.where(jnp.isfinite(self.exponent), mass, -jnp.inf)
 
+    def witnessed(self, others: Local) -> "Scan":
+        """Return the same with more points (stacked), the last ones: none that a search starts from."""
+        names = ("point", "exponent", "log_det", "curvature")
+        parts = {name: jnp.concatenate([getattr(self, name), getattr(others, name)]) for name in names}
+        return self._replace(**jax.lax.stop_gradient(parts))
+
 
 class Prediction(NamedTuple):
     """One step of Gauss-Newton from a fixed point: where it ends, how high it says, log det, and if a cell is wide."""
@@ -77,14 +86,28 @@ def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
         return _ordered(frame, *look_along_line(model, x, frame))
     places = jnp.asarray(scan_points(model.latent_dim)[0])
     predictions = jax.vmap(lambda s: predicted(frame, s, local_model(model, x, frame, frame.place(s))))(places)
-    return look_on(model, x, frame, predictions)
-
-
-def look_on(model: LatentModel, x: Vector, frame: Frame, predictions: Prediction) -> Scan:
-    """Return what is found from what the fixed points predict: d = 2 to 8."""
+    if model.latent_dim <= INTEGRATED:
+        scan, early = look_on(model, x, frame, predictions)
+        return scan.witnessed(early)
     targets, unsure = _best_predicted(frame, predictions)
+    # With all repeats: of modes that few have reached more are missing (`missed`).
+    found = jax.vmap(lambda z: polished(model, x, frame, z, _MANY))(targets)
+    return _combined(model, x, frame, found, predictions, unsure)
+
+
+def look_on(model: LatentModel, x: Vector, frame: Frame, predictions: Prediction) -> tuple[Scan, Local]:
+    """Return what is found from what the fixed points predict, and the points on their way there: d = 2 and 3."""
+    targets, unsure = _best_predicted(frame, predictions)
+    found, early = _in_stages(frame, partial(polished, model, x, frame), targets)
+    return _combined(model, x, frame, found, predictions, unsure), early
+
+
+def _combined(
+    model: LatentModel, x: Vector, frame: Frame, found: Local, predictions: Prediction, unsure: Float[Array, " I"]
+) -> Scan:
+    """Return the finds with what a second look adds."""
     polish = partial(polished, model, x, frame)
-    found, late = recombined(_in_stages(frame, polish, targets), frame, polish, scan_points(model.latent_dim)[2])
+    found, late = recombined(found, frame, polish, scan_points(model.latent_dim)[2])
     return _ordered(frame, found, predictions.target, unsure, late + log_constant(frame))
 
 
@@ -139,26 +162,32 @@ def polished(model: LatentModel, x: Vector, frame: Frame, z: Float[Array, " d"],
 
 def _in_stages(
     frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], points: Float[Array, "W d"]
-) -> Local:
-    """Return the points after some steps, of those the distinct ones after some more, and so on."""
+) -> tuple[Local, Local]:
+    """Return the points after some steps, of those the distinct ones after some more, and so on.
+
+    Beside them those that were distinct after the first steps: what lies between them and a mode has been seen.
+    """
     d = len(frame.centre)
     steps, kept = (jnp.asarray(column) for column in zip(*_STAGES, strict=True))
     most = KEPT[d] * max(kept for _, kept in _STAGES)
 
-    def stage(index: Array, state: tuple[Local, Array]) -> tuple[Local, Array]:
-        found, counts = state
+    def stage(index: Array, state: tuple[Local, Array, Local]) -> tuple[Local, Array, Local]:
+        found, counts, early = state
         found = polished_where(lambda z: polish(z, steps[index]), found.point, counts)
         mass = found.exponent - 0.5 * found.log_det
         mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
         ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, most)
         order = jnp.argsort(ranks)
         found = jax.tree.map(lambda leaf: leaf[order], found)
-        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order])
+        early = jax.tree.map(lambda now, then: jnp.where(index == 0, now[:most], then), found, early)
+        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order]), early
 
     shapes = jax.eval_shape(lambda: jax.vmap(lambda z: polish(z, 0))(points))
-    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)._replace(point=points)
-    found, counts = jax.lax.fori_loop(0, len(_STAGES), stage, (start, jnp.ones(len(points), bool)))
-    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf))
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    first = jax.tree.map(lambda leaf: leaf[:most], empty)
+    start = (empty._replace(point=points), jnp.ones(len(points), bool), first)
+    found, counts, early = jax.lax.fori_loop(0, len(_STAGES), stage, start)
+    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf)), early
 
 
 def _step(frame: Frame, z: Float[Array, " d"], local: Local) -> tuple[Float[Array, " d"], Float[Array, ""]]:
