@@ -117,5 +117,6 @@ def test_a_counterexample_is_small_and_prints_as_code() -> None:
     with pytest.raises(AssertionError) as failure:
         no_contrast()
     printed = "\n".join(failure.value.__notes__)
+    printed = printed.replace("0.0", "0.")  # older releases of Hypothesis print as Python does
     for argument in ("decoder=member('mlp', 2, 0)", "prior=Logistic()", "point=array([0., 0.])"):
         assert argument in printed, printed

@@ -13,6 +13,14 @@ import pytest
 from elbogap.numerics.families import Shear, Swirl
 
 
+@pytest.fixture
+def float32():
+    """JAX without float64, for one test (`jax.enable_x64` is newer than the lowest JAX)."""
+    jax.config.update("jax_enable_x64", False)
+    yield
+    jax.config.update("jax_enable_x64", True)
+
+
 def f2(z):
     """B tanh(y/2) + 0.8 y with y = (z1 + .5 tanh z2, 1.3 z2 + .4 sin z1)."""
     y = jnp.stack([z[0] + 0.5 * jnp.tanh(z[1]), 1.3 * z[1] + 0.4 * jnp.sin(z[0])])

@@ -96,8 +96,8 @@ def test_unreachable_data_have_a_likelihood():
     assert float(found.error) < 1e-3
 
 
-def test_float32_is_refused():
+def test_float32_is_refused(float32):
     """log_likelihood without x64 raises one line."""
     model = LatentModel(lambda z: z, 1)
-    with jax.enable_x64(False), pytest.raises(RuntimeError, match="log_likelihood needs float64"):
+    with pytest.raises(RuntimeError, match="log_likelihood needs float64"):
         log_likelihood(model, np.zeros(1), start=np.zeros(1))

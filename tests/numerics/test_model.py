@@ -198,7 +198,7 @@ def test_shape_annotations_are_enforced():
         Normal().log_prob(np.zeros((2, 2)))
 
 
-def test_float32_is_refused_in_one_line():
+def test_float32_is_refused_in_one_line(float32):
     """Without x64 the library says what to do instead of returning half of the digits."""
-    with jax.enable_x64(False), pytest.raises(RuntimeError, match="gap needs float64"):
+    with pytest.raises(RuntimeError, match="gap needs float64"):
         require_float64("gap")
