@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .frame import Frame, Local
 from .listed import those_first
 
 # Points that are compared at once with one of them: what has no mass costs nothing.
@@ -52,6 +53,21 @@ def distinct_ranks(
     return jnp.full(size, kept).at[back].set(ranks, mode="drop")
 
 
-def ranked(ranks: Int[Array, " W"], kept: int) -> Int[Array, " {kept}"]:
-    """Return the index of rank 0, of rank 1, and so on; 0 where there is none."""
-    return jnp.zeros(kept, int).at[ranks].set(jnp.arange(len(ranks)), mode="drop")
+def distinct_finds(frame: Frame, local: Local, kept: int) -> tuple[Local, Local]:
+    """Return the distinct ones of these points (stacked) in the order of their ranks, and the others.
+
+    Both have as many places as there are points, the exponent -inf at those that are left.
+    """
+    ranks = distinct_ranks(local.point @ frame.inverse.T, local.curvature, log_gaussian(local), kept)
+    size = len(ranks)
+    order = jnp.zeros(size, int).at[jnp.where(ranks < kept, ranks, size)].set(jnp.arange(size), mode="drop")
+    taken = jnp.arange(size) < jnp.sum(ranks < kept)
+    first = jax.tree.map(lambda leaf: leaf[order], local)
+    others = local._replace(exponent=jnp.where(ranks < kept, -jnp.inf, local.exponent))
+    return first._replace(exponent=jnp.where(taken, first.exponent, -jnp.inf)), others
+
+
+def log_gaussian(local: Local) -> Float[Array, " N"]:
+    """Return log of the mass of the Gaussian approximation at every point (stacked), but for a constant."""
+    mass = local.exponent - 0.5 * local.log_det
+    return jnp.where(jnp.isfinite(mass), mass, -jnp.inf)

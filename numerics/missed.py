@@ -47,7 +47,7 @@ def missed_ratio(model: LatentModel, modes: Mode, scan: Scan) -> Float[Array, ""
     r = scan.point[:, None] - different.point[None, :]
     squares = jnp.einsum("wsa,sab,wsb->ws", r, safe, r) / model.eps
     squares = jnp.where(different.converged[None, :], squares, jnp.inf)
-    inside = jnp.min(squares, axis=1) < _BALL
+    inside = (jnp.min(squares, axis=1) < _BALL) & jnp.isfinite(scan.exponent)
     counts = jnp.zeros(squares.shape[1]).at[jnp.argmin(squares, axis=1)].add(inside.astype(float))
     masses = log_masses(different, model.eps)
     once = logsumexp(jnp.where(counts <= 1, masses, -jnp.inf))

@@ -18,7 +18,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Bool, Float, Int
 
-from .distinct import distinct_ranks, ranked
+from .distinct import distinct_finds, log_gaussian
 from .frame import NARROW, Frame, Local
 from .listed import polished_where
 
@@ -61,37 +61,42 @@ def surroundings(
 def recombined(
     found: Local, frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], cell: float
 ) -> tuple[Local, Float[Array, ""]]:
-    """Return the finds (stacked) followed by narrow ones of each generation, and log of the mass that the last added.
+    """Return the finds (stacked) followed by those of each generation, and log of the mass that the last added.
 
-    polish: so many steps of Gauss-Newton from a point; cell: the spacing of the first look. Only distinct finds, few as
-    a rule, are combined, and once only where next to nothing is added. The mass is that of modes narrower than the
-    spacing, up to the constant of `_mass`: as much may be missing still.
+    found: distinct ones, the exponent of others -inf, as it is in what is returned; polish: so many steps of
+    Gauss-Newton from a point; cell: the spacing of the first look. A second generation is tried only where the first
+    adds more than next to nothing. The mass is that of modes narrower than the spacing, up to the constant of
+    `log_gaussian`: as much may be missing still.
     """
     size = len(found.exponent)
-    # Room for what is added, until then repeats that count for nothing.
+    # Room for what is added.
     room = jax.tree.map(lambda leaf: leaf[jnp.arange(size + _GENERATIONS * _NEW) % size], found)
     room = room._replace(exponent=room.exponent.at[size:].set(-jnp.inf))
+    steps = jnp.asarray([_FEW, _LONG])
 
     def generation(state: tuple[Array, Local, Array]) -> tuple[Array, Local, Array]:
         index, found, _ = state
-        places, mass = found.point @ frame.inverse.T, _mass(found)
-        ranks = distinct_ranks(places, found.curvature, mass, _KNOWN)
-        known, total = ranked(ranks, _KNOWN), jnp.sum(ranks < _KNOWN)
-        counts = jnp.arange(_KNOWN) < total
+        masses, best = jax.lax.top_k(log_gaussian(found), min(_KNOWN, len(found.exponent)))
+        known, total = jax.tree.map(lambda leaf: leaf[best], found), jnp.sum(masses > -jnp.inf)
         triples = jnp.where(index == 0, _OF_BEST, _OF_KNOWN % jnp.maximum(total, 1))
-        tried = surroundings(found.point[known[:_PARENTS]], frame.factor, found.point[known[triples]])
-        local = polished_where(lambda z: polish(z, _FEW), tried, _from_distinct(counts, triples, tried.shape[1]))
-        ranks = _new_ranks(frame, local, places[known], found.curvature[known], total)
-        best, counts = ranked(ranks, _NEW), jnp.arange(_NEW) < jnp.sum(ranks < _NEW)
-        new = polished_where(lambda z: polish(z, _LONG), local.point[best], counts)
-        still = _new_ranks(frame, new, places[known], found.curvature[known], total)
-        late = logsumexp(jnp.where((still < _NEW) & _narrow(frame, new, cell), _mass(new), -jnp.inf))
+        tried = surroundings(known.point[:_PARENTS], frame.factor, known.point[triples])
+        counts = _from_distinct(masses > -jnp.inf, triples, tried.shape[1])
+
+        def phase(index: Array, state: tuple[Array, Array, Local]) -> tuple[Array, Array, Local]:
+            points, counts, _ = state
+            local = polished_where(lambda z: polish(z, steps[index]), points, counts)
+            new = distinct_finds(frame, _beyond(frame, local, known, total), _NEW)[0]
+            new = jax.tree.map(lambda leaf: leaf[:_NEW], new)
+            return points.at[:_NEW].set(new.point), counts.at[:].set(False).at[:_NEW].set(new.exponent > -jnp.inf), new
+
+        new = jax.lax.fori_loop(0, len(steps), phase, (tried, counts, jax.tree.map(lambda leaf: leaf[:_NEW], found)))[2]
+        late = logsumexp(jnp.where(_narrow(frame, new, cell), log_gaussian(new), -jnp.inf))
         put = lambda all_, more: jax.lax.dynamic_update_slice_in_dim(all_, more, size + index * _NEW, 0)  # noqa: E731
         return index + 1, jax.tree.map(put, found, new), late
 
     def unfinished(state: tuple[Array, Local, Array]) -> Array:
         index, found, late = state
-        return (index < _GENERATIONS) & (late > logsumexp(_mass(found)) - _NEGLIGIBLE)
+        return (index < _GENERATIONS) & (late > logsumexp(log_gaussian(found)) - _NEGLIGIBLE)
 
     _, found, late = jax.lax.while_loop(unfinished, generation, (jnp.asarray(0), room, jnp.asarray(jnp.inf)))
     return found, late
@@ -107,17 +112,11 @@ def _from_distinct(counts: Bool[Array, " K"], triples: Int[Array, "3 T"], d: int
     return jnp.concatenate([swapped, summed, jnp.repeat(parents, d * len(_DISTANCES))])
 
 
-def _new_ranks(
-    frame: Frame,
-    local: Local,
-    places: Float[Array, "P d"],
-    curvature: Float[Array, "P d d"],
-    total: Int[Array, ""],
-) -> Int[Array, " N"]:
-    """Return the ranks of points (stacked) that belong to none of the first `total` known; `_NEW` for the others."""
-    targets = local.point @ frame.inverse.T
-    near = _near(targets, local.curvature, places, curvature, total)
-    return distinct_ranks(targets, local.curvature, jnp.where(near, -jnp.inf, _mass(local)), _NEW)
+def _beyond(frame: Frame, local: Local, known: Local, total: Int[Array, ""]) -> Local:
+    """Return the points (stacked), the exponent -inf where one belongs to the first `total` known ones."""
+    places, theirs = local.point @ frame.inverse.T, known.point @ frame.inverse.T
+    near = _near(places, local.curvature, theirs, known.curvature, total)
+    return local._replace(exponent=jnp.where(near, -jnp.inf, local.exponent))
 
 
 def _narrow(frame: Frame, local: Local, cell: float) -> Bool[Array, " N"]:
@@ -147,9 +146,3 @@ def _near(
         return near | (jnp.maximum(theirs, own) < _NEAR)
 
     return jax.lax.fori_loop(0, total, or_near, jnp.zeros(len(places), dtype=bool))
-
-
-def _mass(local: Local) -> Float[Array, " N"]:
-    """Return log of the mass of the Gaussian approximation at every point, but for a constant."""
-    mass = local.exponent - 0.5 * local.log_det
-    return jnp.where(jnp.isfinite(mass), mass, -jnp.inf)

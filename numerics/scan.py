@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .distinct import distinct_ranks
+from .distinct import distinct_finds, distinct_ranks, log_gaussian
 from .frame import NARROW, Frame, Local, local_model, scan_points
 from .listed import polished_where
 from .model import LatentModel
@@ -36,7 +36,7 @@ KEPT = {1: 8, 2: 48, 3: 128} | dict.fromkeys(range(4, 9), 64)
 # Steps of Gauss-Newton, and how many distinct points, in multiples of those kept, go on after each stage.
 _STAGES = ((2, 2), (4, 1), (16, 1))
 
-# Steps of all points where their repeats count: above three dimensions.
+# Steps of all points above three dimensions.
 _MANY = 16
 
 
@@ -62,7 +62,7 @@ class Scan(NamedTuple):
     def log_mass(self, frame: Frame) -> Float[Array, " W"]:
         """Return log of the mass of the Gaussian approximation at every point."""
         mass = self.exponent - 0.5 * self.log_det + log_constant(frame)
-        return jnp.where(jnp.isfinite(self.exponent), mass, -jnp.inf)
+        return jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
 
     def witnessed(self, others: Local) -> "Scan":
         """Return the same with more points (stacked), the last ones: none that a search starts from."""
@@ -83,46 +83,39 @@ class Prediction(NamedTuple):
 def look(model: LatentModel, x: Vector, frame: Frame) -> Scan:
     """Scan, predict, polish, and put the distinct ones first: see the module. For d <= 8."""
     if model.latent_dim == 1:
-        return _ordered(frame, *look_along_line(model, x, frame))
+        found, between, unsure, late = look_along_line(model, x, frame)
+        ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, log_gaussian(found), KEPT[1])
+        ordered = jax.tree.map(lambda leaf: leaf[jnp.argsort(ranks)], found)
+        return _scan(ordered, jnp.sum(ranks < KEPT[1]), between, unsure, late)
     places = jnp.asarray(scan_points(model.latent_dim)[0])
     predictions = jax.vmap(lambda s: predicted(frame, s, local_model(model, x, frame, frame.place(s))))(places)
-    if model.latent_dim <= INTEGRATED:
-        scan, early = look_on(model, x, frame, predictions)
-        return scan.witnessed(early)
+    return look_on(model, x, frame, predictions, witnesses=True)
+
+
+def look_on(model: LatentModel, x: Vector, frame: Frame, predictions: Prediction, *, witnesses: bool) -> Scan:
+    """Return what is found from what the fixed points predict, for d = 2 to 8, with all that was seen if asked for."""
     targets, unsure = _best_predicted(frame, predictions)
-    # With all repeats: of modes that few have reached more are missing (`missed`).
-    found = jax.vmap(lambda z: polished(model, x, frame, z, _MANY))(targets)
-    return _combined(model, x, frame, found, predictions, unsure)
-
-
-def look_on(model: LatentModel, x: Vector, frame: Frame, predictions: Prediction) -> tuple[Scan, Local]:
-    """Return what is found from what the fixed points predict, and the points on their way there: d = 2 and 3."""
-    targets, unsure = _best_predicted(frame, predictions)
-    found, early = _in_stages(frame, partial(polished, model, x, frame), targets)
-    return _combined(model, x, frame, found, predictions, unsure), early
-
-
-def _combined(
-    model: LatentModel, x: Vector, frame: Frame, found: Local, predictions: Prediction, unsure: Float[Array, " I"]
-) -> Scan:
-    """Return the finds with what a second look adds."""
     polish = partial(polished, model, x, frame)
+    stages = _in_stages if model.latent_dim <= INTEGRATED else _at_once
+    found, others = stages(frame, polish, targets)
     found, late = recombined(found, frame, polish, scan_points(model.latent_dim)[2])
-    return _ordered(frame, found, predictions.target, unsure, late + log_constant(frame))
+    order = jnp.argsort(-log_gaussian(found))
+    ordered = jax.tree.map(lambda leaf: leaf[order], found)
+    count = jnp.minimum(jnp.sum(log_gaussian(found) > -jnp.inf), KEPT[model.latent_dim])
+    scan = _scan(ordered, count, predictions.target, unsure, late + log_constant(frame))
+    return scan.witnessed(others) if witnesses else scan
 
 
-def _ordered(
-    frame: Frame, found: Local, between: Float[Array, "I d"], unsure: Float[Array, " I"], late: Float[Array, ""]
+def _scan(
+    found: Local,
+    count: Int[Array, ""],
+    between: Float[Array, "I d"],
+    unsure: Float[Array, " I"],
+    late: Float[Array, ""],
 ) -> Scan:
-    """Return these finds (stacked), the distinct ones first."""
-    d = len(frame.centre)
-    exponent = jnp.where(jnp.isfinite(found.exponent + found.log_det), found.exponent, -jnp.inf)
-    mass = jnp.where(jnp.isfinite(exponent), exponent - 0.5 * found.log_det, -jnp.inf)
-    ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, KEPT[d])
-    order = jnp.argsort(ranks)
-    count = jnp.sum((ranks < KEPT[d]) & jnp.isfinite(mass))
-    point, exponent, log_det = found.point[order], exponent[order], found.log_det[order]
-    return jax.lax.stop_gradient(Scan(point, exponent, log_det, found.curvature[order], between, unsure, late, count))
+    exponent = jnp.where(log_gaussian(found) > -jnp.inf, found.exponent, -jnp.inf)
+    scan = Scan(found.point, exponent, found.log_det, found.curvature, between, unsure, late, count)
+    return jax.lax.stop_gradient(scan)
 
 
 def predicted(frame: Frame, place: Float[Array, " d"], local: Local) -> Prediction:
@@ -165,29 +158,34 @@ def _in_stages(
 ) -> tuple[Local, Local]:
     """Return the points after some steps, of those the distinct ones after some more, and so on.
 
-    Beside them those that were distinct after the first steps: what lies between them and a mode has been seen.
+    The exponent of a repeat is -inf. Beside them those that were distinct after the first steps: what lies between them
+    and a mode has been seen.
     """
     d = len(frame.centre)
     steps, kept = (jnp.asarray(column) for column in zip(*_STAGES, strict=True))
     most = KEPT[d] * max(kept for _, kept in _STAGES)
 
-    def stage(index: Array, state: tuple[Local, Array, Local]) -> tuple[Local, Array, Local]:
-        found, counts, early = state
-        found = polished_where(lambda z: polish(z, steps[index]), found.point, counts)
-        mass = found.exponent - 0.5 * found.log_det
-        mass = jnp.where(jnp.isfinite(mass), mass, -jnp.inf)
-        ranks = distinct_ranks(found.point @ frame.inverse.T, found.curvature, mass, most)
-        order = jnp.argsort(ranks)
-        found = jax.tree.map(lambda leaf: leaf[order], found)
+    def stage(index: Array, state: tuple[Local, Local]) -> tuple[Local, Local]:
+        found, early = state
+        found = polished_where(lambda z: polish(z, steps[index]), found.point, found.exponent > -jnp.inf)
+        found, _ = distinct_finds(frame, found, most)
         early = jax.tree.map(lambda now, then: jnp.where(index == 0, now[:most], then), found, early)
-        return found, (ranks[order] < KEPT[d] * kept[index]) & jnp.isfinite(mass[order]), early
+        going_on = jnp.arange(len(points)) < KEPT[d] * kept[index]
+        return found._replace(exponent=jnp.where(going_on, found.exponent, -jnp.inf)), early
 
     shapes = jax.eval_shape(lambda: jax.vmap(lambda z: polish(z, 0))(points))
-    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    first = jax.tree.map(lambda leaf: leaf[:most], empty)
-    start = (empty._replace(point=points), jnp.ones(len(points), bool), first)
-    found, counts, early = jax.lax.fori_loop(0, len(_STAGES), stage, start)
-    return found._replace(exponent=jnp.where(counts, found.exponent, -jnp.inf)), early
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)._replace(point=points)
+    return jax.lax.fori_loop(0, len(_STAGES), stage, (start, jax.tree.map(lambda leaf: leaf[:most], start)))
+
+
+def _at_once(
+    frame: Frame, polish: Callable[[Float[Array, " d"], int | Array], Local], points: Float[Array, "W d"]
+) -> tuple[Local, Local]:
+    """Return the distinct ones of all points after many steps, and their repeats.
+
+    These tell how often each mode is reached: beside modes that few have reached there are more (`missed`).
+    """
+    return distinct_finds(frame, jax.vmap(lambda z: polish(z, _MANY))(points), len(points))
 
 
 def _step(frame: Frame, z: Float[Array, " d"], local: Local) -> tuple[Float[Array, " d"], Float[Array, ""]]:

@@ -44,4 +44,4 @@ def shared_look(model: LatentModel, x: Vector, frame: Frame, glance: Decoded) ->
     def at(place: Array, part: Decoded) -> Prediction:
         return predicted(frame, place, with_prior(model, frame, frame.place(place), part))
 
-    return look_on(model, x, frame, jax.vmap(at)(places, glance))[0]
+    return look_on(model, x, frame, jax.vmap(at)(places, glance), witnesses=False)
