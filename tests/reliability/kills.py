@@ -26,6 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# As the command line sets it, before NumPy is loaded, which a fork finds loaded: two threads add up in another order,
+# and training makes 1e-5 of that.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 MARK = "ELBOGAP_RELIABILITY"
 PATIENCE = 2.0
 """Seconds after which nothing of a killed command may run."""
@@ -147,8 +151,6 @@ def start(folder: Path, arguments: tuple[str, ...], *, fresh: bool = True) -> tu
     mark = uuid.uuid4().hex
     environment = {MARK: mark, "ELBOGAP_CACHE_DIR": str(folder / "cache")}
     if not fresh:
-        # As the command line sets it before NumPy is loaded: with more threads other digits come last.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         for name in IMPORTED:
             importlib.import_module(f"elbogap.{name}")
         return Fork(folder, arguments, environment), mark
