@@ -35,7 +35,7 @@ _LATTICE = {1: (0.25, 9.0, 16), 2: (0.5, 9.0, 8), 3: (0.65, 8.75, 4)}
 
 
 # The largest deviation of a copy from the mean of all, times this, bounds the error of the latter; fewer copies, more.
-_SPREAD = {1: 1.0, 2: 3.0, 3: 4.0}
+_SPREAD = {1: 1.0, 2: 6.0, 3: 14.0}
 
 # A tail that the lattices see at the edge and the cubature does not may hold this many times as much beyond.
 _TAIL = 3.0
