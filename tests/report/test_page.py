@@ -82,13 +82,15 @@ def test_the_upper_axis_is_the_reciprocal_of_the_lower() -> None:
         noise_axis(axes)
         figure.draw_without_rendering()
     (top,) = axes.child_axes
-    at = {
-        label.get_text(): axis.transData.transform((label.get_position()[0], 1))[0]
+    below, above = (
+        {
+            label.get_text(): axis.transData.transform((label.get_position()[0], 1))[0]
+            for label in axis.xaxis.get_ticklabels()
+        }
         for axis in (axes, top)
-        for label in axis.xaxis.get_ticklabels()
-    }
+    )
     for power in "¹²³⁴":
-        assert at[f"10{power}"] == pytest.approx(at[f"10⁻{power}"])
+        assert above[f"10{power}"] == pytest.approx(below[f"10⁻{power}"])
 
 
 @pytest.mark.parametrize(
