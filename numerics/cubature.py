@@ -99,31 +99,41 @@ def adapt(
     and error 0.
     """
     count, d = centre.shape
+    begin = -(-count // (2 * split))  # passes that measure the given boxes, by the program that measures halves
+    room_for_first = begin * 2 * split
 
-    def rated(centres: Array, halves: Array) -> Boxes:
-        return Boxes(centres, halves, *jax.vmap(rate)(centres, halves))
+    def padded(leaf: np.ndarray) -> Array:
+        return jnp.asarray(np.concatenate([leaf, np.zeros((room_for_first - count, d))]).reshape(begin, 2 * split, d))
 
-    def padded(leaf: Array) -> Array:
-        return jnp.concatenate([leaf, jnp.zeros((capacity - count, *leaf.shape[1:]), leaf.dtype)])
+    centres, halves = padded(centre), padded(half)
 
-    def unfinished(state: tuple[Array, Boxes]) -> Array:
-        used, boxes = state
+    def unfinished(state: tuple[Array, Array, Boxes]) -> Array:
+        step, used, boxes = state
         room = used + split <= capacity
-        return room & (jnp.sum(boxes.error) > tolerance * (1 + jnp.abs(jnp.sum(boxes.value))))
+        inexact = jnp.sum(boxes.error) > tolerance * (1 + jnp.abs(jnp.sum(boxes.value)))
+        return (step < begin) | (room & inexact)
 
-    def halve(state: tuple[Array, Boxes]) -> tuple[Array, Boxes]:
-        used, boxes = state
+    def halve(used: Array, boxes: Boxes) -> tuple[Array, Array, Array]:
         _, worst = jax.lax.top_k(boxes.error, split)
         # A box that is already exact stays as it is: its other half has width 0.
         cut = jnp.where((boxes.error[worst] > 0)[:, None], jax.nn.one_hot(boxes.axis[worst], d), 0.0)
         half = boxes.half[worst] * (1 - 0.5 * cut)
         shift = cut * half
         other = jnp.where(jnp.any(cut > 0, axis=1)[:, None], half, 0.0)
-        new = rated(
-            jnp.concatenate([boxes.centre[worst] - shift, boxes.centre[worst] + shift]), jnp.concatenate([half, other])
-        )
         into = jnp.concatenate([worst, (used + jnp.arange(split)).astype(worst.dtype)])
-        return used + split, jax.tree.map(lambda old, fresh: old.at[into].set(fresh), boxes, new)
+        centre = jnp.concatenate([boxes.centre[worst] - shift, boxes.centre[worst] + shift])
+        return into, centre, jnp.concatenate([half, other])
 
-    first = jax.tree.map(padded, rated(jnp.asarray(centre), jnp.asarray(half)))
-    return jax.lax.while_loop(unfinished, halve, (jnp.asarray(count), first))[1]
+    def measure(state: tuple[Array, Array, Boxes]) -> tuple[Array, Array, Boxes]:
+        step, used, boxes = state
+        into, centre, half = halve(used, boxes)
+        given, place = step < begin, jnp.minimum(step, begin - 1)
+        into = jnp.where(given, (place * 2 * split + jnp.arange(2 * split)).astype(into.dtype), into)
+        centre, half = jnp.where(given, centres[place], centre), jnp.where(given, halves[place], half)
+        new = Boxes(centre, half, *jax.vmap(rate)(centre, half))
+        boxes = jax.tree.map(lambda old, fresh: old.at[into].set(fresh), boxes, new)
+        return step + 1, jnp.where(given, used, used + split), boxes
+
+    shapes = jax.eval_shape(lambda: jax.vmap(rate)(centres[0], halves[0]))
+    empty = Boxes(*(jnp.zeros((capacity, d)) for _ in range(2)), *(jnp.zeros(capacity, leaf.dtype) for leaf in shapes))
+    return jax.lax.while_loop(unfinished, measure, (jnp.asarray(0), jnp.asarray(count), empty))[2]
