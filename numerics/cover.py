@@ -49,8 +49,8 @@ _SAFETY = {1: 1.0, 2: 8.0, 3: 14.0}
 # Mass outside that is as small as this may be all wrong: of a thin bent tail the nodes of a box see little.
 _THIN = {1: 0.0, 2: 1e-8, 3: 1e-8}
 
-# Two rules may agree by accident where a kink crosses a box: the share of the mass outside that this may cost.
-_ACCIDENT = 1e-9
+# Two rules may agree by accident where a kink crosses boxes: the share of the mass outside that this may cost.
+_ACCIDENT = {1: 1e-9, 2: 2e-6, 3: 2e-6}
 
 
 class Cover(NamedTuple):
@@ -169,5 +169,5 @@ def outside_mass(
     between = jnp.exp(scan.log_between - reference) * cover.outside(scan.between)
     hidden = jnp.sum(between) + jnp.exp(scan.late - reference)
     unseen = unseen + hidden
-    error = _SAFETY[d] * error + hidden + _ACCIDENT * jnp.abs(value) + jnp.minimum(jnp.abs(value), _THIN[d])
+    error = _SAFETY[d] * error + hidden + _ACCIDENT[d] * jnp.abs(value) + jnp.minimum(jnp.abs(value), _THIN[d])
     return Outside(jnp.maximum(value, 0.0), error, unseen, infinite)
