@@ -18,7 +18,7 @@ from jaxtyping import Float
 from ..errors import RequestError
 from ..shell import requests
 from .along import NOISE_VARIANCE, Along
-from .laws import CONSTANT_TOLERANCE, ORDER_TOLERANCE, InstanceResult, Law, LawResult
+from .laws import CONSTANT_ORDER, CONSTANT_TOLERANCE, ORDER_TOLERANCE, InstanceResult, Law, LawResult
 from .mean_fit import (
     Candidate,
     Means,
@@ -131,12 +131,16 @@ class MeanLaw(Law):
         constant: tuple[Estimate, Candidate] | None,
         predicted: float,
     ) -> str:
-        """The reason of a rejection, "" if there is none; of order and limit, the one whose fit has more points."""
+        """The reason of a rejection, "" if there is none.
+
+        Of order and limit the one whose fit has more points; what tends to a constant (order 0) has another limit.
+        """
         resolved = order is not None and order[0].half_width <= ORDER_RESOLUTION
         excluded = resolved and order is not None and order[0].excludes(self.order, ORDER_TOLERANCE)
         off = constant is not None and constant[0].excludes(predicted, CONSTANT_TOLERANCE * abs(predicted))
         seen = limit is not None and limit[0].excludes(0.0)
-        if limit is not None and seen and (not excluded or order is None or _better(limit[1], order[1])):
+        still = order is not None and abs(order[0].value) < CONSTANT_ORDER
+        if limit is not None and seen and (not excluded or order is None or still or _better(limit[1], order[1])):
             return f"the limit is off by {limit[0].value:.3g} +- {limit[0].half_width:.1g}"
         # An order above the claimed one may be the next term where the constant is small: the constant decides.
         if excluded and order is not None and (order[0].value < self.order or off or constant is None):

@@ -190,7 +190,7 @@ def test_drawing_does_not_change_what_is_drawn(name: str) -> None:
         figure = entry(name).load().draw(data)
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert shown and all(axes.get_xlabel() or axes.get_ylabel() for axes in shown)
-    assert data.tables == computed(name).tables
+    assert data.to_json() == computed(name).to_json()  # as text: a nan is equal to itself there
 
 
 def test_files_carry_their_provenance_and_do_not_differ_between_runs(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_kept_table_is_used_again(tmp_path: Path) -> None:
     data = computed("conditioning")
     keep(tmp_path / "kept" / "one.json", data)
     found = kept(tmp_path / "kept" / "one.json")
-    assert found is not None and found.tables == data.tables and found.parameters == data.parameters
+    assert found is not None and found.to_json() == data.to_json()
     (tmp_path / "kept" / "one.json").write_text("{")
     assert kept(tmp_path / "kept" / "one.json") is None
 
