@@ -87,7 +87,8 @@ def recombined(
             local = polished_where(lambda z: polish(z, steps[index]), points, counts)
             new = distinct_finds(frame, _beyond(frame, local, known, total), _NEW)[0]
             new = jax.tree.map(lambda leaf: leaf[:_NEW], new)
-            return points.at[:_NEW].set(new.point), counts.at[:].set(False).at[:_NEW].set(new.exponent > -jnp.inf), new
+            going_on = jnp.zeros_like(counts).at[:_NEW].set(new.exponent > -jnp.inf)
+            return points.at[:_NEW].set(new.point), going_on, new
 
         new = jax.lax.fori_loop(0, len(steps), phase, (tried, counts, jax.tree.map(lambda leaf: leaf[:_NEW], found)))[2]
         late = logsumexp(jnp.where(_narrow(frame, new, cell), log_gaussian(new), -jnp.inf))
