@@ -13,6 +13,7 @@ the family's name and d; the same seed gives the same instances whatever else is
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -86,7 +87,8 @@ EFFORTS = {
 class Measurements:
     """What a run measures, each part on first use: the table of gaps, and a source of randomness for each name.
 
-    What claims work out of it is kept on the object (`once`), and goes with it.
+    What claims work out of it is kept on the object (`once`), and goes with it. Claims may be judged side by side: who
+    asks for what another thread is working out waits for it.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Measurements:
         self._notify = notify
         self._table: dict[tuple[str, int], Batch] = {}
         self._kept: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, threading.RLock] = {}
 
     def rng(self, *name: str | int) -> np.random.Generator:
         """The generator of this name: independent of every other name's, equal for equal seeds."""
@@ -111,9 +114,10 @@ class Measurements:
 
     def once(self, key: Hashable, build: Callable[[], Value]) -> Value:
         """What `build` gives, worked out the first time that `key` is asked for."""
-        if key not in self._kept:
-            self._kept[key] = build()
-        return self._kept[key]
+        with self._locks.setdefault(key, threading.RLock()):  # one step: two threads get the same lock
+            if key not in self._kept:
+                self._kept[key] = build()
+            return self._kept[key]
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -129,7 +133,7 @@ class Measurements:
         missing = [batch for batch in wanted if batch not in self._table]
         pool = ThreadPoolExecutor(max_workers=2)
         try:
-            self._table |= dict(zip(missing, pool.map(self._measure, missing), strict=True))
+            self._table |= dict(zip(missing, pool.map(self._measured, missing), strict=True))
         finally:
             # After Ctrl-C nothing waits for the programs that are still to be compiled.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -141,8 +145,11 @@ class Measurements:
 
     @property
     def table(self) -> tuple[Batch, ...]:
-        """The part of the shared table that has been asked for."""
-        return tuple(self._table.values())
+        """The part of the shared table that has been asked for, in the order of the effort."""
+        return tuple(self._table[batch] for batch in self.effort.batches if batch in self._table)
+
+    def _measured(self, batch: tuple[str, int]) -> Batch:
+        return self.once(batch, lambda: self._measure(batch))
 
     def _measure(self, batch: tuple[str, int]) -> Batch:
         family, d = batch

@@ -19,6 +19,7 @@ import hashlib
 import io
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,7 @@ class Programs:
         self.names: list[str] = []
         self._options = _OPTIMISED if optimise else _NOT_OPTIMISED
         self._compiled: dict[str, Callable[..., dict[str, Any]]] = {}
+        self._locks: dict[str, threading.Lock] = {}
 
     def run(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
         """function(*arguments), jitted; a dictionary of arrays, as NumPy arrays.
@@ -71,9 +73,10 @@ class Programs:
         kept = self.found / f"{_digest(key.encode(), *leaves)}.npz" if self.found is not None else None
         if kept is not None and (before := read_kept(kept, _arrays)) is not None:
             return before
-        if key not in self._compiled:
-            program = _exported(self.folder, key, flat, leaves) if self.folder is not None else flat
-            self._compiled[key] = _machine_code(program, leaves, self._options)
+        with self._locks.setdefault(key, threading.Lock()):  # one step: two threads get the same lock
+            if key not in self._compiled:
+                program = _exported(self.folder, key, flat, leaves) if self.folder is not None else flat
+                self._compiled[key] = _machine_code(program, leaves, self._options)
         found = {name: np.asarray(value) for name, value in self._compiled[key](*leaves).items()}
         if kept is not None:
             buffer = io.BytesIO()

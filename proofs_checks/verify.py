@@ -9,8 +9,11 @@ and load what they use. A claim is never left out: where a kind of evidence does
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from .measurements import Measurements
     from .trained import TrainedNow
 
+TOGETHER = 2
+"""So many claims are judged at a time: a third would wait for Python."""
 RESUMED = ("standard", "full")
 """The efforts that keep what is measured until they are complete: a killed run goes on where it was."""
 
@@ -117,9 +122,13 @@ class _Run:
     trained: TrainedNow | None = None
     judged: dict[str, Judged] = field(default_factory=dict)
 
-    def tell(self, what: str) -> None:
-        """Say what is being done."""
-        self.progress(self.done, self.total, what)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, what: str, done: int = 0) -> None:
+        """Say what is being done, and count what is done."""
+        with self._one_at_a_time:
+            self.done += done
+            self.progress(self.done, self.total, what)
 
 
 class _Decoders:
@@ -185,12 +194,13 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
     if run.decoders and run.executor is not None and not isinstance(run.executor, Local):
         run.judged |= run.decoders.judge_elsewhere(chosen, run, run.executor)
         run.done += len(run.judged)
+    if run.decoders:
+        run.judged |= _judged_together([claim for claim in chosen if claim.id not in run.judged], run, run.decoders)
     for claim in chosen:
-        if claim.id in run.judged:
-            continue
-        run.tell(claim.id)
-        run.judged[claim.id] = run.decoders.judge(claim) if claim.laws and run.decoders else judge_own(claim, draws)
-        run.done += 1
+        if claim.id not in run.judged:
+            run.tell(claim.id)
+            run.judged[claim.id] = judge_own(claim, draws)
+            run.done += 1
     derived: dict[str, Evidence] = {}
     enclosed: dict[str, Enclosed] = {}
     if run.decoders:
@@ -202,11 +212,36 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
         run.seed,
         run.effort,
         results,
-        {name: judged.laws for name, judged in run.judged.items()},
+        {claim.id: run.judged[claim.id].laws for claim in chosen},
         run.decoders.measured.table if run.decoders else (),
         next((found.certificate for found in enclosed.values() if found.certificate), None),
         len(run.decoders.programs.names) if run.decoders else 0,
     )
+
+
+def _judged_together(claims: list[Claim], run: _Run, decoders: _Decoders) -> dict[str, Judged]:
+    """The built-in ones, `TOGETHER` at a time: XLA makes machine code for one while another is judged in Python."""
+    from .registry import CLAIMS
+
+    def judged(claim: Claim) -> Judged:
+        run.tell(claim.id)
+        return decoders.judge(claim) if claim.laws else judge_own(claim, Draws(run.seed, run.effort))
+
+    pool = ThreadPoolExecutor(TOGETHER)
+    try:
+        # Each in a copy of this context: where generated code is kept is part of it.
+        futures = {
+            pool.submit(copy_context().run, judged, claim): claim.id
+            for claim in claims
+            if claim.laws or claim is CLAIMS.get(claim.id)
+        }
+        found = {}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            run.tell(f"{futures[future]} is judged", done=1)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nothing waits for claims that have not begun
+    return found
 
 
 def _result(

@@ -79,7 +79,7 @@ def _coefficient_law(name: str, batches: list[Batch], order: int, factor: float 
         measured=beyond,
         floor=lambda batch: batch.gap_error,
         constant=lambda batch: factor * _coefficient(order)(batch),
-        order=order,
+        order=float(order),
     )
 
 
