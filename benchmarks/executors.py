@@ -1,10 +1,10 @@
 """`false-alarms` by one process, by two, and by a local Dask cluster of two workers: how much faster, at what cost.
 
-Run: python benchmarks/executors.py [SEEDS]   (needs the extra `cluster` and a quiet machine; 40 seeds take an hour)
+Run: python benchmarks/executors.py [SEEDS [REPETITIONS]]   (extra `cluster`, a quiet machine; 40 seeds take an hour)
 
 Every side is the command itself on the same seeds, with the same cache of compiled programs, after one seed that fills
-it; sides alternate, the best of REPETITIONS counts. Wall time says how much faster; the processor's seconds of the
-command and its workers what it costs (those of the cluster's workers are not its own). The overhead of the cluster is
+it; sides alternate, the best of the repetitions (2) counts. Wall time says how much faster; the processor's seconds
+of the command and its workers what it costs (those of the cluster's workers are not its own). The overhead of the cluster is
 its wall time over that of two workers. The recorded tables of all sides must be equal.
 """
 
@@ -18,7 +18,6 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-REPETITIONS = 2
 FIRST = 700_000
 """The seeds of this benchmark are those of no study."""
 
@@ -39,6 +38,7 @@ def command(seeds: int, folder: Path, *options: str) -> dict:
 def main() -> None:
     """Time the sides and print a table."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    repetitions = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["ELBOGAP_CACHE_DIR"] = str(folder / "cache")  # the workers of the cluster inherit it
@@ -50,14 +50,14 @@ def main() -> None:
                 "cluster of two": ("--cluster", cluster.scheduler_address),
             }
             found: dict[str, list[dict]] = {side: [] for side in sides}
-            for _ in range(REPETITIONS):
+            for _ in range(repetitions):
                 for side, options in sides.items():
                     found[side].append(command(seeds, folder, *options))
     tables = [run["claims"] for runs in found.values() for run in runs]
     if any(table != tables[0] for table in tables):
         raise SystemExit("expected the same table from every side, got different ones")
     best = {side: min(run["wall"] for run in runs) for side, runs in found.items()}
-    print(f"{seeds} seeds, {os.cpu_count()} cores; seconds, best of {REPETITIONS}")
+    print(f"{seeds} seeds, {os.cpu_count()} cores; seconds, best of {repetitions}")
     for side, wall in best.items():
         cpu = "" if "cluster" in side else f"cpu {min(run['cpu'] for run in found[side]):8.1f}"
         print(f"{side:16s} wall {wall:8.1f}   {cpu:12s}   {best['one process'] / wall:5.2f} times one process")

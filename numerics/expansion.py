@@ -23,15 +23,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from .blocks import Blocks, Family, block_factor, blocks_of
 from .model import LatentModel
 from .modes import whitening
 from .newton import minimise, second_derivatives
 from .precision import EPS64, require_float64
-from .reduction import reduction
+from .reduction import Constant
 from .requests import instance
+from .traced import Vector, reused
 
 Scalar = Callable[[Array], Array]
 
@@ -117,30 +118,38 @@ def expansion(
     require_float64("expansion")
     instance("model", model, LatentModel)
     start = model.check_latent(z)
-    whole = reduction(model)
-    data = whole.model.mean(start) if x is None else whole.data(model.check_data(x))[0]
-    model = whole.model
+    data = model.mean(start) if x is None else model.check_data(x)
+    found, minimum, definite = _expanded(model, data, start, blocks_of(family, model.latent_dim), x is not None)
+    message = "expansion: expected V to have a minimum with positive definite Hessian near z, found none"
+    found = eqx.error_if(found, ~minimum, message)
+    message = "expansion: expected Hess V to be positive definite at z, it is not"
+    return eqx.error_if(found, ~definite, message)
+
+
+@reused
+def _expanded(
+    model: LatentModel, data: Vector, left_out: Constant, starts: Float[Array, "1 d"], blocks: Blocks, searched: bool
+) -> tuple[Expansion, Bool[Array, ""], Bool[Array, ""]]:
+    """The expansion; whether there is a minimum, searched for from the start if asked for; whether M is definite."""
 
     def potential(point: Array) -> Array:
         return model.potential(point, data)
 
-    g = start
-    if x is not None:
-        found = minimise(second_derivatives(potential), start, tolerance=1e-13)
-        message = "expansion: expected V to have a minimum with positive definite Hessian near z, found none"
-        g = eqx.error_if(found.point, ~found.converged, message)
-    return _coefficients(potential, model.log_prior, g, blocks_of(family, model.latent_dim))
+    g, minimum = starts[0], jnp.array(True)
+    if searched:
+        end = minimise(second_derivatives(potential), g, tolerance=1e-13)
+        g, minimum = end.point, end.converged
+    found, definite = _coefficients(potential, model.log_prior, g, blocks)
+    return found, minimum, definite
 
 
-def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> Expansion:
-    """Return the expansion at the minimiser g of V, by the formulas of the module's docstring."""
+def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> tuple[Expansion, Bool[Array, ""]]:
+    """The expansion at the minimiser g of V, by the formulas of the module's docstring, and whether M is definite."""
     hessian = second_derivatives(potential)(g)[2]
     white, _ = whitening(hessian)
     curvatures = jnp.linalg.eigvalsh(hessian)
     # A smaller eigenvalue is round-off of the largest.
-    singular = ~(curvatures[0] > 4 * len(g) * EPS64 * curvatures[-1]) | ~jnp.all(jnp.isfinite(white))
-    message = "expansion: expected Hess V to be positive definite at z, it is not"
-    hessian, white = eqx.error_if((hessian, white), singular, message)
+    definite = (curvatures[0] > 4 * len(g) * EPS64 * curvatures[-1]) & jnp.all(jnp.isfinite(white))
     factor = block_factor(hessian, blocks)
 
     def terms(root: Array) -> tuple[Array, Array]:
@@ -163,7 +172,7 @@ def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> E
 
     columns = mapped(lambda v: along(jax.grad(tilted), v)(g), jnp.eye(g.size, dtype=g.dtype))
     correction = -covariance @ jnp.where(_same_block(blocks), columns, 0.0) @ covariance
-    return Expansion(
+    found = Expansion(
         point=g,
         contrast=-0.5 * jnp.linalg.slogdet(factor.T @ hessian @ factor)[1],
         gap_slope=likelihood_slope - elbo_slope,
@@ -176,6 +185,7 @@ def _coefficients(potential: Scalar, ell: Scalar, g: Array, blocks: Blocks) -> E
         elbo_slope=elbo_slope,
         smallest_curvature=curvatures[0],
     )
+    return found, definite
 
 
 def _same_block(blocks: Blocks) -> np.ndarray:
