@@ -4,8 +4,8 @@ Run: python benchmarks/executors.py [SEEDS [REPETITIONS]]   (extra `cluster`, a 
 
 Every side is the command itself on the same seeds, with the same cache of compiled programs, after one seed that fills
 it; sides alternate, the best of the repetitions (2) counts. Wall time says how much faster; the processor's seconds
-of the command and its workers what it costs (those of the cluster's workers are not its own). The overhead of the cluster is
-its wall time over that of two workers. The recorded tables of all sides must be equal.
+of the command and its workers what it costs (those of the cluster's workers are not its own). The overhead of the
+cluster is its wall time over that of two workers. The recorded tables of all sides must be equal.
 """
 
 import json
