@@ -1,13 +1,16 @@
 """Mutation testing: are small changes of the sources noticed? Outside CI, since it takes an hour of a processor.
 
-Run: python tests/mutation/run.py [--sample 200] [--seed 0] [--minutes 40] [--out mutants.json]
+Run: python tests/mutation/run.py [--sample 200] [--seed 0] [--minutes 40] [--out mutants.json] [--part 1/2]
+     python tests/mutation/run.py --report mutants.json ...
 
 The sources are copied, one mutant at a time is written into the copy, and a fork of this process, in which third-party
 libraries are imported already, runs its checks (`checks`) until the first fails. Limits are in seconds of the
 processor, so that a busy machine decides nothing: a mutant that exceeds LIMIT counts as noticed, as its unchanged
 checks keep within a third of it (they are run first, and one that fails or takes longer is left out). What was found is
 written after every mutant, and a run that was stopped goes on where it was. Compiled programs may be kept in
-ELBOGAP_CACHE_DIR: they go by what was compiled, never by the name of a source. Prints the share that was noticed with
+ELBOGAP_CACHE_DIR: they go by what was compiled, never by the name of a source. The sample is in random order, so that
+the beginning of it is one, too; --part 2/3 takes every third from the second on, for a process beside others, each with
+a file of its own. Prints the share that was noticed with
 its 95 % Clopper-Pearson interval, and every survivor.
 """
 
@@ -161,14 +164,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=40.0, help="of the processor")
     parser.add_argument("--out", type=Path, default=Path("mutants.json"))
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th mutant from the K-th on")
+    parser.add_argument("--report", type=Path, nargs="+", help="files of parts: print what they found together, stop")
     asked = parser.parse_args()
+    if asked.report:
+        return report({k: v for path in asked.report for k, v in json.loads(path.read_text())["mutants"].items()})
+    part, parts = map(int, asked.part.split("/"))
     os.nice(19 - os.nice(0))
     found = json.loads(asked.out.read_text()) if asked.out.exists() else {"known": {}, "mutants": {}}
     spent = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT, folder / "elbogap", ignore=LEFT_OUT)
-        chosen = sample(asked.sample, asked.seed, folder / "elbogap")
+        chosen = sample(asked.sample, asked.seed, folder / "elbogap")[part - 1 :: parts]
         child(lambda: judged((), folder / "table"), folder, 600)
         for mutant in chosen:
             if str(mutant) in found["mutants"]:
