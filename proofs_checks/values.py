@@ -122,12 +122,22 @@ def formula_values(formula: Any, rows: Rows, what: str) -> Float[np.ndarray, " n
         raise RequestError(
             f"{what}: expected a formula in {', '.join(names) or 'no symbols'}, got {unknown[0]!r} in it"
         )
+    if expression.has(sp.zoo, sp.nan, sp.oo, -sp.oo):
+        raise MeasuringError(f"{what}: expected a formula with finite numbers, got {str(expression)[:60]}")
     by_name = {str(symbol): symbol for symbol in expression.free_symbols}
     used = [name for name in names if name in by_name]
     function = sp.lambdify([by_name[name] for name in used], expression, "numpy")
-    with np.errstate(all="ignore"):
-        values = [function(*(rows.row(i)[name] for name in used)) for i in range(len(rows))]
-    return np.array([_float(value, what) for value in values])
+    return np.array([_float(_at_row(function, rows.row(i), used, what), what) for i in range(len(rows))])
+
+
+def _at_row(function: Callable[..., Any], row: dict[str, Any], used: list[str], what: str) -> Any:
+    """A formula's value; MeasuringError where Python's own numbers have none: too large, or divided by zero."""
+    try:
+        with np.errstate(all="ignore"):
+            return function(*(row[name] for name in used))
+    except ArithmeticError as error:
+        at = _at({name: row[name] for name in used})
+        raise MeasuringError(f"{what}: expected a number, got {type(error).__name__}: {_line(error)}{at}") from None
 
 
 def parsed(formula: Any, what: str, names: Iterable[str] = ()) -> Any:

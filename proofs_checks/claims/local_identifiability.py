@@ -137,7 +137,7 @@ CLAIM = Claim(
     "normal prior go undetected exactly where the decoder is conformal.",
     latex=r"c(f\circ\phi_t) = \frac{t^2}2\sum_{i<j}\frac{(a_i\,\partial_j X_i + a_j\,\partial_i X_j)^2}{a_i a_j} + "
     r"O(t^3),\quad a_k = \|J_k\|^2,\quad \nabla\cdot(p_0 X) = 0",
-    source="Buchholz et al. 2022 (arXiv:2208.06406), local identifiability; second variation: new here",
+    source="Buchholz et al. 2022 (arXiv:2208.06406), conformal maps (by its abstract); second variation: new here",
     assumptions=("J'J is diagonal in a neighbourhood", "phi_t twice differentiable in t"),
     derivation="local-identifiability",
     over=deformations,

@@ -166,7 +166,7 @@ CLAIM = Claim(
     r"{\beta\varepsilon},\quad \text{collapse is a local maximum} \iff \beta\varepsilon \ge \lambda_{\max}"
     r"(\mathrm{Cov}\,x)",
     source="Lucas et al. 2019 (arXiv:1911.02469) and Wang and Ziyin 2022 (arXiv:2205.04009), linear decoders; "
-    "decoders without a linear part: new here",
+    "Li 2026 (arXiv:2610.11257), decoders without a linear part at beta = 1; beta: new here",
     assumptions=("prior N(0, I), Gaussian mean-field encoder", "distinct eigenvalues", "square-integrable decoder"),
     derivation="posterior-collapse",
     trained=(

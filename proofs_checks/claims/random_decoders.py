@@ -145,8 +145,8 @@ CLAIM = Claim(
     "Beta function, and for two latents 2D - 3 times the contrast is a chi-square up to the square of 1/D.",
     latex=r"c(z) \sim -\tfrac12\sum_k\log\mathrm{Beta}\bigl(\tfrac{D-k+1}2, \tfrac{k-1}2\bigr),\quad "
     r"(2D-3)\,c \sim \chi^2_1 + O(D^{-2})\ (d = 2),\quad c_q = \tfrac q{2D} + \tfrac{3q}{4D^2} + O(D^{-3})",
-    source="Ghosh et al. 2023 (arXiv:2312.13438), random directions on manifolds; Gaussian processes and exact tail: "
-    "new here",
+    source="Ghosh et al. 2023 (arXiv:2312.13438), random directions on manifolds; Reizinger et al. 2023 (IMA in "
+    "GPLVMs), Gaussian processes; law and exact tail: new here",
     assumptions=("independent outputs", "a stationary kernel with diagonal Hessian at zero", "D >= d"),
     derivation="random-decoders",
     laws=laws,

@@ -122,7 +122,7 @@ CLAIM = Claim(
     latex=r"\mathbb{E}\,c = \tfrac12\sum_k\big[\psi(\tfrac D2)-\psi(\tfrac{D-k+1}2)\big],\quad "
     r"\mathrm{Var}\,c = \tfrac14\sum_k\big[\psi'(\tfrac{D-k+1}2)-\psi'(\tfrac D2)\big]",
     source="Gresele et al. 2021 (arXiv:2106.05200), on genericity; Ghosh et al. 2023 (arXiv:2312.13438), "
-    "with high probability; closed form: new here",
+    "with high probability; Reizinger et al. 2023 (IMA in GPLVMs), the mean; law and variance: new here",
     assumptions=("the columns are independent and isotropic in R^D", "D >= d"),
     derivation="random-directions",
     laws=laws,

@@ -64,6 +64,16 @@ def test_the_reason_names_what_is_wrong(changes, reason) -> None:
     assert law.verdict == "fails" and law.reason.startswith(reason)
 
 
+def test_a_variant_too_large_for_a_number_is_no_control() -> None:
+    """c for d in b**(1/d) gives 5**1000: what overflows at an instance is left out, and the claim is judged."""
+    over = th.cases(b=[5.0, 7.0], c=[1e-3, 2e-3], d=[2, 3])
+    roots = th.Claim("roots", over=over, law=th.Equal(lambda b, c, d: c + b ** (1 / d), "c + b**(1/d)"))
+    roots.mutants(field="right")
+    result = th.verify(roots)
+    assert result.holds, str(result)
+    assert all("b**(1/c)" not in control.statement for control in result.results[0].controls)
+
+
 def test_the_verdict_follows_the_controls() -> None:
     """No controls: inconclusive; a control whose law holds: fails; one that is undecided: inconclusive."""
     law = th.Converges(quotient, along=H, limit="a", order=1, constant="a**2/2")
@@ -142,6 +152,8 @@ def _broken(h, a):
         ({"measured": lambda h, a: np.ones(2)}, r"lambda: expected a real number, got an array of shape \(2,\)"),
         ({"measured": lambda h, a: (1.0, -1.0)}, "lambda: expected an error bound >= 0, got -1"),
         ({"constant": "a*b"}, "constant: expected a formula in a, got 'b' in it"),
+        ({"constant": "1e300**(a + 10)"}, r"constant: expected a number, got OverflowError: .* \(at a = "),
+        ({"constant": "1/(a - a)"}, "constant: expected a formula with finite numbers, got zoo"),
         ({"measured": lambda h, a: np.nan}, "every value is nan or infinite"),
     ],
 )

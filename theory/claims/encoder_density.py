@@ -8,7 +8,8 @@ r(x) = log p0(mu*) + sum_k log sigma_k - d/2 log eps, read off the encoder alone
     -log det Sigma = log det(I + A/eps) - eps tr(A T + A^-1) + O(eps^2)                     (full covariance).
 
 With beta the noise is beta eps. Source: Nakagawa et al. 2021 (arXiv 2007.15190) for reading densities off encoders,
-Kumar and Poole 2020 (arXiv 2002.00041) for the deterministic surrogates; bias and slopes are new here.
+Kumar and Poole 2020 (arXiv 2002.00041) for the deterministic surrogates (at second hand); bias and slopes
+are new here.
 """
 
 from typing import Any

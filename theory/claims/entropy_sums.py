@@ -5,7 +5,8 @@ R = mean E_q|x - f(z)|^2 and M_k = mean(mu_k^2 + sigma_k^2), prior N(0, I), nois
     d/d eps = 0  =>  R = D eps,     z_k -> c z_k, f unchanged as a class  =>  M_k = 1,
     ELBO = -D/2 log(2 pi e eps) + 1/2 sum_k mean log sigma_k^2,
 
-at maxima and saddles. Source: Damm et al. 2023 (arXiv 2010.14860), theorem 1; Warnken et al. 2025 (arXiv 2501.09022).
+at maxima and saddles. Source: Damm et al. 2023 (arXiv 2010.14860, abstract and code); Warnken et al. 2025 (arXiv
+2501.09022, abstract).
 """
 
 import sympy as sp

@@ -6,7 +6,7 @@ Dphi' diag(a(phi)) Dphi, whose off-diagonal entries are t (a_i d_j X_i + a_j d_i
     c(f o phi_t) = t^2/2 sum_{i<j} (a_i d_j X_i + a_j d_i X_j)^2 / (a_i a_j) + O(t^3).
 
 A rotation of N(0, I) keeps the density and costs nothing to this order iff the a_k of the rotated latents are equal.
-Source: Buchholz et al. 2022 (arXiv 2208.06406) for local identifiability; the second variation is new here.
+Source: Buchholz et al. 2022 (arXiv 2208.06406, by its abstract) for conformal maps; the second variation is new here.
 """
 
 from functools import cache

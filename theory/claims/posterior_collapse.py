@@ -7,7 +7,8 @@ log(L/e) above the threshold, 0 below: continuous, its slope in log e jumps from
 Any decoder tau f near the collapsed one, f = C z + D (z^2 - 1)/2 + E (z^3 - 3z)/6 (d = 1), encoder mean tau m(x) and
 variance 1 + tau s(x):  gain = tau^2/(2 eps) [C'SC/e + D'SD/(2e) - |C|^2 - |D|^2/2 - |E|^2/6] + O(tau^3), S = Cov x,
 which is not positive for any f iff e >= L_max. Source: Lucas et al. 2019 (arXiv 1911.02469), Wang and Ziyin 2022
-(arXiv 2205.04009) for linear decoders; decoders without a linear part are new here.
+(arXiv 2205.04009) for linear decoders; Li 2026 (arXiv 2610.11257) for those without a linear part at beta = 1; beta is
+new here.
 """
 
 from typing import Any

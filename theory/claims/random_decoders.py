@@ -7,8 +7,8 @@ are independent N(0, Lambda). If Lambda is diagonal the columns are independent 
     E e^(2 s c) = Gamma(a - s) Gamma(a + 1/2) / (Gamma(a) Gamma(a - s + 1/2)), a = (D-1)/2:
     (2D - 3) c ~ chi^2_1 up to O(D^-2),     the quantiles are c_q = q/(2D) + 3q/(4D^2) + O(D^-3), q of chi^2_1.
 
-Source: Ghosh et al. 2023 (arXiv 2312.13438) for independent random directions; Gaussian processes and the exact tail
-are new here.
+Source: Ghosh et al. 2023 (arXiv 2312.13438) for independent random directions, Reizinger et al. 2023 (IMA in GPLVMs)
+for Gaussian processes; the law and its exact tail are new here.
 """
 
 from typing import Any

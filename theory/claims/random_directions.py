@@ -5,7 +5,8 @@ The squared distance of column k to the span of the k - 1 before it, over its sq
 
     E c = 1/2 sum_k [psi(D/2) - psi((D-k+1)/2)],   Var c = 1/4 sum_k [psi'((D-k+1)/2) - psi'(D/2)],   E c ~ d(d-1)/(4D).
 
-Source: new here; Ghosh et al. 2023 (arXiv 2312.13438) bound the same contrast.
+Source: Reizinger et al. 2023 (IMA in GPLVMs; twice the mean is in its public code); Ghosh et al. 2023 (arXiv
+2312.13438) bound the same contrast; law and variance are new here.
 """
 
 from functools import cache

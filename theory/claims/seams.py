@@ -6,8 +6,8 @@ weaker, its gap tends to zero all the same, but
 
     gap = eps [3/16 sum_k (d_k a_k)^2/a_k^3 + 1/16 sum_{j != k} (d_j a_k)^2/(a_k^2 a_j)] + O(eps^2),
 
-whose second sum is zero iff C2 holds. Source: Allen 2024 (arXiv 2410.22559) for the two conditions, as summarised
-there for its sixth version; Gresele et al. 2021 (arXiv 2106.05200) for C1; the slope of the gap is new here.
+whose second sum is zero iff C2 holds. Source: Allen 2024 (arXiv 2410.22559) for the two conditions, as a public
+review quotes them; Gresele et al. 2021 (arXiv 2106.05200) for C1; the slope of the gap is new here.
 """
 
 from functools import cache
@@ -74,7 +74,7 @@ def seams() -> Derivation:
             "rigidity",
             "A local isometry between open sets of R^d is affine with an orthogonal matrix (Liouville): f = Q h(z) + b "
             "for D = d. Then log p0 - 1/2 log det A = sum_k [log p0_k(z_k) - log h_k'(z_k)], and linear ICA identifies "
-            "the latents if at most one h_k(z_k) is Gaussian (Horan et al. 2021, not checked).",
+            "the latents if at most one h_k(z_k) is Gaussian (Horan et al. 2021, by its abstract).",
             "connected domain",
         ),
         Step(

@@ -5,8 +5,8 @@ b_k = |(JU)_k|^2, U orthogonal, A = J'J. Over sigma with sum_k log sigma_k^2 = l
     min sum_k sigma_k^2 b_k = d (kappa prod_k b_k)^(1/d) = d (kappa det A)^(1/d) exp(2 c(JU)/d),
 
 least where c(JU) = 0: at the right singular vectors, up to signed permutations. Turning two of them by t adds the
-share t^2/d (a_i - a_j)^2/(a_i a_j). Source: Rolinek et al. 2019 (arXiv 1812.06775), theorem 1, for the minimisers; the
-cost as a function of the contrast is new here.
+share t^2/d (a_i - a_j)^2/(a_i a_j). Source: Rolinek et al. 2019 (arXiv 1812.06775), as commonly cited, for the
+minimisers; the cost as a function of the contrast is new here.
 """
 
 from functools import cache
