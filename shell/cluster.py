@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from ..errors import RequestError
+from .allocation import reuse_memory
 from .files import hash_of_sources
 from .terminal import notice
 
@@ -56,6 +57,7 @@ def _checked(expected: Mapping[str, str], function: Callable[[Task], Outcome], t
     """In a worker: function(task), if this is a worker of the expected versions."""
     if differences := _differences(expected, stamp()):
         raise _OtherVersion(differences)
+    reuse_memory()
     return function(task)
 
 
