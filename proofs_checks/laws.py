@@ -198,6 +198,8 @@ class ConvergenceLaw(Law):
             figures |= {"constant": constant.value, "constant_half_width": constant.half_width}
         # Local orders may be on their way from the next term to a small leading one: the constant's table converges.
         settled = constant is not None and _agrees(constant, predicted) and estimate.drifts
+        if estimate.grows and self.order > 0 and not settled:
+            return InstanceResult("fails", f"grows where it should fall: {estimate.reason}", figures)
         if (estimate.status == "inconclusive" and not settled) or constant is None:
             return InstanceResult("inconclusive", estimate.reason or "fewer than three points are finite", figures)
         result = self._judge_constant((eps, y, floor), predicted, constant, figures)

@@ -27,14 +27,19 @@ from ..errors import RequestError
 ORDER_RESOLUTION = 0.1
 """An order whose half-width exceeds this is inconclusive: it would not tell 1 from 1.2."""
 
-TRUNCATION_SAFETY = 3.0
-"""Successive changes of a Richardson table bound its error only asymptotically; three covers the approach."""
+TRUNCATION_SAFETY = 5.0
+"""Successive changes of a Richardson table bound its error only asymptotically, and the entry with the smallest of them
+is taken: three was too little for one sequence in some 100 000, by a fifth."""
 
 SIGNAL_TO_FLOOR = 10.0
 """A point enters the asymptotic range only while it stands ten times above its floor."""
 
 SHORTEST_RANGE = 4
 """Three local orders are the fewest whose extrapolation can be compared with itself."""
+
+GROWTH = 4
+"""A sequence of a positive order may grow towards small eps where two terms cancel, within less than a factor 10 in
+eps: four steps of the ladders used here are two decades."""
 
 DRIFT = 1e-3
 """Local orders that still move by this much, and not like eps^spacing, have not settled."""
@@ -59,7 +64,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class OrderEstimate:
-    """Order of one sequence. `status` is "conclusive", "inconclusive" (see `reason`) or "below floor"."""
+    """Order of one sequence. `status` is "conclusive", "inconclusive" (see `reason`) or "below floor".
+
+    drifts: local orders have not settled; grows: nor does the sequence fall, over the last `GROWTH` local orders.
+    """
 
     status: str
     reason: str
@@ -67,6 +75,7 @@ class OrderEstimate:
     eps_max: float
     eps_min: float
     drifts: bool = False
+    grows: bool = False
 
 
 def geometric_ratio(eps: Float[np.ndarray, " n"]) -> float:
@@ -170,7 +179,8 @@ def estimate_order(
         p, q = logarithm(inside, size)
         drift = f"local orders drift from {local[0]:.3f} to {local[-1]:.3f}"
         reason = f"{drift}, as those of eps^{p:.2f} log(1/eps)^{q:.2f} do: no power of eps alone is seen"
-        return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1], drifts=True)
+        grows = local.size >= GROWTH and bool(np.all(local[-GROWTH:] < -local_noise[-GROWTH:]))
+        return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1], drifts=True, grows=grows)
     if not order.half_width <= resolution:
         reason = f"order known to +-{order.half_width:.2g} only, {resolution:g} is needed"
         return OrderEstimate("inconclusive", reason, order, inside[0], inside[-1])

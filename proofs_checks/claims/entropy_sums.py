@@ -23,6 +23,9 @@ POINTS, DATA_DIM, BASIS = 7, 2, 3
 FOUND = 1e-9
 """Gradients are zero to 1e-12 at the roots; the sums differ from the ELBO by gradients alone."""
 
+ROUND_OFF = 4 * float(np.finfo(float).eps)
+"""Of four squared errors, relative to the data's."""
+
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 CURVE = DATA_DIM * BASIS
 ENTROPY = 1 + np.log(2 * np.pi)
@@ -140,11 +143,11 @@ def _linear_sum(W: np.ndarray, eps: float) -> float:
 
 
 def excess(tau, seed, **_):
-    """The average log-likelihood less the sum of entropies."""
+    """The average log-likelihood less the sum of entropies; both divide sums of the size of S by the noise."""
     W, eps, S = _given(seed, tau)[1:]
     C = W @ W.T + eps * np.eye(4)
     likelihood = -(4 * np.log(2 * np.pi) + np.linalg.slogdet(C)[1] + np.trace(np.linalg.solve(C, S))) / 2
-    return likelihood - _linear_sum(W, eps), 1e-12
+    return likelihood - _linear_sum(W, eps), ROUND_OFF * np.trace(S) / eps
 
 
 def contrast_of_directions(seed, **_):

@@ -24,6 +24,7 @@ TINY = 1e-30
 """The complex step: its square is below every unit of round-off."""
 
 ROUND_OFF = 2e-15
+ANGLE = 0.3
 
 
 @cache
@@ -109,17 +110,25 @@ def _columns_swapped(seed, **_):
 
 
 def conformal_contrast(seed, **_):
-    """c(f o R) for a conformal f and a linear rotation R by 0.3 in the plane."""
+    """c(f o R) for a conformal f and a linear rotation R by `ANGLE` in the plane."""
     case = _case(seed)
     fixed = case | {"w": np.array([1.0, 0.0])}
-    return _contrast(_jacobian(lambda z: _decode(_deform(z, 0.3, fixed), case, conformal=True), case["z"])), 1e-14
+    return _contrast(_jacobian(lambda z: _decode(_deform(z, ANGLE, fixed), case, conformal=True), case["z"])), 1e-14
 
 
 def rotated_contrast(seed, **_):
     """The same for the decoder that is not conformal."""
     case = _case(seed)
     fixed = case | {"w": np.array([1.0, 0.0])}
-    return _contrast(_jacobian(lambda z: _decode(_deform(z, 0.3, fixed), case), case["z"]))
+    return _contrast(_jacobian(lambda z: _decode(_deform(z, ANGLE, fixed), case), case["z"])), 1e-14
+
+
+def _of_lengths(seed, *, turned=2 * ANGLE, **_):
+    """1/2 log(1 + sin(2 t)^2/4 (a_i - a_j)^2/(a_i a_j)): the same from the lengths at the point turned to."""
+    case = _case(seed)
+    at = _deform(case["z"], ANGLE, case | {"w": np.array([1.0, 0.0])})
+    a = np.sum(_jacobian(lambda y: _decode(y, case), at) ** 2, axis=0)[case["plane"]]
+    return float(np.log1p(np.sin(turned) ** 2 / 4 * (a[0] - a[1]) ** 2 / (a[0] * a[1])) / 2)
 
 
 def volume(seed, **_):
@@ -144,11 +153,16 @@ CLAIM = Claim(
     law=(
         Equal(volume, 1.0, name="the density is kept"),
         Equal(conformal_contrast, 0.0, name="conformal maps and rotations"),
-        Bounded(rotated_contrast, below=1e-6, name="other maps and rotations"),
+        Equal(rotated_contrast, _of_lengths, name="other maps and rotations"),
         Converges(contrast_of_deformed, along=SMALL, order=2, constant=_constant, name="c(f o phi_t)"),
     ),
 )
 CLAIM.control("orthogonal columns are enough to detect every rotation", law=Bounded(conformal_contrast, below=1e-6))
+CLAIM.control(
+    "the sine of the angle for that of twice the angle",
+    of="other maps and rotations",
+    right=lambda seed, **_: _of_lengths(seed, turned=ANGLE),
+)
 CLAIM.control("the lengths of the columns do not matter", of="c(f o phi_t)", constant=_unweighted)
 CLAIM.control("1/a for a", of="c(f o phi_t)", constant=_columns_swapped)
 CLAIM.control("without the factor 1/2", of="c(f o phi_t)", constant=lambda seed, **_: 2 * _constant(seed))
