@@ -61,6 +61,23 @@ def test_a_wrong_order_fails(order):
     assert replace(law(1.0), order=order).judge().verdict == "fails"
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("scale", [1.0, -0.2])
+def test_what_grows_like_a_logarithm_fails(power, scale):
+    """A difference that grows like a power of log(1/eps) is no sequence of order one, though it has no order itself."""
+    true = law(1.0)
+    grown = replace(true, measured=true.measured + scale * (np.log(1 / EPS) + 3) ** power)
+    assert grown.judge().verdict == "fails"
+
+
+@given(st.floats(0.05, 5.0), st.floats(1e-5, 1e-1), st.floats(-2.0, 2.0))
+def test_two_terms_that_cancel_are_not_called_growth(constant, zero, third):
+    """C eps (1 - eps/zero) + third eps^3 rises towards small eps next to its zero: true, and never rejected."""
+    y = constant * EPS * (1 - EPS / zero) + third * EPS**3
+    true = law(constant)
+    assert replace(true, measured=0.3 + y * np.ones((ROWS, 1))).judge().verdict != "fails"
+
+
 def test_a_vanishing_constant_claims_the_next_order():
     """With constant zero the law says that the order is at least p + 1: true for eps^2, false for eps."""
     square = law(1.0, measured_order=2.0)
