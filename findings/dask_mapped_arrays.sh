@@ -18,8 +18,6 @@ import dask
 import numpy as np
 from distributed import Client, LocalCluster
 
-TRIM, MAPPED = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"
-
 
 def work() -> tuple[str, int]:
     """The trim threshold of this worker, and the page faults of 200 sums and products of arrays of 1 MiB."""
@@ -29,7 +27,7 @@ def work() -> tuple[str, int]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(200):
         a * a + a
-    return os.environ[TRIM], resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return os.environ["MALLOC_TRIM_THRESHOLD_"], resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class _Sent(Measurements):
     def of_families(self, *families: str) -> tuple[Batch, ...]:
         """The part of the table that belongs to these families."""
         wanted = tuple(place for place in self.effort.batches if place[0] in families)
-        if missing := [place for place in wanted if place not in self._table]:
+        if missing := [place for place in wanted if place not in self._kept]:
             raise _Missing(*missing)
         self.used += wanted
         return super().of_families(*families)

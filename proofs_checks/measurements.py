@@ -103,7 +103,6 @@ class Measurements:
         self.seed = seed
         self.programs = programs or Programs()
         self._notify = notify
-        self._table: dict[tuple[str, int], Batch] = {}
         self._kept: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.RLock] = {}
 
@@ -130,23 +129,23 @@ class Measurements:
         Two batches at a time: XLA compiles one while the other is traced.
         """
         wanted = [batch for batch in self.effort.batches if batch[0] in families]
-        missing = [batch for batch in wanted if batch not in self._table]
+        missing = [batch for batch in wanted if batch not in self._kept]
         pool = ThreadPoolExecutor(max_workers=2)
         try:
-            self._table |= dict(zip(missing, pool.map(self._measured, missing), strict=True))
+            list(pool.map(self._measured, missing))
         finally:
             # After Ctrl-C nothing waits for the programs that are still to be compiled.
             pool.shutdown(wait=False, cancel_futures=True)
-        return tuple(self._table[batch] for batch in wanted)
+        return tuple(self._kept[batch] for batch in wanted)
 
     def adopt(self, batches: Mapping[tuple[str, int], Batch]) -> None:
         """Take batches of the shared table, by (family, d), that were measured elsewhere."""
-        self._table |= batches
+        self._kept |= batches
 
     @property
     def table(self) -> tuple[Batch, ...]:
         """The part of the shared table that has been asked for, in the order of the effort."""
-        return tuple(self._table[batch] for batch in self.effort.batches if batch in self._table)
+        return tuple(self._kept[batch] for batch in self.effort.batches if batch in self._kept)
 
     def _measured(self, batch: tuple[str, int]) -> Batch:
         return self.once(batch, lambda: self._measure(batch))

@@ -38,8 +38,9 @@ SHORTEST_RANGE = 4
 """Three local orders are the fewest whose extrapolation can be compared with itself."""
 
 GROWTH = 4
-"""A sequence of a positive order may grow towards small eps where two terms cancel, within less than a factor 10 in
-eps: four steps of the ladders used here are two decades."""
+"""A sequence of a positive order grows towards small eps only between a zero, where two terms cancel, and the largest
+value behind it: C eps^p - D eps^(p+q) within a factor (1 + q/p)^(1/q), 2 for eps and eps^2, 4 for eps^(1/2) and eps.
+Four steps of the ladders used here are at least a factor 16."""
 
 DRIFT = 1e-3
 """Local orders that still move by this much, and not like eps^spacing, have not settled."""

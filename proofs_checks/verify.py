@@ -195,7 +195,8 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
         run.judged |= run.decoders.judge_elsewhere(chosen, run, run.executor)
         run.done += len(run.judged)
     if run.decoders:
-        run.judged |= _judged_together([claim for claim in chosen if claim.id not in run.judged], run, run.decoders)
+        rest = [claim for claim in chosen if claim.id not in run.judged]
+        run.judged |= _judged_together(rest, run, run.decoders, draws)
     for claim in chosen:
         if claim.id not in run.judged:
             run.tell(claim.id)
@@ -219,13 +220,13 @@ def _report(chosen: list[Claim], run: _Run) -> Report:
     )
 
 
-def _judged_together(claims: list[Claim], run: _Run, decoders: _Decoders) -> dict[str, Judged]:
+def _judged_together(claims: list[Claim], run: _Run, decoders: _Decoders, draws: Draws) -> dict[str, Judged]:
     """The built-in ones, `TOGETHER` at a time: XLA makes machine code for one while another is judged in Python."""
     from .registry import CLAIMS
 
     def judged(claim: Claim) -> Judged:
         run.tell(claim.id)
-        return decoders.judge(claim) if claim.laws else judge_own(claim, Draws(run.seed, run.effort))
+        return decoders.judge(claim) if claim.laws else judge_own(claim, draws)
 
     pool = ThreadPoolExecutor(TOGETHER)
     try:

@@ -17,12 +17,10 @@ from ...theory.claims.local_identifiability import second_variation
 from ..along import ladder
 from ..cases import instances
 from ..claim import Claim
+from ..complex_step import jacobian
 from ..statements import Bounded, Converges, Equal
 
 SMALL = ladder("t", 3e-2, 3e-4)
-TINY = 1e-30
-"""The complex step: its square is below every unit of round-off."""
-
 ROUND_OFF = 2e-15
 ANGLE = 0.3
 
@@ -57,14 +55,14 @@ def _deform(z: np.ndarray, t: float, case: dict[str, Any]) -> np.ndarray:
     return out
 
 
+def _turned(z: np.ndarray, case: dict[str, Any]) -> np.ndarray:
+    """R z, the linear rotation of the plane by `ANGLE`."""
+    return _deform(z, ANGLE, case | {"w": np.array([1.0, 0.0])})
+
+
 def _decode(z: np.ndarray, case: dict[str, Any], *, conformal: bool = False) -> np.ndarray:
     y = (z if conformal else z + case["r"] * np.sin(z)) - case["centre"]
     return y / (y @ y)
-
-
-def _jacobian(function: Any, z: np.ndarray) -> np.ndarray:
-    """By complex steps, a column a latent."""
-    return np.stack([function(z + 1j * TINY * e).imag / TINY for e in np.eye(len(z))], axis=1)
 
 
 def _contrast(J: np.ndarray) -> float:
@@ -76,7 +74,7 @@ def _contrast(J: np.ndarray) -> float:
 def contrast_of_deformed(t, seed, **_):
     """c(f o phi_t) at z."""
     case = _case(seed)
-    return _contrast(_jacobian(lambda z: _decode(_deform(z, t, case), case), case["z"])), ROUND_OFF
+    return _contrast(jacobian(lambda z: _decode(_deform(z, t, case), case), case["z"])), ROUND_OFF
 
 
 def _field(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +89,8 @@ def _field(seed: int) -> tuple[np.ndarray, np.ndarray]:
         out[i], out[j] = -w * y[j], w * y[i]
         return out
 
-    J = _jacobian(lambda y: _decode(y, case), z)
-    return np.sum(J**2, axis=0), _jacobian(X, z)
+    J = jacobian(lambda y: _decode(y, case), z)
+    return np.sum(J**2, axis=0), jacobian(X, z)
 
 
 def _constant(seed, **_):
@@ -112,29 +110,26 @@ def _columns_swapped(seed, **_):
 def conformal_contrast(seed, **_):
     """c(f o R) for a conformal f and a linear rotation R by `ANGLE` in the plane."""
     case = _case(seed)
-    fixed = case | {"w": np.array([1.0, 0.0])}
-    return _contrast(_jacobian(lambda z: _decode(_deform(z, ANGLE, fixed), case, conformal=True), case["z"])), 1e-14
+    return _contrast(jacobian(lambda z: _decode(_turned(z, case), case, conformal=True), case["z"])), 1e-14
 
 
 def rotated_contrast(seed, **_):
     """The same for the decoder that is not conformal."""
     case = _case(seed)
-    fixed = case | {"w": np.array([1.0, 0.0])}
-    return _contrast(_jacobian(lambda z: _decode(_deform(z, ANGLE, fixed), case), case["z"])), 1e-14
+    return _contrast(jacobian(lambda z: _decode(_turned(z, case), case), case["z"])), 1e-14
 
 
 def _of_lengths(seed, *, turned=2 * ANGLE, **_):
     """1/2 log(1 + sin(2 t)^2/4 (a_i - a_j)^2/(a_i a_j)): the same from the lengths at the point turned to."""
     case = _case(seed)
-    at = _deform(case["z"], ANGLE, case | {"w": np.array([1.0, 0.0])})
-    a = np.sum(_jacobian(lambda y: _decode(y, case), at) ** 2, axis=0)[case["plane"]]
+    a = np.sum(jacobian(lambda y: _decode(y, case), _turned(case["z"], case)) ** 2, axis=0)[case["plane"]]
     return float(np.log1p(np.sin(turned) ** 2 / 4 * (a[0] - a[1]) ** 2 / (a[0] * a[1])) / 2)
 
 
 def volume(seed, **_):
     """det D phi_t at t = 0.5: with the radius kept, the density N(0, I) is."""
     case = _case(seed)
-    return float(np.linalg.det(_jacobian(lambda z: _deform(z, 0.5, case), case["z"]))), 1e-13
+    return float(np.linalg.det(jacobian(lambda z: _deform(z, 0.5, case), case["z"]))), 1e-13
 
 
 CLAIM = Claim(

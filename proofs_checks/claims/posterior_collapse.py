@@ -18,14 +18,13 @@ from ...theory.claims.posterior_collapse import BENT, GAIN
 from ..along import ladder
 from ..cases import instances
 from ..claim import Claim
+from ..complex_step import jacobian
 from ..statements import Converges, Equal
 
 DATA_DIM, LATENT_DIM, POINTS = 3, 2, 5
 FOUND = 1e-7
 """The gradient is zero to 1e-12 after Newton's steps; a KL or a squared length moves with it by the inverse curvature,
 below 1e3 at 5 % from a threshold."""
-TINY = 1e-30
-"""The complex step of second derivatives."""
 
 SIZE = DATA_DIM * LATENT_DIM
 
@@ -54,10 +53,13 @@ def trained(seed: int, L: tuple[float, ...], eps: float, beta: float) -> tuple[n
 
     start = 0.5 * np.random.default_rng(seed).standard_normal(2 * SIZE + LATENT_DIM)
     found = minimize(negative, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 5000}).x
-    found = root(lambda values: objective(values, eigenvalues, eps, beta)[1], found, tol=1e-14).x
+
+    def gradient(values: np.ndarray) -> np.ndarray:
+        return objective(values, eigenvalues, eps, beta)[1]
+
+    found = root(gradient, found, tol=1e-14).x
     for _ in range(2):  # the root's own derivatives are differences, and it may stop early
-        columns = [objective(found + 1j * TINY * e, eigenvalues, eps, beta)[1].imag / TINY for e in np.eye(found.size)]
-        found = found - np.linalg.solve(np.stack(columns, axis=1), objective(found, eigenvalues, eps, beta)[1])
+        found = found - np.linalg.solve(jacobian(gradient, found), gradient(found))
     W, V = found[:SIZE].reshape(DATA_DIM, LATENT_DIM), found[SIZE : 2 * SIZE].reshape(LATENT_DIM, DATA_DIM)
     v = np.exp(found[2 * SIZE :])
     divergence = 0.5 * (np.sum(V**2 * eigenvalues, axis=1) + v - 1 - np.log(v))
