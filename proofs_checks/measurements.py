@@ -17,6 +17,7 @@ import threading
 import zlib
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -32,11 +33,15 @@ from ..numerics.ladders import SHARED, SHARED_TO_1E7
 from ..numerics.model import LatentModel
 from ..numerics.priors import Bimodal, Choice, CorrelatedNormal, Logistic, Normal, Prior, StudentT
 from ..numerics.stationarity import stationarity
+from ..shell.allocation import give_back
 from .batch import Batch, batch_of
 from .programs import Programs
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")
+
+TOGETHER_UP_TO = 4
+"""Of batches with more latents one is measured at a time: XLA takes .6 GB to make the program of one."""
 
 PRIORS = ("normal", "logistic", "Student t", "bimodal", "correlated normal", "wide normal")
 """The names of `shared_priors`; a batch draws among the first few, in turn."""
@@ -105,6 +110,7 @@ class Measurements:
         self._notify = notify
         self._kept: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.RLock] = {}
+        self._one_large = threading.Lock()
 
     def rng(self, *name: str | int) -> np.random.Generator:
         """The generator of this name: independent of every other name's, equal for equal seeds."""
@@ -126,7 +132,7 @@ class Measurements:
     def of_families(self, *families: str) -> tuple[Batch, ...]:
         """The part of the shared table that belongs to these families, measured on first use.
 
-        Two batches at a time: XLA compiles one while the other is traced.
+        Two batches at a time: XLA compiles one while the other is traced; of the large ones, one.
         """
         wanted = [batch for batch in self.effort.batches if batch[0] in families]
         missing = [batch for batch in wanted if batch not in self._kept]
@@ -152,8 +158,11 @@ class Measurements:
 
     def _measure(self, batch: tuple[str, int]) -> Batch:
         family, d = batch
-        self._notify(f"measuring {family}, d = {d}")
-        return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
+        with self._one_large if d > TOGETHER_UP_TO else nullcontext():
+            self._notify(f"measuring {family}, d = {d}")
+            measured = measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
+        give_back()
+        return measured
 
 
 OfMeasurements = Callable[Concatenate[Measurements, Arguments], Value]

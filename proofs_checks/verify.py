@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..shell import requests
+from ..shell.allocation import give_back
 from ..shell.executors import Executor, Local
 from ..shell.progress import Progress, silent
 from .claim import Claim, ClaimResult, Evidence
@@ -226,7 +227,9 @@ def _judged_together(claims: list[Claim], run: _Run, decoders: _Decoders, draws:
 
     def judged(claim: Claim) -> Judged:
         run.tell(claim.id)
-        return decoders.judge(claim) if claim.laws else judge_own(claim, draws)
+        found = decoders.judge(claim) if claim.laws else judge_own(claim, draws)
+        give_back()
+        return found
 
     pool = ThreadPoolExecutor(TOGETHER)
     try:

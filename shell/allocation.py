@@ -4,6 +4,9 @@ glibc maps a large block from the system and unmaps it when it is freed. What co
 MiB (mallopt(3), M_MMAP_THRESHOLD), but stays at 128 KiB in a process with MALLOC_TRIM_THRESHOLD_ in its environment,
 as Dask starts its workers: each operation on a larger array then maps, clears and unmaps its pages, a quarter of the
 time of what is measured here. `reuse_memory` sets both limits to what they grow to.
+
+The other way round, what XLA needs to make a large program stays with the process when it is freed, in pieces between
+what is still in use; `give_back` returns those pages to the system.
 """
 
 import ctypes
@@ -28,3 +31,11 @@ def reuse_memory() -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, 2 * _LARGEST))
+
+
+def give_back() -> bool:
+    """Return the pages of freed memory to the system; whether there were any, False where the C library cannot."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError, TypeError):
+        return False

@@ -48,3 +48,28 @@ def test_arrays_use_memory_again_where_glibc_was_told_to_give_it_back():
 def test_what_was_asked_for_is_left_alone(given: dict[str, str]):
     """Nothing is set in a process that nobody told anything, nor in one whose limit was chosen."""
     assert _run("from elbogap.shell.allocation import reuse_memory; print(reuse_memory())", **given) == "False"
+
+
+_FREED = """
+import ctypes, sys
+from pathlib import Path
+from elbogap.shell.allocation import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+blocks = [bytes(2**15) for _ in range(4096)]
+last = bytes(2**15)  # above what is freed: glibc by itself gives back only the top
+before = resident()
+del blocks
+if sys.argv[1] == "give back":
+    assert give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps")
+def test_freed_memory_is_given_back():
+    """Of 128 MiB freed below a block in use most stays with the process; after `give_back` nearly all is gone."""
+    assert float(_run(_FREED, "as it is")) < 32
+    assert float(_run(_FREED, "give back")) > 96
