@@ -52,6 +52,19 @@ def test_a_method_of_a_module_is_a_decoder() -> None:
     assert whole.training and whole.last.weight.dtype == torch.float32 and whole.last.weight.requires_grad
 
 
+def test_outputs_are_those_that_were_named() -> None:
+    """A name picks its output and no other; two names are a pair in the order in which they were given."""
+
+    def decoder(z):
+        return {"mean": z, "spread": 2 * z}
+
+    z = jax.numpy.array([0.3, -0.2])
+    np.testing.assert_array_equal(choosing(decoder, ("spread",), None)(z), 2 * z)
+    pair = choosing(decoder, ("spread", "mean"), "mean and spread")(z)
+    np.testing.assert_array_equal(pair, np.stack([2 * z, z], axis=-1))
+    np.testing.assert_array_equal(choosing(decoder, (), "mean and spread")(z), pair[:, ::-1])
+
+
 def test_weights_of_a_method_are_those_of_its_module(tmp_path: Path) -> None:
     """A state dict is loaded into the module that a named method belongs to."""
     trained, fresh = Whole(), Whole()

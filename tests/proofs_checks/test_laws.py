@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from elbogap.proofs_checks.claim import Claim, ClaimResult, ControlOutcome, Evidence
-from elbogap.proofs_checks.laws import BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Instances
+from elbogap.proofs_checks.laws import CONSTANT_TOLERANCE, BoundLaw, ConvergenceLaw, FactLaw, IdentityLaw, Instances
 from elbogap.proofs_checks.report import Report
 from elbogap.proofs_checks.terminal_report import report_table
 from hypothesis import given
@@ -36,8 +36,10 @@ def law(constant, limit=0.3, order=1.0, curvature=0.5, floor=1e-13, measured_ord
 
 @given(st.floats(0.05, 5.0), st.floats(-1.0, 1.0))
 def test_a_true_law_holds(constant, curvature):
-    """The right limit, order and constant are accepted."""
-    assert law(constant, curvature=curvature).judge().verdict == "holds"
+    """The right limit, order and constant are accepted, and the constant is as exact as it is said to be."""
+    result = law(constant, curvature=curvature).judge()
+    assert result.verdict == "holds"
+    assert result.spread("constant_error")[2] < CONSTANT_TOLERANCE
 
 
 @given(st.floats(0.05, 5.0), st.sampled_from([0.5, 0.98, 1.02, 2.0, -1.0, 0.0]))

@@ -1,11 +1,14 @@
 """Every registered derivation holds, from scratch; nothing in it rests on evaluation alone without saying so."""
 
+import ast
 import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
+from elbogap import theory
 from elbogap.theory.proof.derivation import DerivationVerdict, check
 from elbogap.theory.registry import DERIVATIONS, derivation
 from sympy.external.gmpy import GROUND_TYPES
@@ -41,6 +44,18 @@ def test_every_step_is_proved_or_argued(claim):
     for number, step in enumerate(verdict.steps, 1):
         allowed = {"proved", "argued"} | ({"evaluated"} if number in EVALUATED_ONLY.get(claim, ()) else set())
         assert step.status in allowed, (number, step)
+
+
+WITH_STEPS = sorted(path for path in Path(theory.__path__[0]).rglob("*.py") if "Step(" in path.read_text())
+
+
+@pytest.mark.parametrize("path", WITH_STEPS, ids=lambda path: path.stem)
+def test_no_step_compares_a_term_with_itself(path):
+    """The two sides of a step are written differently: what is compared with itself is always proved."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
+            sides = [side.args[0] if isinstance(side, ast.Call) and side.args else side for side in node.args[:2]]
+            assert len({ast.unparse(side) for side in sides}) == 2, f"{path.stem}, line {node.lineno}"
 
 
 def test_core_claims_have_derivations_and_unknown_claims_are_refused():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from elbogap.numerics.special import fold
 from elbogap.proofs_checks.formulas import predict
+from scipy.integrate import simpson
 
 ROUND_OFF = 1e-12
 """Sums of a few hundred terms of size one."""
@@ -25,3 +26,14 @@ def test_the_gap_at_a_fold_tends_to_its_profile():
     u = rho * np.sqrt(np.sqrt(eps) / a)
     found = fold.gap(u, eps, a, b, rho**2 > fold.SWITCH)
     assert np.allclose(found, [fold.profile(r) for r in rho], atol=1e-4)
+
+
+def test_the_excess_of_the_profile_is_that_of_a_sum_on_a_grid():
+    """Simpson's rule on either side of the switch, out to rho = 60, and C rho^-4 beyond give the same integral."""
+    switch = np.sqrt(fold.SWITCH)
+    parts = []
+    for low, high, panels in ((0.0, switch, 200), (switch, 8.0, 400), (8.0, 60.0, 400)):
+        rho = np.linspace(low, high, panels + 1)
+        parts.append(simpson([fold.profile(r) - np.log(2) for r in rho], x=rho))
+    tail = (fold.profile(60.0) - np.log(2)) * 60.0 / 3
+    assert fold.profile_excess() == pytest.approx(2 * (sum(parts) + tail), abs=1e-7)
