@@ -27,7 +27,12 @@ def test_derivatives_of_objectives_are_difference_quotients():
     shears = plane_shear.draw(np.random.default_rng(6), 1)
     fibre = plane_shear._Fibre.at(shears, np.array([[0.4, -0.3]]), np.array([0.2]))
     mu, tau, h = np.array([0.15]), np.array([-0.8]), 1e-5
-    for objective in (lambda m, t: module._objective(m, t, np.array([0.2]), np.array([0.2]), kink), fibre.objective):
+    r = np.array([0.2])
+    for objective in (
+        lambda m, t: module._objective(m, t, r, r, kink),
+        lambda m, t: module._flat_objective(m, t, r, kink.near, kink.far),
+        fibre.objective,
+    ):
         here = objective(mu, tau)
         for axis, shift in (("mu", (h, 0.0)), ("tau", (0.0, h))):
             ahead, behind = (objective(mu + sign * shift[0], tau + sign * shift[1]) for sign in (1, -1))
