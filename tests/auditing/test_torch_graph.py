@@ -76,6 +76,8 @@ LAYERS = {
     "shuffled": (lambda: nn.PixelShuffle(2), 8, 2, 2),
     "attention": (lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 3, 4),
     "padded": (lambda: nn.ReflectionPad2d(1), 2, 3, 3),
+    "rolled, flat": (lambda: Of(lambda x: x.roll(2) * x), 2, 3),
+    "rolled, axes": (lambda: Of(lambda x: x.roll((1, -2), (1, 2)) * x), 2, 3),
     "softplus": (lambda: Of(lambda x: F.softplus(40 * x)), 6),
     "powers": (lambda: Of(lambda x: x**3 + (1 + x * x) ** 0.5 / (2 + x.sin())), 6),
 }

@@ -94,6 +94,10 @@ def test_formula_mutations_change_the_value():
     _, known = in_ring({name: independent(name, (2,)) for name in "uvw"} | {"M": independent("M", (2, 2))})
     for name, variant in made.items():
         assert variant.total(known) != original.total(known), name
+    swapped = {name: variant.terms for name, variant in made.items() if "swap" in name}
+    assert [(name, terms[0].product) for name, terms in swapped.items()] == [
+        ("swap indices b and a in form", "M_aa u_b v_b")
+    ]
 
 
 def test_polynomial_mutations_stay_in_the_ring():

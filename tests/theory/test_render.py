@@ -11,7 +11,7 @@ from elbogap.theory.proof.derivation import check
 from elbogap.theory.proof.unicode_text import unicode_text
 from elbogap.theory.registry import DERIVATIONS
 from elbogap.theory.registry import derivation as built
-from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text
+from elbogap.theory.render import escape_latex, explain_latex, explain_mathml, explain_text, side_lines
 
 derivation, latex_of = cache(built), cache(lambda claim: explain_latex(derivation(claim)))
 """Built once for all tests, and shown in LaTeX once."""
@@ -65,6 +65,17 @@ def test_latex_is_balanced(claim):
     for body in DISPLAY.findall(latex):
         assert body.count(r"\left") - body.count(r"\leftarrow") == body.count(r"\right") - body.count(r"\rightarrow")
         assert not re.search(r"\n\s*\n", body)  # a blank line inside align* does not compile
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_latex_shows_both_sides_of_every_step(claim):
+    """Every line of every side that is checked is in a display of its own step, in order."""
+    displays = iter(DISPLAY.findall(latex_of(claim)))
+    for step in derivation(claim).steps:
+        if not step.argued:
+            body, place = next(displays), 0
+            for line in [*side_lines(step.left), *side_lines(step.right)]:
+                place = body.index(line, place) + len(line)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
