@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from elbogap.auditing.account import Account, Entry
-from elbogap.auditing.inference import collapse, entropies
+from elbogap.auditing.account import Account, Entry, Weights
+from elbogap.auditing.inference import collapse, entropies, weights_summary
 from elbogap.auditing.points import Points
 from elbogap.auditing.weights import weight_limit, weights_of
 from elbogap.numerics.model import LatentModel
@@ -74,3 +74,17 @@ def test_the_collapse_threshold_is_the_largest_eigenvalue_of_the_covariance() ->
     found = collapse(model, Points(np.zeros((200, 3)), np.arange(200), data), 3)
     assert found is not None and found.largest == pytest.approx(values[0], rel=1e-10)
     assert found.above == 2 and found.rows == 200
+
+
+def test_the_summary_has_medians_of_what_there_is() -> None:
+    """Medians over the points, nan left out; None for what no point has, and for an account without weights."""
+    blank = Entry(**(dict.fromkeys(Entry._fields, 0.0) | {"weights": None}))  # type: ignore[arg-type]
+    shapes = (0.1, 0.3, np.nan)
+    weights = [Weights(one, 0.2, 0.9, np.nan, np.nan) for one in shapes]
+    found = weights_summary(Account(tuple(blank._replace(weights=one) for one in weights), 0))
+    assert found is not None and found["best_shape"] == pytest.approx(0.2)
+    assert (found["limit"], found["best_share"]) == (0.2, 0.9)
+    assert found["given_shape"] is found["given_share"] is found["largest_given_shape"] is None
+    given = weights_summary(Account((blank._replace(weights=weights[0]._replace(given_shape=0.8)),), 0))
+    assert given is not None and given["largest_given_shape"] == 0.8
+    assert weights_summary(Account((blank,), 0)) is None

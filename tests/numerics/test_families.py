@@ -168,6 +168,15 @@ def test_maps_of_the_plane_are_injective_where_they_say_so():
     assert 0.5 <= min(polar) < 0.52 and 0.78 < max(polar) <= 0.8
 
 
+def test_kinked_maps_have_the_slopes_that_they_say():
+    """The inner matrix has singular values in [0.7, 1.4], the slope behind a kink is 0.3 to 0.5, over many draws."""
+    rng = np.random.default_rng(4)
+    members = [FAMILIES["kinked"].draw(rng, 2) for _ in range(100)]
+    singular = np.linalg.svd(np.stack([one.inner for one in members]), compute_uv=False)
+    assert 0.7 - ROUND_OFF < singular.min() and singular.max() < 1.4 + ROUND_OFF
+    assert all(0.3 <= one.slope <= 0.5 for one in members)
+
+
 @pytest.mark.parametrize("name", ["conformal", "polar", "darmois", "swirl"])
 def test_families_of_the_plane_refuse_other_dimensions(name):
     """latent_dim = 1 raises ValueError with what was expected."""

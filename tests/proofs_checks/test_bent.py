@@ -34,3 +34,15 @@ def test_the_gap_has_the_slope_of_theory() -> None:
     gap = posterior(model, 1e-3).log_likelihood - encoder(model, 1e-3).elbo
     assert (gap - contrast) / 1e-3 == pytest.approx(slope, rel=FIRST_ORDER)
     assert encoder(model, 1e-3, full=True).elbo > encoder(model, 1e-3).elbo
+
+
+def test_a_random_decoder_bends_across_its_columns() -> None:
+    """c has no part along J n, so that f is injective, and singular values keep their range; alpha and beta, too."""
+    rng = np.random.default_rng(5)
+    for d, D in [(2, 2), (3, 3), (2, 4)] * 5:
+        model = draw(rng, d, D, bend=0.4)
+        assert abs(model.n @ np.linalg.lstsq(model.J, model.c, rcond=None)[0]) < 1e-12
+        singular = np.linalg.svd(model.J, compute_uv=False)
+        assert 0.7 - 1e-12 < singular.min() and singular.max() < 1.6 + 1e-12
+        assert np.linalg.norm(model.n) == pytest.approx(1.0) and np.linalg.norm(model.c) > 0.01
+        assert all(0.2 <= abs(value) <= 0.4 for value in (model.alpha, model.beta))

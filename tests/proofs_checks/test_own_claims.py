@@ -46,6 +46,15 @@ def test_a_true_claim_holds_and_its_mutants_are_rejected() -> None:
     assert abs(law.rows[0].figures["order"] - 1) < 1e-3 and law.rows[0].figures["constant_error"] < 1e-4
 
 
+def test_the_plot_of_a_law_is_asked_for_by_its_name() -> None:
+    """The last law of convergence is drawn, or the one that is named; another name is refused in one line."""
+    report = th.verify(claim())
+    drawn = report.plot("quotient").axes[0].get_title(), report.plot("quotient", "quotient").axes[0].get_title()
+    assert drawn[0] == drawn[1]
+    with pytest.raises(RequestError, match="expected a law of convergence named 'other', got quotient"):
+        report.plot("quotient", "other")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
