@@ -56,6 +56,16 @@ def test_logits_and_bytes_are_recognised() -> None:
     assert "255" in str(fit_of(small, Points(z, np.arange(50), np.abs(255 * rng.random((50, 20))))).alarm)
 
 
+def test_counts_are_recognised_with_and_without_zeros() -> None:
+    """Whole numbers from 0 or 1 on hint at likelihoods of counts, with a negative one among them they do not."""
+    rng = np.random.default_rng(3)
+    counts = Points(3 * rng.standard_normal((50, 2)), np.arange(50), 40.0 + rng.integers(0, 9, (50, 20)))
+    zeros = counts._replace(rows=counts.rows - 40)
+    negative = counts._replace(rows=counts.rows - 100)
+    for rows, hinted in ((counts, True), (zeros, True), (negative, False)):
+        assert ("poisson" in str(fit_of(LINEAR, rows).alarm)) == hinted
+
+
 def test_a_misfit_heads_the_page_and_is_status_one(tmp_path, capsys, monkeypatch) -> None:
     """`elbogap audit` begins with the alarm and exits with 1, also without an account."""
     monkeypatch.setenv("ELBOGAP_CACHE_DIR", str(tmp_path / "cache"))

@@ -62,5 +62,12 @@ def test_the_mass_outside_is_that_of_quadrature():
         return float(jnp.exp(model.exponent(point, x)) * ball.outside(point[None])[0])
 
     wanted = quad(integrand, -6.0, 6.0, points=(-0.7, 0.0, 0.7), epsabs=0, epsrel=1e-9, limit=200)[0]
-    found = outside_mass(model, x, ball, frame, look(model, x, frame), jnp.zeros(()))
+    scan = look(model, x, frame)
+    found = outside_mass(model, x, ball, frame, scan, jnp.zeros(()))
     assert float(found.error) < 1e-6 * wanted and abs(float(found.mass) - wanted) <= float(found.error) + 1e-9 * wanted
+    # What may hide between the points that were looked at is owed, in the same unit.
+    hiding = scan._replace(log_between=jnp.full_like(scan.log_between, -np.inf).at[0].set(-3.0))
+    less, more = (outside_mass(model, x, ball, frame, one, jnp.asarray(2.0)) for one in (scan, hiding))
+    assert np.isclose(less.mass * np.exp(2.0), wanted, rtol=1e-6)
+    assert np.isclose(more.unseen - less.unseen, np.exp(-5.0) * ball.outside(scan.between[:1])[0], rtol=1e-9)
+    assert more.error - less.error > 0.99 * (more.unseen - less.unseen) > 0

@@ -43,6 +43,6 @@ def test_a_random_decoder_bends_across_its_columns() -> None:
         model = draw(rng, d, D, bend=0.4)
         assert abs(model.n @ np.linalg.lstsq(model.J, model.c, rcond=None)[0]) < 1e-12
         singular = np.linalg.svd(model.J, compute_uv=False)
-        assert 0.7 - 1e-12 < singular.min() and singular.max() < 1.6 + 1e-12
+        assert singular.min() > 0.7 - 1e-12 and singular.max() < 1.6 + 1e-12
         assert np.linalg.norm(model.n) == pytest.approx(1.0) and np.linalg.norm(model.c) > 0.01
         assert all(0.2 <= abs(value) <= 0.4 for value in (model.alpha, model.beta))
