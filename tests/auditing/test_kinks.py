@@ -14,6 +14,8 @@ from scipy.stats import norm
 
 POINTS = np.random.default_rng(0).standard_normal((30, 2))
 WEIGHT = np.random.default_rng(1).standard_normal((6, 2))
+PLACE = 1e-6
+"""A line of length 6, of which a cell is halved at least twenty times."""
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,14 @@ def test_kinks_are_told_from_steep_places(function, kinked: bool) -> None:
     """ReLU, abs and clamps have kinks; steep smooth functions and linear ones have none."""
     found = find_kinks(Decoder(function, (6,), "jax"), POINTS)
     assert found.found == kinked and (found.jump > 0.01) == kinked
+
+
+def test_the_place_of_a_kink_is_on_it() -> None:
+    """Halving ends at the kink: of clamps one latent is at a bound, of absolute values one is zero."""
+    clamp = find_kinks(Decoder(lambda z: jnp.clip(z, -1, 1), (2,), "jax"), POINTS).where
+    assert np.min(np.abs(np.abs(clamp) - 1)) < PLACE
+    size = find_kinks(Decoder(lambda z: jnp.concatenate([z + z**3, jnp.abs(z)]), (4,), "jax"), POINTS).where
+    assert np.min(np.abs(size)) < PLACE
 
 
 def test_float32_noise_is_no_kink() -> None:

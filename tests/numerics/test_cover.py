@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from elbogap.numerics.cover import Cover, outside_mass
+from elbogap.numerics.cover import Cover, _first_boxes, outside_mass
 from elbogap.numerics.frame import frame_of
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.scan import look
@@ -71,3 +71,12 @@ def test_the_mass_outside_is_that_of_quadrature():
     assert np.isclose(less.mass * np.exp(2.0), wanted, rtol=1e-6)
     assert np.isclose(more.unseen - less.unseen, np.exp(-5.0) * ball.outside(scan.between[:1])[0], rtol=1e-9)
     assert more.error - less.error > 0.99 * (more.unseen - less.unseen) > 0
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_the_first_boxes_fill_the_cube(d: int):
+    """They have positive sides, lie within [-75, 75]^d, have its volume, and do not meet."""
+    centre, half = _first_boxes(d)
+    assert np.all(half > 0) and np.all(np.abs(centre) + half <= 75.0 + 1e-9)
+    assert np.isclose(np.sum(np.prod(2 * half, axis=1)), 150.0**d, rtol=1e-12)
+    assert len(np.unique(centre, axis=0)) == len(centre)

@@ -177,6 +177,15 @@ def test_kinked_maps_have_the_slopes_that_they_say():
     assert all(0.3 <= one.slope <= 0.5 for one in members)
 
 
+def test_darmois_maps_mix_as_they_say():
+    """The matrix has its diagonal in [0.9, 1.2] and off it 0.2 to 0.5 in size, over many draws."""
+    rng = np.random.default_rng(5)
+    matrices = np.stack([FAMILIES["darmois"].draw(rng, 2).matrix for _ in range(100)])
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
+    off = np.abs(matrices[:, [0, 1], [1, 0]])
+    assert diagonal.min() >= 0.9 and diagonal.max() <= 1.2 and off.min() >= 0.2 and off.max() <= 0.5
+
+
 @pytest.mark.parametrize("name", ["conformal", "polar", "darmois", "swirl"])
 def test_families_of_the_plane_refuse_other_dimensions(name):
     """latent_dim = 1 raises ValueError with what was expected."""
