@@ -1,6 +1,6 @@
 """Mutation testing: are small changes of the sources noticed? Outside CI, since it takes an hour of a processor.
 
-Run: python tests/mutation/run.py [--sample 200] [--seed 0] [--minutes 40] [--out mutants.json] [--part 1/2]
+Run: python tests/mutation/run.py [--sample 200] [--seed 0] [--minutes 40] [--out mutants.json] [--part 1/2] [--again]
      python tests/mutation/run.py --report mutants.json ...
 
 The sources are copied, one mutant at a time is written into the copy, and a fork of this process, in which third-party
@@ -47,6 +47,7 @@ from mutants import ROOT, Mutant, sample
 
 LIMIT = 180
 """Seconds of the processor for all checks of a mutant."""
+MISSED = ("survived", "unchecked")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info", "site", "build", "dist")
 
 
@@ -85,10 +86,10 @@ def tested(files: tuple[str, ...]) -> int:
 
 def derived(claims: tuple[str, ...]) -> int:
     """0 if every step of the derivations of these claims is proved or argued."""
-    from elbogap.proofs_checks.registry import CLAIMS
+    from elbogap.theory.registry import DERIVATIONS
     from elbogap.theory.verdicts import run_all
 
-    names = [CLAIMS[name].derivation for name in claims if isinstance(CLAIMS[name].derivation, str)]
+    names = [name for name in claims if name in DERIVATIONS]
     verdicts = run_all(names, 60.0, None).values()
     return int(any(step.status not in ("proved", "argued") for verdict in verdicts for step in verdict.steps))
 
@@ -165,6 +166,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=40.0, help="of the processor")
     parser.add_argument("--out", type=Path, default=Path("mutants.json"))
     parser.add_argument("--part", default="1/1", help="K/N: every N-th mutant from the K-th on")
+    parser.add_argument("--again", action="store_true", help="those that were not noticed: tests have been added")
     parser.add_argument("--report", type=Path, nargs="+", help="files of parts: print what they found together, stop")
     asked = parser.parse_args()
     if asked.report:
@@ -172,6 +174,9 @@ def main() -> int:
     part, parts = map(int, asked.part.split("/"))
     os.nice(19 - os.nice(0))
     found = json.loads(asked.out.read_text()) if asked.out.exists() else {"known": {}, "mutants": {}}
+    if asked.again:  # what the checks of a module are, and what they take, may have changed, too
+        noticed = {name: outcome for name, outcome in found["mutants"].items() if outcome not in MISSED}
+        found = {"known": {}, "mutants": noticed}
     spent = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -211,7 +216,7 @@ def one(mutant: Mutant, folder: Path, known: dict[str, float]) -> tuple[str, flo
 
 def report(outcomes: dict[str, str]) -> int:
     """Print the share that was noticed, and the others."""
-    missed = [name for name, outcome in outcomes.items() if outcome in ("survived", "unchecked")]
+    missed = [name for name, outcome in outcomes.items() if outcome in MISSED]
     total, hit = len(outcomes), len(outcomes) - len(missed)
     if total:
         interval = scipy.stats.binomtest(hit, total).proportion_ci(method="exact")

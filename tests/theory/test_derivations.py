@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import sympy as sp
 from elbogap import theory
+from elbogap.theory.claims.elbo_decomposition import _expected_quadratic
 from elbogap.theory.proof.derivation import DerivationVerdict, check
 from elbogap.theory.registry import DERIVATIONS, derivation
 from sympy.external.gmpy import GROUND_TYPES
@@ -58,6 +60,16 @@ def test_no_step_compares_a_term_with_itself(path):
             if ast.unparse(node.args[0]) == "None":  # argued
                 continue
             assert len({ast.unparse(side) for side in sides}) == 2, f"{path.stem}, line {node.lineno}"
+
+
+def test_the_expectation_of_a_quadratic_is_that_of_the_integral():
+    """The conjugate example rests on E z and E z^2, which both of its sides share."""
+    z, mean = sp.symbols("z mu", real=True)
+    variance = sp.Symbol("v", positive=True)
+    polynomial = 3 * z**2 - 5 * z + 2
+    density = sp.exp(-((z - mean) ** 2) / (2 * variance)) / sp.sqrt(2 * sp.pi * variance)
+    wanted = sp.integrate(sp.expand(polynomial * density), (z, -sp.oo, sp.oo))
+    assert sp.simplify(_expected_quadratic(z, polynomial, mean, variance) - wanted) == 0
 
 
 def test_core_claims_have_derivations_and_unknown_claims_are_refused():
