@@ -8,6 +8,7 @@ from elbogap.numerics.encoder import best_optimum
 from elbogap.numerics.gap import measure_gap
 from elbogap.numerics.high_dimension import maximise_symmetric
 from elbogap.numerics.likelihood import find_modes
+from elbogap.numerics.measurement import distinct_modes, measure, random_for
 from elbogap.numerics.model import LatentModel
 from elbogap.numerics.modes import find_mode, whitening
 from elbogap.numerics.symmetric import symmetric_levels
@@ -121,3 +122,18 @@ def test_plain_sampling_covers_the_evidence():
     assert abs(float(measured.log_likelihood - value)) <= float(measured.log_likelihood_error + 4 * standard_error)
     # The control variates must be worth their cost.
     assert float(measured.log_likelihood_error) < 4 * float(standard_error)
+
+
+def test_the_best_encoder_of_a_linear_decoder_is_that_of_the_closed_form():
+    """d = 4, by sampling: mean, deviations and gap of `linear-vae`, with errors near round-off, numbers both."""
+    rng = np.random.default_rng(2)
+    A, eps = rng.standard_normal((5, 4)), 0.05
+    model = LatentModel(lambda z: jnp.asarray(A) @ z, 4, noise_var=eps)
+    x = jnp.asarray(rng.standard_normal(5))
+    modes, _ = distinct_modes(model, x, jnp.zeros((1, 4)), search=False)
+    found = measure(model, x, modes, None, random_for(rng, 64, 4))
+    precision = A.T @ A / eps + np.eye(4)
+    exact = 0.5 * (np.sum(np.log(np.diag(precision))) - np.linalg.slogdet(precision)[1])
+    assert np.allclose(found.mean, np.linalg.solve(precision, A.T @ np.asarray(x) / eps), rtol=0, atol=1e-8)
+    assert np.allclose(found.std, np.diag(precision) ** -0.5, rtol=1e-8)
+    assert found.gap_error.shape == () and abs(float(found.gap) - exact) <= float(found.gap_error) < 1e-8
