@@ -192,13 +192,19 @@ def drifts(local: Float[np.ndarray, " n"], noise: Float[np.ndarray, " n"], ratio
     """Whether local orders are still on their way, by steps that do not shrink like eps^spacing.
 
     Behind a power of eps each step is r^-q times the one before; behind a logarithm they shrink like 1 / i^2 only. The
-    last three steps that stand out of their noise decide; a factor r^(-q/2) lies between.
+    last three steps in a row that stand out of their noise decide (before them noise may be larger: errors are not
+    always largest at the end); a factor r^(-q/2) lies between.
     """
     steps = np.diff(local)
     seen = np.abs(steps) > SIGNAL_TO_FLOOR / 3 * (noise[:-1] + noise[1:])
-    last = int(np.argmin(np.append(seen, False)))  # the first step that is lost in noise
+    last = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
     tail = steps[max(last - 3, 0) : last]
-    if tail.size < 3 or np.abs(tail[-1]) < DRIFT or np.abs(np.sum(np.sign(tail))) < 3:
+    if (
+        tail.size < 3
+        or not seen[last - 3 : last].all()
+        or np.abs(tail[-1]) < DRIFT
+        or np.abs(np.sum(np.sign(tail))) < 3
+    ):
         return False
     return bool(np.all(np.abs(tail[1:]) > ratio ** (-spacing / 2) * np.abs(tail[:-1])))
 

@@ -171,9 +171,10 @@ def _contrast_at_source(batch: Batch) -> np.ndarray:
 
 
 def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> ConvergenceLaw:
-    """gap - c_N - (a1_N - a1) / N = a1 / N + O(N^(-3/2)), unless another contrast is claimed.
+    """gap - c_N - (a1_N - a1) / N = a1 / N + O(N^-2), unless another contrast is claimed.
 
-    a1 is a1_N at the most counts. In powers of N^(-1/2), by which g_N scatters.
+    a1 is a1_N at the most counts. g_N scatters by N^(-1/2), but c_N and a1_N are those at g_N itself, so that what is
+    left begins with a2_N / N^2.
     """
     contrast, slope = contrast or _at_maximiser("general_contrast"), _at_maximiser("general_gap_slope")
 
@@ -186,7 +187,6 @@ def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> 
         measured=lambda batch: batch.gap - contrast(batch) - (slope(batch) - last(batch)[:, None]) * batch.eps,
         floor=lambda batch: batch.gap_error,
         constant=last,
-        spacing=0.5,
     )
 
 

@@ -105,3 +105,14 @@ def test_logarithms_and_signs_are_told():
     assert logarithmic.status != "conclusive" or not logarithmic.order.excludes(1.0)
     alternating = estimate_order(step, step * (-1.0) ** np.arange(step.size), floor)
     assert alternating.status == "inconclusive" and "sign" in alternating.reason
+
+
+def test_noise_in_the_middle_does_not_hide_a_power():
+    """Orders that were on their way where errors were largest, and have arrived since, are those of a power."""
+    per_eps = np.array([0.455, 1.552, 4.201, 7.116, 7.155, 7.0695, 7.0409, 7.03177, 7.02886, 7.02794, 7.02765])
+    relative = np.array([2e-2, 1e-2, 2e-2, 1e-2, 1e-4, 1e-6, 1e-8, 1e-8, 1e-8, 1e-7, 1e-6])
+    estimate = estimate_order(EPS, per_eps * EPS, relative * per_eps * EPS)
+    assert estimate.status == "conclusive" and abs(estimate.order.value - 1) < 1e-3
+    # The same noise does not make a power of a logarithm.
+    logarithmic = EPS * np.log(1 / EPS)
+    assert estimate_order(EPS, logarithmic, relative * logarithmic).drifts
