@@ -5,6 +5,7 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+cd "$folder"
 for version in 0.7.0 0.8.0 0.9.0; do
     python3 -m venv "$folder/$version"
     "$folder/$version/bin/pip" install -q "python-flint==$version"

@@ -5,6 +5,7 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+cd "$folder"
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q jax==0.10.2 optax==0.2.8
 cat > "$folder/step.py" <<'PY'

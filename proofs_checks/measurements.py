@@ -160,9 +160,7 @@ class Measurements:
         family, d = batch
         with self._one_large if d > TOGETHER_UP_TO else nullcontext():
             self._notify(f"measuring {family}, d = {d}")
-            measured = measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
-        give_back()
-        return measured
+            return measure_batch(self.programs, self.rng("gaps", family, d), family, d, self.effort)
 
 
 OfMeasurements = Callable[Concatenate[Measurements, Arguments], Value]
@@ -185,12 +183,16 @@ def stack(members: list[Any]) -> Any:
 
 
 def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: int, effort: Effort) -> Batch:
-    """Draw the decoders of a family, with the priors in turn, and measure them along the ladder."""
+    """Draw the decoders of a family, with the priors in turn, and measure them along the ladder.
+
+    What XLA needed to make the program is given back to the system.
+    """
     count = effort.count(family, d)
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
     priors = np.arange(count) % effort.priors
     found = programs.run(_measure, stack(decoders), PRIORS[: effort.priors], priors, points, effort.ladder)
+    give_back()
     names = [PRIORS[index] for index in priors]
     return batch_of(found, rng, points, [family] * count, names, eps=effort.ladder, decoders=tuple(decoders))
 

@@ -12,6 +12,7 @@ what is still in use; `give_back` returns those pages to the system.
 import ctypes
 import os
 from functools import cache
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST = 32 << 20
@@ -26,16 +27,19 @@ def reuse_memory() -> bool:
     """
     if "MALLOC_TRIM_THRESHOLD_" not in os.environ or "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, 2 * _LARGEST))
+    mallopt = _of_c_library("mallopt")
+    return bool(mallopt and mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, 2 * _LARGEST))
 
 
 def give_back() -> bool:
     """Return the pages of freed memory to the system; whether there were any, False where the C library cannot."""
+    malloc_trim = _of_c_library("malloc_trim")
+    return bool(malloc_trim and malloc_trim(0))
+
+
+def _of_c_library(name: str) -> Any:
+    """A function of the C library, None where it has none of this name or cannot be asked."""
     try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
+        return getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError, TypeError):
-        return False
+        return None

@@ -51,7 +51,7 @@ def test_what_was_asked_for_is_left_alone(given: dict[str, str]):
 
 
 _FREED = """
-import ctypes, sys
+import sys
 from pathlib import Path
 from elbogap.shell.allocation import give_back
 
