@@ -24,6 +24,7 @@ from .inference import Collapse, entropies, weights_summary
 from .kinks import Kinks
 from .regime import Regime, translation
 from .rotation import Rotation, best_rotations
+from .traversal import images_at
 
 VERSION = 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -244,9 +245,17 @@ class Findings:
         found = entropies(self.model, self.account, self.parameters["outputs"])
         return found._asdict() if found and self.fit else None
 
+    @cached_property
+    def worst(self) -> np.ndarray:
+        """Places, among the geometry's points, of those of the largest contrast: undefined ones first."""
+        return np.argsort(-np.where(np.isfinite(self.geometry.contrast), self.geometry.contrast, np.inf))[:WORST]
+
+    @cached_property
+    def worst_images(self) -> Float[np.ndarray, "n H W C"] | None:
+        """What the decoder draws at the worst points; None where outputs are no images."""
+        return images_at(self.model.mean, self.shape, self.geometry.points[self.worst])
+
     def _worst(self) -> list[dict[str, Any]]:
-        # Undefined contrasts first, then the largest.
-        order = np.argsort(-np.where(np.isfinite(self.geometry.contrast), self.geometry.contrast, np.inf))[:WORST]
         return [
             {
                 "index": int(self.indices[i]),
@@ -254,7 +263,7 @@ class Findings:
                 "finite_noise": self.geometry.finite_noise[i],
                 "z": self.geometry.points[i],
             }
-            for i in order
+            for i in self.worst
         ]
 
 

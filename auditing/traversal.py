@@ -1,4 +1,7 @@
-"""Latent traversals of an image decoder: one latent moves, the others stay at a typical point."""
+"""What an image decoder draws: latent traversals, and images at points of interest.
+
+In a traversal one latent moves, the others stay at a typical point.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,7 @@ def traversal(
 
     mean: z -> the mean of x, of this shape once it is no longer flat.
     """
-    image = image_shape(shape)
-    if image is None:
+    if image_shape(shape) is None:
         return None
     centre = np.median(points, axis=0)
     rows = []
@@ -43,8 +45,19 @@ def traversal(
         moved = np.repeat(centre[None], STEPS, axis=0)
         moved[:, k] = np.linspace(-_DEVIATIONS, _DEVIATIONS, STEPS) * prior_std[k]
         rows.append(moved)
-    decoded = np.asarray(jax.lax.map(mean, jnp.asarray(np.concatenate(rows))))
-    decoded = decoded.reshape(len(rows), STEPS, *shape)
+    decoded = images_at(mean, shape, np.concatenate(rows))
+    assert decoded is not None
+    return decoded.reshape(len(rows), STEPS, *decoded.shape[1:])
+
+
+def images_at(
+    mean: Callable, shape: tuple[int, ...], points: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n H W C"] | None:
+    """The images that z -> mean draws at points; None where outputs of this shape are no images."""
+    image = image_shape(shape)
+    if image is None:
+        return None
+    decoded = np.asarray(jax.lax.map(mean, jnp.asarray(points))).reshape(-1, *shape)
     if len(shape) == 3 and shape[2] not in (1, 3):
-        decoded = np.moveaxis(decoded, 2, -1)
-    return decoded.reshape(len(rows), STEPS, *image)
+        decoded = np.moveaxis(decoded, 1, -1)
+    return decoded.reshape(-1, *image)

@@ -11,7 +11,7 @@ import base64
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,23 @@ def mathml(latex: str, *, display: bool = True) -> Markup:
     return Markup(f'<div class="math">{shown}</div>')
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Markup:
-    """An HTML table that scrolls inside its own box. Numbers are right-aligned, floats shown to four digits."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    caption: str = "",
+    explained: Mapping[str, str] | None = None,
+) -> Markup:
+    """An HTML table that scrolls inside its own box. Numbers are right-aligned, floats shown to four digits.
+
+    explained: what columns (or rows) mean, by name; it stands below the table.
+    """
     kinds = [_kind([row[i] for row in rows]) for i, _ in enumerate(columns)]
     label = caption or f"Table: {', '.join(map(str, columns))}"
     shown = [[_cell(value) for value in row] for row in rows]
-    return fragment("table.html", columns=columns, rows=shown, kinds=kinds, caption=caption, label=label)
+    return fragment(
+        "table.html", columns=columns, rows=shown, kinds=kinds, caption=caption, label=label, explained=explained or {}
+    )
 
 
 def csv_link(columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str) -> Markup:

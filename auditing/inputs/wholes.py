@@ -6,6 +6,7 @@ from typing import Any
 
 from .extras import is_torch_module, torch
 
+_LINEN = " (a Flax Linen module has no parameters: lambda z: model.apply(variables, z))"
 _DECODERS = ("decoder", "decode", "dec", "generator", "generative")
 
 
@@ -48,6 +49,8 @@ def names_in(whole: Any) -> list[str]:
 def hint_of_parts(whole: Any) -> str:
     """Which part of an object, such as a whole VAE, is its decoder, where one has such a name; "" where none has."""
     whole = getattr(whole, "adapted", whole)  # before an output was chosen
+    if any(base.__module__.startswith("flax.linen") for base in type(whole).__mro__):
+        return _LINEN
     found = [name for name in _DECODERS if callable(getattr(whole, name, None))]
     return f" (one of its parts is {found[0]!r}: audit that, as FILE.py:NAME.{found[0]})" if found else ""
 
@@ -58,7 +61,7 @@ def hint_of_library(error: Exception) -> str:
     if "TraceContext" in text:
         return " (a Flax NNX module in training mode? call model.eval())"
     if "UnboundModule" in text or "unbound module" in text:
-        return " (a Flax Linen module has no parameters: lambda z: model.apply(variables, z))"
+        return _LINEN
     if "must be Tensor" in text:
         return " (a function of PyTorch tensors? name a torch.nn.Module, or its method, as FILE.py:vae.decode)"
     if "required positional argument" in text:

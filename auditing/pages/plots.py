@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Float
 from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ WIDTH = 4.4  # inches: readable on a phone and on a desk
 _HATCHES = ("", "//", "..", "xx")
 _MOST_LABELLED = 16  # latents up to which each cell of the heat map carries its number
 _SPREAD = 1e-10  # contrasts that differ by less are one value: nothing to draw
-_PIXEL = 3  # enlargement of small images
+_PIXEL = 6  # enlargement of small images
 
 
 def named(findings: Findings, what: str) -> Figure:
@@ -148,8 +149,8 @@ def regime_plot(regime: dict, eps: float, label: str = "noise variance ε") -> F
     return figure
 
 
-def traversal_images(images: np.ndarray) -> tuple[list[Markup], bool]:
-    """One `<img>` a latent, steps side by side; and whether values had to be rescaled to [0, 1]."""
+def strips(images: Float[np.ndarray, "rows n H W C"], alts: Sequence[str]) -> tuple[list[Markup], bool]:
+    """One `<img>` a row, its images side by side; and whether values had to be rescaled to [0, 1]."""
     from matplotlib.image import imsave
 
     low, high = float(np.min(images)), float(np.max(images))
@@ -157,14 +158,13 @@ def traversal_images(images: np.ndarray) -> tuple[list[Markup], bool]:
     shown = (images - low) / (high - low) if rescaled and high > low else np.clip(images, 0, 1)
     scale = max(1, min(_PIXEL, 96 // max(images.shape[2:4])))
     rows = []
-    for k, row in enumerate(shown):
+    for alt, row in zip(alts, shown, strict=True):
         strip = np.concatenate([np.pad(image, ((0, 0), (0, 1), (0, 0)), constant_values=1.0) for image in row], axis=1)
         strip = np.repeat(np.repeat(strip, scale, axis=0), scale, axis=1)
         stream = io.BytesIO()
         with style():
             imsave(stream, np.repeat(strip, 3, axis=2) if strip.shape[2] == 1 else strip, format="png")
         data = base64.b64encode(stream.getvalue()).decode()
-        alt = f"Decoded images as latent {k} goes from -2 to 2 prior standard deviations"
         rows.append(
             Markup(
                 '<img src="data:image/png;base64,{}" alt="{}" style="max-width:100%;image-rendering:pixelated">'

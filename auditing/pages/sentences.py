@@ -189,12 +189,10 @@ def interval(stated: dict[str, Any]) -> str:
 
 
 def latent_rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of the table of latents; the encoder's columns only where there is one."""
-    latents, encoder, inactive = document["latents"], document["encoder"], document["inactive"]
+    """Columns and rows of the table of latents."""
+    latents, inactive = document["latents"], document["inactive"]
     shared = inactive if len(inactive) > _MOST_INACTIVE else []
     columns = ["latent", "column norm", "eps s / prior var", "most correlated with"]
-    if encoder:
-        columns += ["mean off by (std)", "std / best std", "best std / formula", "KL to prior"]
     rows = []
     for k, norm in enumerate(latents["median_column_norm"]):
         if k in shared:
@@ -209,14 +207,22 @@ def latent_rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         mark = " (inactive)" if k in inactive else ""
         row = [f"{k}{mark}", number(norm), "inf" if share is None else number(share)]
         row.append(f"{other} ({number(value)})" if value > _ROUND_OFF else "none")
-        if encoder:
-            row += [number(encoder[name][k]) for name in ("mean_offset", "std_ratio", "formula_ratio", "divergence")]
         rows.append(row)
     if shared:
         norms = [latents["median_column_norm"][k] for k in shared]
-        row = [f"{spans(shared)} (inactive)", f"at most {number(max(norms))}", f"above {_INACTIVE}", "–"]
-        rows.append(row + ["–"] * (len(columns) - len(row)))
+        rows.append([f"{spans(shared)} (inactive)", f"at most {number(max(norms))}", f"above {_INACTIVE}", "–"])
     return columns, rows
+
+
+def encoder_rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the encoder beside the best one; no rows without an encoder."""
+    encoder, inactive = document["encoder"], document["inactive"]
+    columns = ["latent", "mean off by (std)", "std / best std", "best std / formula", "KL to prior"]
+    kept = [
+        k for k in range(document["parameters"]["latent_dim"]) if k not in inactive or len(inactive) <= _MOST_INACTIVE
+    ]
+    measured = ("mean_offset", "std_ratio", "formula_ratio", "divergence")
+    return columns, [[str(k), *(number(encoder[name][k]) for name in measured)] for k in kept] if encoder else []
 
 
 def rotation_rows(document: dict[str, Any]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from ...shell import terminal
 from ..findings import Findings
 from .sentences import (
     condition_rows,
+    encoder_rows,
     gap_rows,
     headline,
     inference_rows,
@@ -53,6 +54,9 @@ def print_report(findings: Findings, console: Console) -> None:
     _table(console, "Latents", columns, rows[:_MOST_LATENTS])
     if len(rows) > _MOST_LATENTS:
         console.print(f"... and {len(rows) - _MOST_LATENTS} more (--json has all)")
+    columns, rows = encoder_rows(document)
+    if rows:
+        _table(console, "The encoder beside the best one", columns, rows[:_MOST_LATENTS])
     if rotations := rotation_rows(document):
         _table(console, "Rotating a pair of latents", ["latents", "degrees", "saves (nat)"], rotations)
     if rows := inference_rows(document):

@@ -213,7 +213,7 @@ def test_the_files_hold_the_numbers(rotated: AuditReport, tmp_path: Path) -> Non
 
 
 def test_an_image_decoder_gets_traversals(tmp_path: Path) -> None:
-    """The page of a decoder of images shows a row of decoded images a latent."""
+    """The page of a decoder of images shows a row of decoded images a latent, and what the worst points look like."""
     grid = jnp.linspace(-1, 1, 6)
 
     def decoder(z):
@@ -222,7 +222,13 @@ def test_an_image_decoder_gets_traversals(tmp_path: Path) -> None:
     report = audit(decoder, latent_dim=2, points=8, account_points=0)
     assert report.traversal is not None and report.traversal.shape == (2, 7, 6, 6, 1)
     report.write(tmp_path)
-    assert (tmp_path / "report.html").read_text().count('<img src="data:image/png;base64') == 2
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<img src="data:image/png;base64') == 3
+    assert page.index("Worst points") < page.index("Decoded images of the 5 worst points") < page.index("latent 0 goes")
+    assert report.worst_images is not None
+    first = report.document["worst"][0]
+    np.testing.assert_allclose(report.worst_images[0], decoder(np.array(first["z"])), rtol=1e-12)
+    assert first["contrast"] == np.max(report.geometry.contrast)
 
 
 def test_chunks_do_not_change_the_geometry_and_an_interrupt_keeps_them(rotated: AuditReport) -> None:

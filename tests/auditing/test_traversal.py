@@ -1,9 +1,10 @@
 """Which outputs are images, and how they are shown."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from elbogap.auditing.pages.plots import traversal_images
-from elbogap.auditing.traversal import image_shape
+from elbogap.auditing.pages.plots import strips
+from elbogap.auditing.traversal import image_shape, images_at
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,25 @@ def test_images_have_two_long_axes_and_one_or_three_channels(shape: tuple[int, .
 def test_images_are_rescaled_only_where_they_leave_the_unit_interval() -> None:
     """One strip a latent; values in [0, 1] are shown as they are, whatever lies outside by more than 0.05 is not."""
     images = np.random.default_rng(0).uniform(0.2, 0.7, (3, 5, 8, 8, 1))
-    strips, rescaled = traversal_images(images)
-    assert len(strips) == 3 and not rescaled
-    assert traversal_images(images - 0.3)[1] and traversal_images(2 * images)[1]
-    assert traversal_images(images)[0] != traversal_images(0.9 * images)[0]
-    assert traversal_images(4 * images - 1)[0] == traversal_images(40 * images - 10)[0]
+    names = ["first", "second", "third"]
+    rows, rescaled = strips(images, names)
+    assert [name in row for name, row in zip(names, rows, strict=True)] == [True] * 3 and not rescaled
+    assert strips(images - 0.3, names)[1] and strips(2 * images, names)[1]
+    assert strips(images, names)[0] != strips(0.9 * images, names)[0]
+    assert strips(4 * images - 1, names)[0] == strips(40 * images - 10, names)[0]
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_images_keep_their_channels(channels_last: bool) -> None:
+    """The image at each point is the decoder's there, with its channels last whatever axis they come on."""
+    base = np.arange(60.0).reshape(4, 5, 3)
+
+    def mean(z):
+        image = jnp.asarray(base) * z[0] + z[1]
+        return image.reshape(-1) if channels_last else jnp.moveaxis(image, 2, 0).reshape(-1)
+
+    points = np.array([[1.0, 0.5], [2.0, -1.0]])
+    found = images_at(mean, (4, 5, 3) if channels_last else (3, 4, 5), points)
+    assert found is not None
+    np.testing.assert_allclose(found, [base + 0.5, 2 * base - 1.0], rtol=1e-15)
+    assert images_at(mean, (60,), points) is None

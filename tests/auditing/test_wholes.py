@@ -100,9 +100,16 @@ class Model:
         return x @ jax.numpy.ones((3, 3))
 
 
+class Linen(Model):
+    """One whose parameters lie elsewhere: the name of its module is all that tells it."""
+
+    __module__ = "flax.linen.module"
+
+
 @pytest.mark.parametrize(
     ("whole", "message"),
     [
+        (Linen(), r"a Flax Linen module has no parameters: lambda z: model\.apply\(variables, z\)"),
         (Model(), r"one of its parts is 'decoder': audit that, as FILE.py:NAME.decoder"),
         (lambda z: nn.Linear(2, 3)(z), r"a function of PyTorch tensors\? name a torch.nn.Module, or its method"),
     ],
