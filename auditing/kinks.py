@@ -4,6 +4,9 @@ Along straight lines between the audit's points the directional derivative J(z) 
 most unlike its neighbours the interval is halved again and again, towards the half with the larger change: for a smooth
 decoder the change shrinks with the interval, at a kink it stays (claim `kinks`: the gap then approaches its limit at
 the rate 1/gamma, not 1/gamma^2).
+
+Kinks have measure zero, but posterior modes lie on them with positive probability: a crease of the posterior's density
+is where its maximum is found. There the Jacobian, and so the contrast, is that of one side.
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ..numerics.seed import SEED
+from .geometry import spread
 from .inputs.decoder import Decoder
 
 _LINES, _CELLS, _CANDIDATES, _HALVINGS = 12, 32, 3, 24
+_AT_ONCE, _MOST_POINTS = _LINES * _CANDIDATES, 256
+_DIRECTIONS, _REACH = 3, 1e-6  # a point is on a kink that passes within this distance, for latents of size one
 _JUMP, _ROUND_OFFS = 1e-3, 100.0  # of the largest derivative on the line: smaller jumps are nobody's concern
 
 
@@ -27,18 +33,21 @@ class Kinks(NamedTuple):
     """How often and where the derivative jumps.
 
     lines: how many were walked; kinked: on how many there is a jump; jump: the largest, relative to the largest size of
-    the derivative on its line; where (d,): its place.
+    the derivative on its line; where (d,): its place; points_on: how many lie on a kink, of the `points` that were looked
+    at.
     """
 
     lines: int
     kinked: int
     jump: float
     where: Float[np.ndarray, " d"]
+    points_on: int = 0
+    points: int = 0
 
     @property
     def found(self) -> bool:
         """Whether there is any."""
-        return self.kinked > 0
+        return self.kinked > 0 or self.points_on > 0
 
 
 @eqx.filter_jit
@@ -52,16 +61,10 @@ def find_kinks(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Kinks:
     ends = points if len(points) > 1 else np.stack([points[0], np.zeros_like(points[0])])
     chosen = np.array([rng.choice(len(ends), 2, replace=False) for _ in range(_LINES)])
     start, move = ends[chosen[:, 0]], ends[chosen[:, 1]] - ends[chosen[:, 0]]
-    count = _LINES * _CANDIDATES
 
     def slopes(line: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """Derivatives along the lines at t, always `count` of them at a time: one program."""
-        parts = []
-        for first in range(0, len(t), count):
-            lines, at = (np.resize(array[first : first + count], count) for array in (line, t))
-            found = _slopes(decoder, jnp.asarray(start[lines] + at[:, None] * move[lines]), jnp.asarray(move[lines]))
-            parts.append(np.asarray(found)[: len(t) - first])
-        return np.concatenate(parts)
+        """Derivatives along the lines at t."""
+        return slopes_at(decoder, start[line] + t[:, None] * move[line], move[line])
 
     grid = np.linspace(0, 1, _CELLS + 1)
     values = slopes(np.repeat(np.arange(_LINES), _CELLS + 1), np.tile(grid, _LINES)).reshape(_LINES, _CELLS + 1, -1)
@@ -84,4 +87,34 @@ def find_kinks(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Kinks:
     kinked = jumps > max(_JUMP, _ROUND_OFFS * decoder.resolution)
     largest = int(np.argmax(jumps))
     where = start[line[largest]] + high[largest] * move[line[largest]]
-    return Kinks(_LINES, len(np.unique(line[kinked])), float(jumps[largest]), where)
+    some = points[spread(len(points), _MOST_POINTS)]
+    on = on_a_kink(decoder, some)
+    if np.any(on) and not np.any(kinked):
+        where = some[int(np.argmax(on))]
+    return Kinks(_LINES, len(np.unique(line[kinked])), float(jumps[largest]), where, int(np.sum(on)), len(some))
+
+
+def slopes_at(
+    decoder: Decoder, points: Float[np.ndarray, "n d"], directions: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n D"]:
+    """Derivatives at points along directions, always as many of them at a time: one program."""
+    parts = []
+    for first in range(0, len(points), _AT_ONCE):
+        at, along = (
+            np.resize(array[first : first + _AT_ONCE], (_AT_ONCE, array.shape[1])) for array in (points, directions)
+        )
+        parts.append(np.asarray(_slopes(decoder, jnp.asarray(at), jnp.asarray(along)))[: len(points) - first])
+    return np.concatenate(parts)
+
+
+def on_a_kink(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
+    """Whether the derivative along a random direction differs just before and just behind a point."""
+    rng, found = np.random.default_rng(SEED + 1), np.zeros(len(points), dtype=bool)
+    reach = max(_REACH, _ROUND_OFFS * decoder.resolution) * np.maximum(1, np.linalg.norm(points, axis=1))[:, None]
+    for _ in range(_DIRECTIONS):
+        v = rng.standard_normal(points.shape)
+        v /= np.linalg.norm(v, axis=1, keepdims=True)
+        behind, before = (slopes_at(decoder, points + sign * reach * v, v) for sign in (1, -1))
+        size = np.maximum(np.max(np.abs(behind), axis=1), np.max(np.abs(before), axis=1))
+        found |= np.max(np.abs(behind - before), axis=1) > max(_JUMP, _ROUND_OFFS * decoder.resolution) * size
+    return found

@@ -132,10 +132,11 @@ class Measurements:
     def of_families(self, *families: str) -> tuple[Batch, ...]:
         """The part of the shared table that belongs to these families, measured on first use.
 
-        Two batches at a time: XLA compiles one while the other is traced; of the large ones, one.
+        Two batches at a time: XLA compiles one while the other is traced; of the large ones, one. Those with most
+        latents come first: what XLA takes for them is gone before the machine code of all others is there.
         """
         wanted = [batch for batch in self.effort.batches if batch[0] in families]
-        missing = [batch for batch in wanted if batch not in self._kept]
+        missing = sorted((batch for batch in wanted if batch not in self._kept), key=lambda batch: -batch[1])
         pool = ThreadPoolExecutor(max_workers=2)
         try:
             list(pool.map(self._measured, missing))

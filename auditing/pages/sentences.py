@@ -20,6 +20,7 @@ PART_NAMES = {
 _ROUND_OFF = 1e-12  # what is smaller is shown as 0
 _MOST_INACTIVE = 4  # inactive latents up to which each has a row of its own
 _SHOWN = 0.1  # share of a direction below which a latent is not named
+_ONE_SIDE = "the contrast there is that of one side, the measured gap knows both"
 _WORTH = 0.01  # nats: rotations that save less are not listed
 
 
@@ -59,11 +60,13 @@ def noise(asked: dict[str, Any]) -> str:
 
 def _kinks(kinks: dict[str, Any]) -> str:
     place = ", ".join(number(value) for value in kinks["where"][:6])
+    points = f"{kinks['points_on']} of {kinks['points']} points"
+    lines = f"on {kinks['kinked']} of {kinks['lines']} lines between the points, by up to {100 * kinks['jump']:.3g} %"
+    seen = f"{lines} of its size" if kinks["kinked"] else f"at {points}"
     return (
-        f"the decoder's derivative jumps on {kinks['kinked']} of {kinks['lines']} lines between the points, by up to "
-        f"{100 * kinks['jump']:.3g} % of its size (z = {place}). The gap then goes to its limit at the rate 1/gamma; "
+        f"the decoder's derivative jumps {seen} (z = {place}). The gap then goes to its limit at the rate 1/gamma; "
         "there is no a1, and threshold and gap are measured at all points, those whose posterior lies across a kink "
-        "among them."
+        "among them." + (f" On a kink lie {points}: {_ONE_SIDE}." if kinks["points_on"] else "")
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from elbogap.auditing.entries import Setting, expanded_at, measured_at
 from elbogap.auditing.inputs.decoder import Decoder, as_decoder
-from elbogap.auditing.kinks import find_kinks
+from elbogap.auditing.kinks import find_kinks, on_a_kink
 from elbogap.numerics.model import LatentModel
 from scipy.stats import norm
 
@@ -42,6 +42,16 @@ def test_the_place_of_a_kink_is_on_it() -> None:
     assert np.min(np.abs(np.abs(clamp) - 1)) < PLACE
     size = find_kinks(Decoder(lambda z: jnp.concatenate([z + z**3, jnp.abs(z)]), (4,), "jax"), POINTS).where
     assert np.min(np.abs(size)) < PLACE
+
+
+def test_points_on_a_kink_are_counted() -> None:
+    """A point at which the derivative jumps, whatever side it takes there, and none beside it or on a steep slope."""
+    decoder = Decoder(lambda z: jnp.concatenate([jnp.abs(z), jnp.tanh(50 * z)]), (4,), "jax")
+    points = np.array([[0.0, 0.7], [1e-3, 0.7], [0.4, 0.0], [0.2, -0.5]])
+    assert list(on_a_kink(decoder, points)) == [True, False, True, False]
+    found = find_kinks(decoder, points)
+    assert found.found and (found.points_on, found.points) == (2, 4)
+    assert not np.any(on_a_kink(Decoder(lambda z: jnp.tanh(50 * z), (2,), "jax"), points))
 
 
 def test_float32_noise_is_no_kink() -> None:
