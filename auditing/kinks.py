@@ -33,8 +33,7 @@ class Kinks(NamedTuple):
     """How often and where the derivative jumps.
 
     lines: how many were walked; kinked: on how many there is a jump; jump: the largest, relative to the largest size of
-    the derivative on its line; where (d,): its place; points_on: how many lie on a kink, of the `points` that were looked
-    at.
+    the derivative on its line; where (d,): its place; points_on: how many lie on a kink, of `points` looked at.
     """
 
     lines: int
