@@ -24,7 +24,7 @@ from .geometry import spread
 from .inputs.decoder import Decoder
 
 _LINES, _CELLS, _CANDIDATES, _HALVINGS = 12, 32, 3, 24
-_AT_ONCE, _MOST_POINTS = _LINES * _CANDIDATES, 256
+_AT_ONCE, _MOST_POINTS = _LINES * _CANDIDATES, 64
 _DIRECTIONS, _REACH = 3, 1e-6  # a point is on a kink that passes within this distance, for latents of size one
 _JUMP, _ROUND_OFFS = 1e-3, 100.0  # of the largest derivative on the line: smaller jumps are nobody's concern
 
