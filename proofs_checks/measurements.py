@@ -132,14 +132,16 @@ class Measurements:
     def of_families(self, *families: str) -> tuple[Batch, ...]:
         """The part of the shared table that belongs to these families, measured on first use.
 
-        Two batches at a time: XLA compiles one while the other is traced; of the large ones, one. Those with most
-        latents come first: what XLA takes for them is gone before the machine code of all others is there.
+        Two batches at a time: XLA compiles one while the other is traced; of the large ones, one. These come first, the
+        largest at once: what XLA takes for it is gone before the machine code of all others is there.
         """
         wanted = [batch for batch in self.effort.batches if batch[0] in families]
-        missing = sorted((batch for batch in wanted if batch not in self._kept), key=lambda batch: -batch[1])
+        missing = [batch for batch in wanted if batch not in self._kept]
+        large = sorted((batch for batch in missing if batch[1] > TOGETHER_UP_TO), key=lambda batch: -batch[1])
+        tasks = [large, *([batch] for batch in missing if batch not in large)]
         pool = ThreadPoolExecutor(max_workers=2)
         try:
-            list(pool.map(self._measured, missing))
+            list(pool.map(lambda task: [self._measured(batch) for batch in task], tasks))
         finally:
             # After Ctrl-C nothing waits for the programs that are still to be compiled.
             pool.shutdown(wait=False, cancel_futures=True)
