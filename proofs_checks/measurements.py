@@ -194,7 +194,7 @@ def measure_batch(programs: Programs, rng: np.random.Generator, family: str, d: 
     decoders = [FAMILIES[family].draw(rng, d) for _ in range(count)]
     points = np.stack([FAMILIES[family].point(rng, d) for _ in range(count)])
     priors = np.arange(count) % effort.priors
-    found = programs.run(_measure, stack(decoders), PRIORS[: effort.priors], priors, points, effort.ladder)
+    found = programs.run_once(_measure, stack(decoders), PRIORS[: effort.priors], priors, points, effort.ladder)
     give_back()
     names = [PRIORS[index] for index in priors]
     return batch_of(found, rng, points, [family] * count, names, eps=effort.ladder, decoders=tuple(decoders))

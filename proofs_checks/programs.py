@@ -45,13 +45,22 @@ class Programs:
     """Runs functions of arrays, each compiled once in a process.
 
     folder: where exported programs are kept, None for nowhere; found: where results are kept, None for nowhere;
-    optimise: whether programs run often enough for optimised machine code.
+    optimise: whether programs run often enough for optimised machine code; repeated: whether what `run_once` runs will
+    run again all the same, as in a study over seeds.
     """
 
-    def __init__(self, folder: Path | None = None, found: Path | None = None, *, optimise: bool = True):
+    def __init__(
+        self,
+        folder: Path | None = None,
+        found: Path | None = None,
+        *,
+        optimise: bool = True,
+        repeated: bool = True,
+    ):
         self.folder = folder
         self.found = found
         self.names: list[str] = []
+        self.repeated = repeated
         self._options = _OPTIMISED if optimise else _NOT_OPTIMISED
         self._compiled: dict[str, Callable[..., dict[str, Any]]] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -61,6 +70,17 @@ class Programs:
 
         The arguments are trees of arrays (decoders, priors, points); everything else in them is part of the program.
         """
+        return self._run(function, *arguments)[0]
+
+    def run_once(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+        """As `run`, for a large program that is not needed again: its machine code, 40 MB and more, is dropped."""
+        found, key = self._run(function, *arguments)
+        if not self.repeated:
+            self._compiled.pop(key, None)
+        return found
+
+    def _run(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> tuple[dict[str, np.ndarray], str]:
+        """What was found, and the key of the program."""
         dynamic, static = eqx.partition(arguments, eqx.is_array_like)
         leaves, tree = jax.tree.flatten(jax.tree.map(np.asarray, dynamic))
 
@@ -72,17 +92,18 @@ class Programs:
         key = _ADDRESS.sub("", f"{self.names[-1]} {tree} {static} {shapes} {jax.__version__} {sources()}")
         kept = self.found / f"{_digest(key.encode(), *leaves)}.npz" if self.found is not None else None
         if kept is not None and (before := read_kept(kept, _arrays)) is not None:
-            return before
+            return before, key
         with self._locks.setdefault(key, threading.Lock()):  # one step: two threads get the same lock
             if key not in self._compiled:
                 program = _exported(self.folder, key, flat, leaves) if self.folder is not None else flat
                 self._compiled[key] = _machine_code(program, leaves, self._options)
-        found = {name: np.asarray(value) for name, value in self._compiled[key](*leaves).items()}
+            compiled = self._compiled[key]
+        found = {name: np.asarray(value) for name, value in compiled(*leaves).items()}
         if kept is not None:
             buffer = io.BytesIO()
             np.savez(buffer, **cast(Any, found))
             keep(kept, buffer.getvalue())
-        return found
+        return found, key
 
     def forget(self) -> None:
         """Remove the results that were kept: the run is complete, the next one measures again."""

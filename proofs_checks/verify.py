@@ -145,7 +145,9 @@ class _Decoders:
         self.keep_unfinished = run.keep_unfinished
         cache = run.cache_dir
         keep = _unfinished(run.effort, run.seed, cache) if cache and run.effort in RESUMED else None
-        self.programs = Programs(cache / "traces" if cache else None, keep, optimise=run.effort != "quick")
+        self.programs = Programs(
+            cache / "traces" if cache else None, keep, optimise=run.effort != "quick", repeated=False
+        )
         self.measured: Measurements = Measurements(
             DECODERS[run.effort], run.seed, programs=self.programs, notify=run.tell
         )

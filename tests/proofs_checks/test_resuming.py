@@ -45,6 +45,16 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again.run(doubled, np.arange(3.0))["y"].tolist() == [0, 2, 4]
 
 
+def test_the_machine_code_of_what_runs_once_is_dropped() -> None:
+    """`run_once` finds what `run` finds and keeps no program, but in a study, whose next seed runs it again."""
+    for repeated in (False, True):
+        programs = Programs(repeated=repeated)
+        np.testing.assert_array_equal(programs.run_once(doubled, np.arange(3.0))["y"], [0, 2, 4])
+        assert len(programs._compiled) == repeated
+        np.testing.assert_array_equal(programs.run(doubled, np.arange(3.0))["y"], [0, 2, 4])
+        assert len(programs._compiled) == 1
+
+
 def test_a_damaged_result_is_measured_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """A kept result or program in which one byte changed is ignored with a line each, made again and rewritten."""
     folders = {"folder": tmp_path / "traces", "found": tmp_path / "found"}
