@@ -128,7 +128,8 @@ class Law:
 class ConvergenceLaw(Law):
     """measured - limit = constant eps^order log(1/eps)^log_power + O(eps^(order + spacing)), lower powers of log aside.
 
-    spacing: the step between exponents (1 for smooth decoders, 1/2 at kinks); log_power: 0 but where the leading term
+    spacing: the step between exponents (1 for smooth decoders, 1/2 at kinks); first: that from the order to the next
+    exponent, where it is larger (the spacing if None); log_power: 0 but where the leading term
     has a logarithm; floor: bounds of the measuring error;
     along: what eps is called in public, and whether it is a reciprocal (K = 1 /
     eps, whose order has the other sign).
@@ -143,11 +144,17 @@ class ConvergenceLaw(Law):
     spacing: float = 1.0
     log_power: int = 0
     along: Along = NOISE_VARIANCE
+    first: float | None = None
 
     @property
     def difference(self) -> Float[np.ndarray, "n e"]:
         """measured - limit, whose order and constant are claimed."""
         return self.measured - self.limit[:, None]
+
+    @property
+    def _next(self) -> float:
+        """The exponent after the order."""
+        return self.order + (self.spacing if self.first is None else self.first)
 
     def predicted(self, i: int) -> Float[np.ndarray, " e"]:
         """The predicted leading term of row i."""
@@ -164,7 +171,7 @@ class ConvergenceLaw(Law):
         if not np.isfinite(self.difference[i]).any():
             return InstanceResult("inconclusive", "not measured: every value is nan or infinite")
         eps, y, floor = without_logarithm(self.eps, self.difference[i], self.floor[i], self.order, self.log_power)
-        estimate = estimate_order(eps, y, floor, self.spacing)
+        estimate = estimate_order(eps, y, floor, self.spacing, self.first)
         figures = {"predicted_constant": predicted, "eps_max": estimate.eps_max, "eps_min": estimate.eps_min}
         if estimate.order is not None:
             figures |= {"order": self.along.sign * estimate.order.value, "order_half_width": estimate.order.half_width}
@@ -176,12 +183,12 @@ class ConvergenceLaw(Law):
         # The powers of eps that Richardson's table eliminates are multiples of the spacing, or start at the order.
         limit = None
         if self.order > 0 and self.log_power == 0:
-            multiple = float(self.order / self.spacing).is_integer()
+            multiple = float(self.order / self.spacing).is_integer() and self.first is None
             limit = estimate_constant(eps, y, floor, 0.0, self.spacing, None if multiple else self.order)
         tolerance = LIMIT_TOLERANCE * abs(predicted) * eps[-1] ** self.order
         off = limit is not None and limit.excludes(0.0, tolerance)
         if estimate.status == "conclusive" and estimate.order is not None:
-            seen, least = estimate.order, self.order + self.spacing if vanishing else self.order
+            seen, least = estimate.order, self._next if vanishing else self.order
             if seen.interval[1] + ORDER_TOLERANCE < least:
                 if off and limit is not None and abs(seen.value) < CONSTANT_ORDER:
                     return InstanceResult("fails", _off(limit), figures)
@@ -193,7 +200,7 @@ class ConvergenceLaw(Law):
                 figures["apparent_order"] = figures.pop("order")
         if off and limit is not None:
             return InstanceResult("fails", _off(limit), figures)
-        constant = estimate_constant(eps, y, floor, self.order, self.spacing)
+        constant = estimate_constant(eps, y, floor, self.order, self.spacing, self.first)
         if constant is not None:
             figures |= {"constant": constant.value, "constant_half_width": constant.half_width}
         # Local orders may be on their way from the next term to a small leading one: the constant's table converges.
@@ -232,7 +239,7 @@ class ConvergenceLaw(Law):
         figures["constant_error"] = abs(constant.value - predicted) / abs(predicted)
         remainder = estimate_order(eps, y - predicted * eps**self.order, floor, self.spacing)
         if remainder.status == "conclusive" and remainder.order is not None:
-            seen, least = remainder.order, self.order + self.spacing
+            seen, least = remainder.order, self._next
             figures["remainder_order"] = self.along.sign * seen.value
             if seen.interval[1] + REMAINDER_TOLERANCE < least:
                 reason = f"remainder of {self._order(seen, least)}"

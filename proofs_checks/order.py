@@ -6,9 +6,9 @@ p is the order, C the constant, q the spacing of the expansion (1 for smooth dec
 
 The local order  p_i = log(y_i / y_{i+1}) / log r  and the local constant  y_i / eps_i^p  both tend to their limit like
 eps^q, so both go through one Richardson table. Each entry carries two uncertainties: the noise, propagated through the
-table exactly as a worst case, and the truncation, taken as the largest change against the three entries that it was
-made from or stands beside. The entry with the smallest sum is reported. These are bounds on deterministic errors, not
-standard errors, so that the number of sequences judged does not inflate false alarms. Where no entry is sharp
+table exactly as a worst case, and the truncation, taken as the largest change against the entries that it was made from
+or stands between in its column. The entry with the smallest sum is reported. These are bounds on deterministic errors,
+not standard errors, so that the number of sequences judged does not inflate false alarms. Where no entry is sharp
 enough, the estimate says so (`inconclusive`), it does not guess.
 
 Source: Richardson (1911), Bulirsch and Stoer; the noise column is the triangle inequality.
@@ -105,7 +105,7 @@ def extrapolate(
         raise RequestError(f"extrapolate: expected at least 3 values, got {values.size}")
     table = _richardson(values.size, ratio, spacing, spacing if first is None else first)
     new = table.new @ values
-    change = np.maximum(np.abs(table.along @ values), np.abs(table.across @ values))
+    change = np.max(np.abs([table.along @ values, table.across @ values, table.onward @ values]), axis=0)
     width = table.noise @ noise + TRUNCATION_SAFETY * change
     best = int(np.argmin(width))
     if not width[best] < np.inf:
@@ -117,12 +117,14 @@ class _Richardson(NamedTuple):
     """Richardson's table as linear maps of n values: a row for each entry that can be compared with its neighbours.
 
     new: the entry; along: less the one above it in its column; across: less the one that it was made from, times the
-    weight's share; noise: what bounds its noise when that of the values is put in.
+    weight's share; onward: less the one below it, at smaller eps, 0 at the end; noise: what bounds its noise when that
+    of the values is put in. Without `onward` an entry at large eps whose error passes through an extremum looks exact.
     """
 
     new: Float[np.ndarray, "m n"]
     along: Float[np.ndarray, "m n"]
     across: Float[np.ndarray, "m n"]
+    onward: Float[np.ndarray, "m n"]
     noise: Float[np.ndarray, "m n"]
 
 
@@ -135,7 +137,8 @@ def _richardson(count: int, ratio: float, spacing: float, first: float) -> _Rich
         weight = ratio ** (first + (k - 1) * spacing) - 1.0
         new = column[1:] + (column[1:] - column[:-1]) / weight
         new_noise = column_noise[1:] * (1 + 1 / weight) + column_noise[:-1] / weight
-        rows.append((new[1:], new[1:] - new[:-1], (new[1:] - column[2:]) / (weight + 1), new_noise[1:]))
+        onward = np.concatenate([new[2:] - new[1:-1], np.zeros((1, count))])
+        rows.append((new[1:], new[1:] - new[:-1], (new[1:] - column[2:]) / (weight + 1), onward, new_noise[1:]))
         column, column_noise = new, new_noise
     return _Richardson(*(np.concatenate(parts) for parts in zip(*rows, strict=True)))
 
@@ -156,9 +159,13 @@ def estimate_order(
     y: Float[np.ndarray, " n"],
     floor: Float[np.ndarray, " n"],
     spacing: float = 1.0,
+    first: float | None = None,
     resolution: float = ORDER_RESOLUTION,
 ) -> OrderEstimate:
-    """The order p of y ~ C eps^p, from local orders above the round-off floor."""
+    """The order p of y ~ C eps^p, from local orders above the round-off floor.
+
+    first: the step from p to the next exponent (the spacing if None), the others follow at the spacing.
+    """
     ratio = geometric_ratio(eps)
     window = asymptotic_range(y, floor)
     count = window.stop - window.start
@@ -175,7 +182,7 @@ def estimate_order(
     relative = noise / size
     # -log(1 - t) bounds the change of log y under a relative change t < 1 / SIGNAL_TO_FLOOR.
     local_noise = -(np.log1p(-relative[:-1]) + np.log1p(-relative[1:])) / np.log(ratio)
-    order = extrapolate(local, local_noise, ratio, spacing)
+    order = extrapolate(local, local_noise, ratio, spacing, first)
     if drifts(local, local_noise, ratio, spacing):
         p, q = logarithm(inside, size)
         drift = f"local orders drift from {local[0]:.3f} to {local[-1]:.3f}"

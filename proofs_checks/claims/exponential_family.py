@@ -174,9 +174,9 @@ def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> 
     """gap - c_N - (a1_N - a1) / N = a1 / N + O(N^-2), unless another contrast is claimed.
 
     a1 is a1_N at the most counts. g_N scatters by N^(-1/2), but c_N and a1_N are those at g_N itself, so that what is
-    left begins with a2_N / N^2; with another contrast it goes in powers of N^(-1/2).
+    left begins with a2_N / N^2, where a2_N goes in powers of N^(-1/2), as all does with another contrast.
     """
-    spacing = 1.0 if contrast is None else 0.5
+    first = 1.0 if contrast is None else None
     contrast, slope = contrast or _at_maximiser("general_contrast"), _at_maximiser("general_gap_slope")
 
     def last(batch: Batch) -> np.ndarray:
@@ -188,7 +188,8 @@ def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> 
         measured=lambda batch: batch.gap - contrast(batch) - (slope(batch) - last(batch)[:, None]) * batch.eps,
         floor=lambda batch: batch.gap_error,
         constant=last,
-        spacing=spacing,
+        spacing=0.5,
+        first=first,
     )
 
 
