@@ -1,6 +1,6 @@
 """CPU seconds a point of the account of PyTorch decoders, of this build and of another one, side by side.
 
-    python benchmarks/torch_account.py --other FOLDER [--decoder disc|image]
+    python benchmarks/torch_account.py --other FOLDER [--decoder disc|trained|image]
                                        [--first 4] [--points 24] [--other-points 8]
 
 FOLDER is the package of the other build, or holds it as `elbogap`. Every account runs in a process of its own; seconds
@@ -16,26 +16,34 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 LATENTS, NOISE_VAR = 3, 2e-3
 
 
-def decoder(name: str):
-    """`disc`: that of examples/convolutional_vae.py; `image`: 28 x 28, BatchNorm and GELU. Untrained, seeded."""
+def subject(name: str) -> tuple[Any, dict[str, Any]]:
+    """A decoder, seeded, and what else is audited.
+
+    `disc`: that of examples/convolutional_vae.py; `trained`: the same as the example has it, trained for seconds, with
+    its encoder and its data; `image`: 28 x 28, BatchNorm and GELU.
+    """
     import torch
     from torch import nn
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    if name == "disc":
+    if name != "image":
         sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-        from convolutional_vae import Decoder
+        from convolutional_vae import Decoder, discs, train
 
-        return Decoder().eval()
+        if name == "disc":
+            return Decoder().eval(), {}
+        encoder, decoder, _ = train()
+        return decoder, {"encoder": encoder, "encoder_output": "log-var", "data": discs(512, seed=1)}
     up = nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1), nn.BatchNorm2d(32), nn.GELU()
     last = nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1), nn.Sigmoid()
     first = nn.Linear(LATENTS, 64 * 7 * 7), nn.GELU(), nn.Unflatten(1, (64, 7, 7))
-    return nn.Sequential(*first, *up, *last).eval()
+    return nn.Sequential(*first, *up, *last).eval(), {}
 
 
 def account(name: str, points: int) -> None:
@@ -45,10 +53,10 @@ def account(name: str, points: int) -> None:
     jax.config.update("jax_enable_x64", True)
     import elbogap
 
+    module, rest = subject(name)
     begun = time.process_time()
-    module = decoder(name)
     model = {"latent_dim": LATENTS, "noise_var": NOISE_VAR}
-    report = elbogap.audit(module, **model, points=max(points, 2), account_points=points)
+    report = elbogap.audit(module, **model, **rest, points=max(points, 2), account_points=points)
     entry = report.account.entries[0]
     print(time.process_time() - begun, entry.gap, entry.error)
     print(Path(elbogap.__path__[0]).resolve())
@@ -72,7 +80,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--other", type=Path)
-    parser.add_argument("--decoder", choices=("disc", "image"), default="disc")
+    parser.add_argument("--decoder", choices=("disc", "trained", "image"), default="disc")
     parser.add_argument("--first", type=int, default=4)
     parser.add_argument("--points", type=int, default=24)
     parser.add_argument("--other-points", type=int, default=8)
