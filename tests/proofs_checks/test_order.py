@@ -72,6 +72,30 @@ def test_half_integer_expansions_need_their_spacing():
     assert estimate.status == "conclusive" and not estimate.order.excludes(0.5)
 
 
+def test_a_first_step_of_its_own_comes_before_the_spacing():
+    """eps, eps^2, eps^(5/2), ...: the constant is known several times better than by all powers of sqrt(eps)."""
+    y, floors = EPS * (-0.06 - 5 * EPS + 3 * EPS**1.5), np.full_like(EPS, 1e-12)
+    whole, half = (estimate_constant(EPS, y, floors, 1.0, 0.5, first) for first in (1.0, None))
+    assert not whole.excludes(-0.06) and whole.half_width < half.half_width / 3
+
+
+# (gap - limit - a1 eps) / eps^2 of two measured sequences, and bounds of their noise: the error of extrapolated limits
+# passes through an extremum at large eps, where two entries of Richardson's table beside each other agree by accident.
+TURNING = [
+    (-1.3133531785, [-1.250437, -17.622481, -40.141154, -52.670254, -57.159196, -58.597665, -59.05222, -59.192151]),
+    (-0.1218849192, [-1.532681, -1.241733, -0.743893, -0.546637, -0.482103, -0.461553, -0.455071, -0.452921]),
+]
+NOISE = np.array([1e-9, 1.7e-10, 2.1e-12, 2.2e-12, 6.9e-12, 2.1e-11, 6.8e-11, 2.1e-10])
+
+
+@pytest.mark.parametrize(("slope", "beyond"), TURNING)
+def test_an_error_at_its_extremum_does_not_look_exact(slope: float, beyond: list[float]):
+    """The limit of a sequence that tends to 0 is not said to be off."""
+    eps = 10.0 ** -(1 + np.arange(len(beyond)) / 2)
+    limit = estimate_constant(eps, slope * eps + np.array(beyond) * eps**2, NOISE, 0.0)
+    assert not limit.excludes(0.0) and limit.half_width < 1e-8
+
+
 def test_too_few_points_and_a_change_of_sign_are_inconclusive():
     """Three points above the floor are too few, and a change of sign cuts the range."""
     y = np.where(EPS > 0.9e-2, EPS, 0.0)
