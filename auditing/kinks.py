@@ -26,6 +26,7 @@ from .inputs.decoder import Decoder
 _LINES, _CELLS, _CANDIDATES, _HALVINGS = 12, 32, 3, 24
 _AT_ONCE, _MOST_POINTS = _LINES * _CANDIDATES, 64
 _DIRECTIONS, _REACH = 3, 1e-6  # a point is on a kink that passes within this distance, for latents of size one
+_FARTHEST = 1e-4  # float32 decoders need this; those that are coarser have no derivative so close to a point
 _JUMP, _ROUND_OFFS = 1e-3, 100.0  # of the largest derivative on the line: smaller jumps are nobody's concern
 
 
@@ -107,13 +108,19 @@ def slopes_at(
 
 
 def on_a_kink(decoder: Decoder, points: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
-    """Whether the derivative along a random direction differs just before and just behind a point."""
-    rng, found = np.random.default_rng(SEED + 1), np.zeros(len(points), dtype=bool)
-    reach = max(_REACH, _ROUND_OFFS * decoder.resolution) * np.maximum(1, np.linalg.norm(points, axis=1))[:, None]
+    """Whether the derivative along a random direction differs just before and just behind a point.
+
+    By a share of the largest derivative at any of the points: at one where it vanishes every change is a large one.
+    """
+    reach = max(_REACH, _ROUND_OFFS * decoder.resolution)
+    if reach > _FARTHEST:
+        return np.zeros(len(points), dtype=bool)
+    reach *= np.maximum(1, np.linalg.norm(points, axis=1))
+    rng, jumps, largest = np.random.default_rng(SEED + 1), np.zeros(len(points)), 0.0
     for _ in range(_DIRECTIONS):
         v = rng.standard_normal(points.shape)
         v /= np.linalg.norm(v, axis=1, keepdims=True)
-        behind, before = (slopes_at(decoder, points + sign * reach * v, v) for sign in (1, -1))
-        size = np.maximum(np.max(np.abs(behind), axis=1), np.max(np.abs(before), axis=1))
-        found |= np.max(np.abs(behind - before), axis=1) > max(_JUMP, _ROUND_OFFS * decoder.resolution) * size
-    return found
+        behind, before = (slopes_at(decoder, points + sign * reach[:, None] * v, v) for sign in (1, -1))
+        largest = max(largest, float(np.max(np.abs(behind))), float(np.max(np.abs(before))))
+        jumps = np.maximum(jumps, np.max(np.abs(behind - before), axis=1))
+    return jumps > max(_JUMP, _ROUND_OFFS * decoder.resolution) * largest

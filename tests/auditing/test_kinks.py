@@ -52,12 +52,15 @@ def test_points_on_a_kink_are_counted() -> None:
     found = find_kinks(decoder, points)
     assert found.found and (found.points_on, found.points) == (2, 4)
     assert not np.any(on_a_kink(Decoder(lambda z: jnp.tanh(50 * z), (2,), "jax"), points))
+    assert not np.any(on_a_kink(Decoder(lambda z: z**2, (2,), "jax"), points)), "a fold is no kink"
 
 
 def test_float32_noise_is_no_kink() -> None:
     """The derivative of a smooth decoder in float32 jitters, and has no kink."""
     weight = jnp.asarray(WEIGHT, jnp.float32)
     assert not find_kinks(as_decoder(lambda z: jnp.tanh(weight @ z.astype(jnp.float32)), 2), POINTS).found
+    coarse = as_decoder(lambda z: jnp.tanh(weight.astype(jnp.bfloat16) @ z.astype(jnp.bfloat16)), 2)
+    assert find_kinks(coarse, POINTS).points_on == 0
 
 
 def test_a_point_on_a_clamp_is_measured_within_its_error_or_not_at_all() -> None:
