@@ -130,7 +130,7 @@ def verify_command(
                     terminal.notice(line) if json else terminal.say(line)
 
         try_all(show, write, compare_with_old)
-        forget(effort, seed, cache_directory())
+        forget([result.claim.id for result in report.results], effort, seed, cache_directory())
     if found and found[0].lost:
         return 1
     return 0 if report.holds else 1
@@ -286,11 +286,11 @@ def _study(
         from . import trained_study
 
         found = trained_study.study_training(first, count, cache_dir=cache_dir, progress=notify, executor=executor)
-        return found, partial(trained_study.forget, cache_dir)
+        return found, partial(trained_study.forget, seeds, cache_dir)
     from . import study
 
     found = study.study(count, first=first, cache_dir=cache_dir, progress=notify, executor=executor)
-    return found, partial(study.forget, cache_dir)
+    return found, partial(study.forget, seeds, cache_dir)
 
 
 def known_claims(name: str) -> tuple[Claim, ...]:

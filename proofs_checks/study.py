@@ -7,13 +7,14 @@ n runs the rate is below 1 - 0.05^(1/n) with confidence 95 %: the table states t
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
+from ..shell import units
 from ..shell.cache import cache_directory, prepare_once
 from ..shell.executors import Executor, Local
 from ..shell.progress import Progress
@@ -62,18 +63,17 @@ def study(
     seeds: int, *, first: int = 0, cache_dir: Path, progress: Progress, executor: Executor | None = None
 ) -> Recorded:
     """Judge the seeds first, first + 1, ...; a killed study goes on where it was, until `forget`."""
-    folder = _folder(cache_dir)
-    units = [Unit(seed, f"seed {seed}", folder / f"{seed}.json") for seed in range(first, first + seeds)]
-    return summarise(collect(executor or Local(), _judge, units, progress), first)
+    asked = [Unit(seed, f"seed {seed}", _kept(seed, cache_dir)) for seed in range(first, first + seeds)]
+    return summarise(collect(executor or Local(), _judge, asked, progress), first)
 
 
-def forget(cache_dir: Path) -> None:
-    """Remove the seeds that were judged: the study is written down, the next one judges them again."""
-    shutil.rmtree(_folder(cache_dir), ignore_errors=True)
+def forget(seeds: Iterable[int], cache_dir: Path) -> None:
+    """Remove these seeds, which were judged: the study is written down, the next one judges them again."""
+    units.forget(_kept(seed, cache_dir) for seed in seeds)
 
 
-def _folder(cache_dir: Path) -> Path:
-    return cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}"
+def _kept(seed: int, cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"false-alarms-{sources()[:16]}" / f"{seed}.json"
 
 
 def summarise(found: list[dict[str, Any]], first: int = 0) -> Recorded:

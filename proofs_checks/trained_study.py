@@ -7,12 +7,13 @@ recover the sources fell short: the distance that the tolerance has to tell. Sec
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..results import Recorded, Table
+from ..shell import units
 from ..shell.cache import prepare_once
 from ..shell.executors import Executor, Local
 from ..shell.files import hash_of_sources
@@ -55,18 +56,17 @@ def study_training(
     first: int, seeds: int, *, cache_dir: Path, progress: Progress, executor: Executor | None = None
 ) -> Recorded:
     """Train on the seeds first, first + 1, ...; a killed study goes on where it was, until `forget`."""
-    folder = _folder(cache_dir)
-    units = [Unit(seed, f"seed {seed}", folder / f"{seed}.json") for seed in range(first, first + seeds)]
-    return summarise_training(first, collect(executor or Local(), _judge, units, progress))
+    asked = [Unit(seed, f"seed {seed}", _kept(seed, cache_dir)) for seed in range(first, first + seeds)]
+    return summarise_training(first, collect(executor or Local(), _judge, asked, progress))
 
 
-def forget(cache_dir: Path) -> None:
-    """Remove the seeds that were judged: the study is written down, the next one judges them again."""
-    shutil.rmtree(_folder(cache_dir), ignore_errors=True)
+def forget(seeds: Iterable[int], cache_dir: Path) -> None:
+    """Remove these seeds, which were judged: the study is written down, the next one judges them again."""
+    units.forget(_kept(seed, cache_dir) for seed in seeds)
 
 
-def _folder(cache_dir: Path) -> Path:
-    return cache_dir / "unfinished" / f"{NAME}-{hash_of_sources('training', 'numerics')[:16]}"
+def _kept(seed: int, cache_dir: Path) -> Path:
+    return cache_dir / "unfinished" / f"{NAME}-{hash_of_sources('training', 'numerics')[:16]}" / f"{seed}.json"
 
 
 def summarise_training(first: int, rows: list[dict[str, Any]]) -> Recorded:

@@ -8,6 +8,7 @@ and load what they use. A claim is never left out: where a kind of evidence does
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Iterable, Sequence
@@ -144,7 +145,8 @@ class _Decoders:
         require_float64("verify")
         self.keep_unfinished = run.keep_unfinished
         cache = run.cache_dir
-        keep = _unfinished(run.effort, run.seed, cache) if cache and run.effort in RESUMED else None
+        ids = [claim.id for claim in chosen]
+        keep = _unfinished(ids, run.effort, run.seed, cache) if cache and run.effort in RESUMED else None
         self.programs = Programs(
             cache / "traces" if cache else None, keep, optimise=run.effort != "quick", repeated=False
         )
@@ -183,13 +185,14 @@ class _Decoders:
         return found.judged
 
 
-def forget(effort: str, seed: int, cache_dir: Path) -> None:
-    """Remove what made a long run resumable: its report is written, the next one measures again."""
-    shutil.rmtree(_unfinished(effort, seed, cache_dir), ignore_errors=True)
+def forget(claims: Sequence[str], effort: str, seed: int, cache_dir: Path) -> None:
+    """Remove what made a long run of these claims resumable: its report is written, the next one measures again."""
+    shutil.rmtree(_unfinished(claims, effort, seed, cache_dir), ignore_errors=True)
 
 
-def _unfinished(effort: str, seed: int, cache_dir: Path) -> Path:
-    return cache_dir / "unfinished" / f"{effort}-{seed}"
+def _unfinished(claims: Sequence[str], effort: str, seed: int, cache_dir: Path) -> Path:
+    """The folder of a run: one of other claims that ends meanwhile removes nothing of it."""
+    return cache_dir / "unfinished" / f"{effort}-{seed}-{hashlib.sha256(' '.join(claims).encode()).hexdigest()[:16]}"
 
 
 def _report(chosen: list[Claim], run: _Run) -> Report:

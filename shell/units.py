@@ -9,7 +9,8 @@ whatever became of the workers, and the result is in the order of the units, wha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,14 @@ def collect(
         if after:
             notify(done, len(units), after[0])
     return found
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Remove what units keep, and their folder once it is empty: the units of another run stay where they are."""
+    folders = set()
+    for path in paths:
+        path.unlink(missing_ok=True)
+        folders.add(path.parent)
+    for folder in folders:
+        with suppress(OSError):  # not empty, or never made
+            folder.rmdir()

@@ -4,13 +4,16 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+from elbogap.proofs_checks import study, trained_study
 from elbogap.proofs_checks.measurements import EFFORTS, PRIORS, shared_priors
 from elbogap.proofs_checks.programs import Programs
 from elbogap.proofs_checks.rates import upper_bound
 from elbogap.proofs_checks.study import summarise
+from elbogap.proofs_checks.verify import _unfinished, forget
 from elbogap.shell.kept import keep
 
 
@@ -105,6 +108,27 @@ def test_the_study_counts_alarms_and_misses() -> None:
     assert (values["false_alarms"], values["survived"], values["laws"], values["controls"]) == (1, 1, 6, 9)
     assert found.failures == ("seed 1, a: gap: off", "seed 2, a: control rate survived")
     assert found.tried == 3 and values["rate_below"] == pytest.approx(upper_bound(1, 3))
+
+
+@pytest.mark.parametrize("module", [study, trained_study])
+def test_a_study_forgets_its_own_seeds_alone(module: ModuleType, tmp_path: Path) -> None:
+    """One that is written down leaves what another of the same sources has judged; the last one leaves no folder."""
+    for seed in range(6):
+        keep(module._kept(seed, tmp_path), "{}")
+    module.forget(range(2, 4), tmp_path)
+    folder = module._kept(0, tmp_path).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["0.json", "1.json", "4.json", "5.json"]
+    module.forget(range(6), tmp_path)
+    assert not folder.exists()
+
+
+def test_a_long_run_forgets_its_own_claims_alone(tmp_path: Path) -> None:
+    """A run of one claim that ends removes nothing of a run of others at the same effort and seed."""
+    of_all, of_one = (_unfinished(claims, "full", 0, tmp_path) for claims in (["contrast", "kinks"], ["contrast"]))
+    for folder in (of_all, of_one):
+        keep(folder / "found.npz", "{}")
+    forget(["contrast"], "full", 0, tmp_path)
+    assert of_all.exists() and not of_one.exists()
 
 
 def test_a_study_of_fresh_seeds_is_recorded_beside_the_first() -> None:
