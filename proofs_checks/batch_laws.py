@@ -43,12 +43,8 @@ def convergence(
     constant: PerBatch = nothing,
     order: float = 1.0,
     spacing: float = 1.0,
-    first: float | None = None,
 ) -> ConvergenceLaw:
-    """The law  measured - limit = constant eps^order + O(eps^(order + spacing))  over all rows of the batches.
-
-    first: the step from the order to the next exponent, where it is not the spacing.
-    """
+    """The law  measured - limit = constant eps^order + O(eps^(order + spacing))  over all rows of the batches."""
 
     def join(part: PerBatch) -> np.ndarray:
         return np.concatenate([part(batch) for batch in batches])
@@ -64,7 +60,6 @@ def convergence(
         constant=join(constant),
         floor=join(floor) + LIMIT_ROUND_OFF * (1 + np.abs(predicted[:, None])),
         spacing=spacing,
-        first=first,
     )
 
 

@@ -16,6 +16,7 @@ so that what belongs to the draw goes smoothly with N, except for the rounding.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -182,15 +183,15 @@ def _drawn_law(name: str, batch: Batch, *, contrast: PerBatch | None = None) -> 
     def last(batch: Batch) -> np.ndarray:
         return slope(batch)[:, -1]
 
-    return convergence(
+    law = convergence(
         name,
         [batch],
         measured=lambda batch: batch.gap - contrast(batch) - (slope(batch) - last(batch)[:, None]) * batch.eps,
         floor=lambda batch: batch.gap_error,
         constant=last,
         spacing=0.5,
-        first=first,
     )
+    return replace(law, first=first)
 
 
 def laws(measured: Measurements) -> list[Law]:
