@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .sentences import level, number, rotation_rows, spans
+from .sentences import largest_part, level, number, rotation_rows, spans
 
 SMALL = 0.01
 """Nat a point: a gap or contrast below it changes nothing that is read from an ELBO to two digits."""
@@ -36,9 +36,7 @@ def _gap(gap: dict[str, Any]) -> str:
         return "Raise --samples, and read nothing from this number before its error is stated."
     if gap["sum"]["mean"] < SMALL:
         return f"{_NOTHING}: below {SMALL} nat the ELBO is the log-likelihood."
-    parts = {name: part for name, part in gap["parts"].items() if part}
-    largest = max(parts, key=lambda name: abs(parts[name]["mean"]))
-    return f"The largest part shrinks by {parts[largest]['reduced_by']}."
+    return f"The largest part shrinks by {largest_part(gap)[1]['reduced_by']}."
 
 
 def _contrast(document: dict[str, Any]) -> str:

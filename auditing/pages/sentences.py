@@ -72,8 +72,7 @@ def _kinks(kinks: dict[str, Any]) -> str:
 
 def gap_sentence(gap: dict[str, Any]) -> str:
     """The gap, its largest part, and whether the second route confirms it; or that it is no measurement."""
-    parts = {name: part["mean"] for name, part in gap["parts"].items() if part}
-    largest = max(parts, key=lambda name: abs(parts[name]))
+    largest, part = largest_part(gap)
     mean, again = number(gap["sum"]["mean"]), number(gap["measured_again"]["mean"])
     if gap["points_without_error"]:
         return (
@@ -83,9 +82,15 @@ def gap_sentence(gap: dict[str, Any]) -> str:
     agrees = f"{'agrees' if gap['closes'] else 'DOES NOT AGREE'} within the stated errors ({number(gap['mean_error'])})"
     confirmed = agrees if gap["mean_error"] is not None else "confirms nothing: no error of it can be stated"
     return (
-        f"{mean} nat a point; the largest part is the {PART_NAMES[largest]} ({number(parts[largest])} nat). Measured "
+        f"{mean} nat a point; the largest part is the {PART_NAMES[largest]} ({number(part['mean'])} nat). Measured "
         f"again by sampling: {again}, which {confirmed}."
     )
+
+
+def largest_part(gap: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and figures of the part of the gap whose mean is largest in size."""
+    parts = [(name, part) for name, part in gap["parts"].items() if part]
+    return max(parts, key=lambda named: abs(named[1]["mean"]))
 
 
 def _contrast(document: dict[str, Any]) -> str:
