@@ -13,6 +13,21 @@ import itertools
 import multiprocessing
 import resource
 import time
+from collections.abc import Callable
+
+
+def row(work: Callable[[], object], latents: int, outputs: int, parameters: int, points: int) -> None:
+    """Do the work, and print what it took."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"| {latents} | {outputs} | {parameters / 1e6:.1f} | {points} | {cpu:.0f} | {wall:.0f} | {peak / 2**20:.2f} | "
+        f"{(peak - before) / 2**20:.2f} |",
+        flush=True,
+    )
 
 
 def case(latents: int, hidden: int, outputs: int, points: int) -> None:
@@ -34,16 +49,8 @@ def case(latents: int, hidden: int, outputs: int, points: int) -> None:
         return jax.nn.sigmoid(last @ jax.numpy.tanh(second @ jax.numpy.tanh(first @ z)))
 
     model, _ = as_model(decoder, latents, 1e-3, None)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wall, cpu = time.perf_counter(), time.process_time()
-    geometry(model, rng.standard_normal((points, latents)), np.ones(latents))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"| {latents} | {outputs} | {count / 1e6:.1f} | {points} | {cpu:.0f} | {wall:.0f} | {peak / 2**20:.2f} | "
-        f"{(peak - before) / 2**20:.2f} |",
-        flush=True,
-    )
+    z = rng.standard_normal((points, latents))
+    row(lambda: geometry(model, z, np.ones(latents)), latents, outputs, count, points)
 
 
 def convolutional(points: int) -> None:
@@ -61,17 +68,9 @@ def convolutional(points: int) -> None:
     for before, after in itertools.pairwise(channels):
         layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
     module = nn.Sequential(*dense, *layers[:-1], nn.Sigmoid()).eval()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wall, cpu = time.perf_counter(), time.process_time()
-    elbogap.audit(module, latent_dim=10, noise_var=1e-2, points=points, account_points=0)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     count = sum(parameter.numel() for parameter in module.parameters())
-    print(
-        f"| 10 | 12288 | {count / 1e6:.1f} | {points} | {cpu:.0f} | {wall:.0f} | {peak / 2**20:.2f} | "
-        f"{(peak - before) / 2**20:.2f} |",
-        flush=True,
-    )
+    asked = {"latent_dim": 10, "noise_var": 1e-2, "points": points, "account_points": 0}
+    row(lambda: elbogap.audit(module, **asked), 10, 12288, count, points)
 
 
 def main() -> None:
